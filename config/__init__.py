@@ -1,0 +1,1 @@
+"""Settings and the queue's shared names; imports no other room."""

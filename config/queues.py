@@ -1,0 +1,102 @@
+"""Names and Celery settings that the scheduler and the worker share; opens no connection.
+
+A message is one task name and one integer job id. The SQL ledger is the truth and the queue only a
+doorbell: losing a message costs one sweep, repeating it costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from config.settings import Settings
+
+SCORE_TASK: Final = "tonalog.score"
+SWEEP_TASK: Final = "tonalog.sweep"
+NIGHTLY_TASK: Final = "tonalog.nightly"
+
+# Strict order: a worker takes from a later lane only when the earlier ones are empty.
+LANES: Final = ("nightly", "bulk", "quarantine")
+SCHEDULER_QUEUE: Final = "scheduler"
+
+# Twice the hard time limit would hold a lost message for half an hour; the sweep heals it sooner,
+# and this only bounds how long Redis itself keeps an unacknowledged copy.
+_VISIBILITY_FACTOR = 2
+
+
+def lane_queue(lane: str) -> str:
+    """Return the queue name of a lane.
+
+    >>> lane_queue("bulk")
+    'lane.bulk'
+    """
+    return f"lane.{lane}"
+
+
+def celery_settings(settings: Settings) -> Mapping[str, Any]:
+    """Return the Celery configuration; each choice answers a measured failure of the broker.
+
+    Redis loses messages on half-open links and repeats them on long tasks; late acknowledgement with
+    `reject_on_worker_lost` loops on poison (15 deaths in 60 s); prefetching starves other workers.
+    """
+    return {
+        "broker_url": settings.broker,
+        "broker_transport_options": _transport_options(settings),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_acks_on_failure": True,
+        "task_acks_on_timeout": True,
+        "task_reject_on_worker_lost": False,
+        "task_remote_tracebacks": False,
+        "task_create_missing_queues": True,
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.2},
+        "task_soft_time_limit": settings.soft_time_limit_s,
+        "task_time_limit": settings.time_limit_s,
+        "worker_prefetch_multiplier": 1,
+        "worker_eta_task_limit": 100,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # Off together with gossip and mingle, workers stopped consuming after a Redis restart (7 of 11).
+        "worker_enable_remote_control": True,
+        "worker_max_tasks_per_child": 500,
+        "worker_max_memory_per_child": 700_000,
+        "worker_soft_shutdown_timeout": 60.0,
+        "worker_enable_soft_shutdown_on_idle": True,
+        "worker_hijack_root_logger": False,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    if settings.is_embedded_broker:
+        folder = settings.home.resolve() / "queue"
+        return {
+            "data_folder_in": str(folder / "messages"),
+            "data_folder_out": str(folder / "messages"),
+            "control_folder": str(folder / "control"),
+            "polling_interval": 0.1,
+        }
+    return {
+        "visibility_timeout": _VISIBILITY_FACTOR * settings.time_limit_s,
+        "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "global_keyprefix": "tonalog:",
+    }
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Make `home` and the file queue's folders, readable by their owner only."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("messages", "control", "moved"):
+        if settings.is_embedded_broker:
+            (settings.home / "queue" / name).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,172 @@
+"""Read the environment once per process; never act on what it says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
+_CRONTAB_FIELDS = 5
+
+
+class SettingsError(Exception):
+    """A `TONALOG_*` variable holds a value that is not allowed."""
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not a time zone; use a name such as 'UTC' or 'Europe/Berlin'")
+    return name
+
+
+def _five_fields(crontab: str) -> str:
+    if len(crontab.split()) != _CRONTAB_FIELDS:
+        raise ValueError(f"{crontab!r} is not a crontab line; use five fields such as '0 2 * * *'")
+    return crontab
+
+
+class Settings(BaseSettings):
+    """Every setting of a Tonalog process; each is the variable `TONALOG_<NAME>`.
+
+    Secrets are `SecretStr`, so that a printed or logged settings object shows none.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TONALOG_", frozen=True, extra="forbid")
+
+    home: Path = Field(
+        Path(".tonalog"), description="Folder of the embedded database, broker and spool files."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="sqlite:/// or postgresql:// URL; unset: SQLite inside home."
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="redis:// or rediss:// URL; unset: a file queue inside home."
+    )
+    storage_url: str | None = Field(None, description="Where recordings are: s3://BUCKET/PREFIX or a folder.")
+    s3_endpoint_url: str | None = Field(None, description="S3 server other than AWS.")
+    s3_region: str = Field("us-east-1", description="S3 region.")
+    s3_access_key: SecretStr | None = Field(
+        None, description="S3 access key; unset: boto3's own chain (profile, role)."
+    )
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret key.")
+    s3_ca_bundle: Path | None = Field(None, description="CA certificates for the S3 endpoint.")
+    key_pattern: str = Field(
+        "{subject}/{recorded_at}...",
+        description="How person and time are read from an object key that has no metadata.",
+    )
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "UTC", description="Zone of recording times that name none."
+    )
+    model_dir: Path | None = Field(
+        None, description="Bundle folder of the first model; unset: the newest shipped one."
+    )
+    models_dir: Path = Field(
+        SHIPPED_MODELS, description="Folder in which workers look for <name>-<version> bundles."
+    )
+    worker_concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Worker processes."
+    )
+    scorer_threads: int = Field(
+        1, ge=1, le=64, description="ONNX threads in a worker process; 1 is fastest in total."
+    )
+    nightly_crontab: Annotated[str, AfterValidator(_five_fields)] = Field(
+        "0 2 * * *", description="When the nightly scan runs, in UTC, five crontab fields."
+    )
+    lease_s: float = Field(60.0, gt=0, description="How long a claim holds without a heartbeat.")
+    heartbeat_s: float = Field(15.0, gt=0, description="How often a running job renews its lease.")
+    sweep_s: float = Field(15.0, gt=0, description="How often the scheduler sweeps and pumps.")
+    queue_cap: int = Field(200, ge=1, description="How many jobs the pump keeps in the queue at the most.")
+    soft_time_limit_s: int = Field(840, ge=1, description="A job is told to stop after this.")
+    time_limit_s: int = Field(900, ge=2, description="A job's process is killed after this.")
+    max_size_mb: int = Field(100, ge=1, description="Largest recording, in MiB.")
+    max_duration_s: int = Field(14_400, ge=1, description="Longest recording, in decoded seconds.")
+    max_decode_s: float = Field(120.0, gt=0, description="Longest time spent on decoding one recording.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
+
+    @field_validator("time_limit_s")
+    @classmethod
+    def _over_soft(cls, value: int, info: object) -> int:
+        soft = getattr(info, "data", {}).get("soft_time_limit_s", 0)
+        if value <= soft:
+            raise ValueError(f"{value} must be more than soft_time_limit_s ({soft})")
+        return value
+
+    @classmethod
+    def read(cls, **overrides: object) -> Self:
+        """Read the environment; keyword arguments that are not None win over it.
+
+        Raises:
+            SettingsError: A value is not allowed; names the variable, the value and what is allowed.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            name = "_".join(str(part) for part in first["loc"]).upper()
+            raise SettingsError(f"TONALOG_{name}: {first['msg']}.") from None
+
+    @property
+    def is_embedded_broker(self) -> bool:
+        """Whether the queue is the file queue inside `home`."""
+        return self.broker_url is None
+
+    @property
+    def database(self) -> str:
+        """The database URL, secrets included; SQLite inside `home` unless set."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home.resolve() / 'tonalog.db'}"
+
+    @property
+    def broker(self) -> str:
+        """The Celery broker URL, secrets included."""
+        return "filesystem://" if self.broker_url is None else self.broker_url.get_secret_value()
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the `TONALOG_*` variables that make a child process read these very settings."""
+        variables = {}
+        for name, value in self:
+            if value is None:
+                continue
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            variables[f"TONALOG_{name.upper()}"] = plain
+        variables["TONALOG_HOME"] = str(self.home.resolve())
+        return variables
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One row of `tonalog settings`."""
+
+    variable: str
+    value: str
+    is_default: bool
+    description: str
+
+
+def describe(settings: Settings) -> list[SettingLine]:
+    """List every setting with its value, secrets masked.
+
+    >>> describe(Settings(broker_url="redis://:hunter2@example/0"))[2].value
+    '**********'
+    """
+    lines = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        default = field.get_default(call_default_factory=True, validated_data={})
+        lines.append(
+            SettingLine(
+                variable=f"TONALOG_{name.upper()}",
+                value="" if value is None else str(value),
+                is_default=value == default,
+                description=field.description or "",
+            )
+        )
+    return lines
