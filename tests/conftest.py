@@ -8,9 +8,11 @@ from typing import TypeVar
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # `tests` is no package: this makes `servers` importable everywhere
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # `tests` is no package: this makes `servers` importable everywhere
 
-from servers import MissingServerError, PostgresServer, RedisServer, S3Access, S3Server, Server  # noqa: E402
+from servers import MissingServerError, PostgresServer, RedisServer, S3Access, S3Server, Server
 
 REQUIRE_VARIABLE = "TONALOG_REQUIRE_SERVERS"
 AnyServer = TypeVar("AnyServer", bound=Server)
@@ -20,7 +22,9 @@ def pytest_configure() -> None:
     """Keep loopback traffic, ours and that of child processes, away from any proxy of the machine."""
     for name in ("NO_PROXY", "no_proxy"):
         names = [part for part in os.environ.get(name, "").split(",") if part]
-        os.environ[name] = ",".join([*names, *(host for host in ("127.0.0.1", "localhost") if host not in names)])
+        os.environ[name] = ",".join(
+            [*names, *(host for host in ("127.0.0.1", "localhost") if host not in names)]
+        )
 
 
 def run_server(make: Callable[[], AnyServer]) -> Iterator[AnyServer]:

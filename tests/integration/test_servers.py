@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from servers import PostgresServer, RedisServer, S3Access, S3Server, base, postgres
+from servers import PostgresServer, RedisServer, S3Access, S3Server, machine, postgres
 
-TESTS_FOLDER = Path(base.__file__).parent.parent
+TESTS_FOLDER = Path(machine.__file__).parent.parent
 
 
 def test_redis_answers_and_starts_empty(redis_server: RedisServer, redis_url: str) -> None:
@@ -22,7 +22,9 @@ def test_redis_answers_and_starts_empty(redis_server: RedisServer, redis_url: st
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_redis_with_append_only_file_keeps_acknowledged_writes_over_a_kill(killable_redis: RedisServer) -> None:
+def test_redis_with_append_only_file_keeps_acknowledged_writes_over_a_kill(
+    killable_redis: RedisServer,
+) -> None:
     with killable_redis.connect() as client:
         for number in range(500):
             client.rpush("queue", number)
@@ -50,7 +52,7 @@ def test_redis_without_persistence_forgets(forgetful_redis: RedisServer) -> None
 def test_frozen_server_answers_again_after_resume(forgetful_redis: RedisServer) -> None:
     forgetful_redis.pause()
     assert forgetful_redis.is_running()
-    with forgetful_redis.connect() as client, pytest.raises(Exception, match="[Tt]imeout"):
+    with forgetful_redis.connect() as client, pytest.raises(Exception, match=r"[Tt]imeout"):
         client.ping()
 
     forgetful_redis.resume()
@@ -114,7 +116,9 @@ def test_s3_bucket_starts_empty_and_takes_objects(s3: S3Access) -> None:
     client = s3.client()
     assert client.list_objects_v2(Bucket=s3.bucket)["KeyCount"] == 0
 
-    client.put_object(Bucket=s3.bucket, Key="anna/2026-03-01.wav", Body=b"sound", Metadata={"subject-id": "anna"})
+    client.put_object(
+        Bucket=s3.bucket, Key="anna/2026-03-01.wav", Body=b"sound", Metadata={"subject-id": "anna"}
+    )
 
     answer = client.get_object(Bucket=s3.bucket, Key="anna/2026-03-01.wav")
     assert answer["Body"].read() == b"sound"
@@ -160,8 +164,8 @@ def test_servers_die_with_a_killed_test_run_and_the_next_run_removes_their_folde
     owner.wait()
 
     deadline_s = time.monotonic() + 10
-    while base.is_alive(int(server_pid)) and time.monotonic() < deadline_s:
+    while machine.is_alive(int(server_pid)) and time.monotonic() < deadline_s:
         time.sleep(0.05)
-    assert not base.is_alive(int(server_pid))
-    base.remove_stale_folders()
+    assert not machine.is_alive(int(server_pid))
+    machine.remove_stale_folders()
     assert not Path(folder).exists()

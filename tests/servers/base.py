@@ -1,37 +1,29 @@
-"""One server process of a test run: start, stop, kill, freeze, restart; never outlives the process that started it."""
+"""One server process of a test run: start, stop, kill, freeze, restart; never outlives the run that started it."""
 
 import atexit
 import contextlib
-import ctypes
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+from servers.machine import (
+    die_with_parent,
+    environment,
+    find_free_ports,
+    group_of,
+    new_folder,
+    remove_own_folders,
+)
+
 START_TIMEOUT_S = 60.0  # a cold SeaweedFS on two busy cores needs about ten
 STOP_TIMEOUT_S = 15.0
-FOLDER_PREFIX = "tonalog-servers-"
-# Below Linux's ephemeral range (32768 and up): while a killed server is down, no outgoing connection can be
-# given its port, so that it can always come back on it.
-PORT_RANGE = range(12_000, 32_000)
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
 
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _running: list["Server"] = []
 _owner = os.getpid()
-
-
-class MissingServerError(Exception):
-    """No program for this server on PATH nor in an installed wheel; the message says what to install."""
 
 
 class ServerStartError(Exception):
@@ -42,7 +34,8 @@ class Server:
     """A server program with its own folder and its own loopback ports.
 
     Subclasses say which command to run and when it is ready. `start` after `kill` uses the same ports and the same
-    data, so a client sees what it would see when a supervisor restarts a crashed server.
+    data, so a client sees what it would see when a supervisor restarts a crashed server. Start servers from the main
+    thread: the kernel ends them with the thread that started them.
     """
 
     name: ClassVar[str] = "server"
@@ -133,11 +126,11 @@ class Server:
         raise NotImplementedError
 
     def _environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name.lower() not in PROXY_VARIABLES}
+        return environment()
 
     def _launch(self) -> None:
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own argument list, no shell
+            self._process = subprocess.Popen(
                 self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -148,7 +141,7 @@ class Server:
                 user=self.user_id,
                 group=self.user_id and group_of(self.user_id),
                 extra_groups=None if self.user_id is None else [],
-                preexec_fn=die_with_parent(self.parent_death_signal),
+                preexec_fn=die_with_parent(self.parent_death_signal),  # noqa: PLW1509 - one C call, no lock
             )
         if self not in _running:
             _running.append(self)
@@ -172,84 +165,11 @@ class Server:
         return "\n".join([f"{self.name} {what}: {' '.join(self._command())}", *tail])
 
 
-def new_folder(name: str) -> Path:
-    """A fresh folder directly under the system's temporary folder, readable by the user that the server runs as."""
-    remove_stale_folders()
-    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-{name}-"))
-    folder.chmod(0o755)
-    return folder
-
-
-def remove_stale_folders() -> None:
-    """Remove folders of test runs that are gone: a killed run cannot remove its own."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        owner = folder.name.removeprefix(FOLDER_PREFIX).split("-", 1)[0]
-        if owner.isdigit() and not is_alive(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_alive(process_id: int) -> bool:
-    """Whether a process with this id exists."""
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def find_free_ports(n: int) -> list[int]:
-    """`n` different TCP ports that nobody listens on at 127.0.0.1, outside the ephemeral range."""
-    choose = random.SystemRandom()  # ports must differ between test runs, so no seed
-    ports: list[int] = []
-    while len(ports) < n:
-        port = choose.choice(PORT_RANGE)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports:
-            ports.append(port)
-    return ports
-
-
-def group_of(user_id: int) -> int:
-    """Primary group of a user."""
-    import pwd  # noqa: PLC0415 - POSIX only
-
-    return pwd.getpwuid(user_id).pw_gid
-
-
-def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """A `preexec_fn` that makes the kernel send `number` when the test run ends, however it ends (Linux only)."""
-    libc = _LIBC
-    if libc is None:
-        return None
-
-    def ask_kernel() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-
-    return ask_kernel
-
-
 @atexit.register
 def remove_all() -> None:
     """Kill what is still running and remove this run's folders when the interpreter ends (not in its forks)."""
     if os.getpid() != _owner:
         return
-    for server in list(_running):
-        server.close()
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{_owner}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def find_program(name: str) -> str | None:
-    """A program on PATH, unless TONALOG_TEST_SERVERS=wheels asks for what a machine without servers would use."""
-    return None if only_wheels() else shutil.which(name)
-
-
-def only_wheels() -> bool:
-    """Whether the wheels' programs are to be used even where the machine has its own."""
-    return os.environ.get("TONALOG_TEST_SERVERS") == "wheels"
+    while _running:
+        _running[0].close()
+    remove_own_folders()

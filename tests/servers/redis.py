@@ -7,9 +7,10 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from servers.base import MissingServerError, Server, find_program
+from servers.base import Server
+from servers.machine import MissingServerError, find_program
 
-PASSWORD = "canary-redis-password"  # noqa: S105 - a canary: tests look for it in logs
+PASSWORD = "canary-redis-password"
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
 
 
@@ -47,7 +48,10 @@ class RedisServer(Server):
             "appendfsync": "everysec",
             "maxmemory-policy": "noeviction",
         }
-        return [str(self._binary), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        return [
+            str(self._binary),
+            *(word for name, value in options.items() for word in (f"--{name}", value)),
+        ]
 
     def _is_ready(self) -> bool:
         try:

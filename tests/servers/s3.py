@@ -13,10 +13,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from servers.base import MissingServerError, Server, find_program
+from servers.base import Server
+from servers.machine import MissingServerError, find_program
 
 ACCESS_KEY = "tests-access-key"
-SECRET_KEY = "canary-s3-secret-key"  # noqa: S105 - a canary: tests look for it in logs
+SECRET_KEY = "canary-s3-secret-key"
 REGION = "us-east-1"
 PROBE_BUCKET = "readiness-probe"
 ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -32,7 +33,7 @@ class S3Access:
     secret_key: str = SECRET_KEY
     region: str = REGION
 
-    def client(self) -> Any:  # noqa: ANN401 - boto3 clients have no static type
+    def client(self) -> Any:
         """A boto3 client that fails within seconds."""
         return boto3.client(
             "s3",
@@ -58,7 +59,11 @@ class S3Server(Server):
     def __init__(self) -> None:
         self._binary = find_weed()
         super().__init__(n_ports=8)
-        identity = {"name": "tests", "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}], "actions": ACTIONS}
+        identity = {
+            "name": "tests",
+            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "actions": ACTIONS,
+        }
         (self.folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
         (self.folder / "data").mkdir()
 
@@ -86,7 +91,7 @@ class S3Server(Server):
         """Kill the server, remove its folder and the sockets it leaves in the temporary folder."""
         super().close()
         for port in self.ports:
-            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - fixed by SeaweedFS
+            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 socket_file.unlink(missing_ok=True)
 
     def _environment(self) -> dict[str, str]:
@@ -94,8 +99,8 @@ class S3Server(Server):
         return {**super()._environment(), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 
     def _command(self) -> list[str]:
-        names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc")
-        names += ("volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
+        roles = ("s3", "master", "volume", "filer")
+        names = [f"{role}.port{protocol}" for role in roles for protocol in ("", ".grpc")]
         options = dict(zip(names, map(str, self.ports), strict=True)) | {
             "dir": str(self.folder / "data"),
             "ip": "127.0.0.1",
@@ -113,7 +118,12 @@ class S3Server(Server):
             "volume.preStopSeconds": "0",
         }
         switches = ["-filer", "-s3"]
-        return [str(self._binary), "server", *switches, *(f"-{name}={value}" for name, value in options.items())]
+        return [
+            str(self._binary),
+            "server",
+            *switches,
+            *(f"-{name}={value}" for name, value in options.items()),
+        ]
 
     def _is_ready(self) -> bool:
         # Only a written object proves that the volume server has joined; the gateway answers seconds earlier.
