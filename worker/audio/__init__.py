@@ -1,0 +1,1 @@
+"""Audio arithmetic: decode, voice activity, windows; never touches SQL, storage, queues, environment or clock."""

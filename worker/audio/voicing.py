@@ -1,0 +1,102 @@
+"""Tell voiced speech from noise by its periodicity; never decides where speech starts or ends.
+
+WebRTC's detector calls loud noise speech. Noise has no pitch, and a voice cannot go long without one, so each
+frame's strongest pitch period is measured and only frames in a steady run of pitched frames count as voiced.
+Tones and music are pitched too: rejecting them is left to the model's learned speech gate.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLING_RATE_HZ = 16_000
+WINDOW_SAMPLES = 1024
+"""64 ms: four periods of a 70 Hz voice. Measured best of 40, 50 and 64 ms on CREMA-D, 22 November 2026."""
+FFT_SAMPLES = 1280
+"""Not less than the window plus the longest lag, so that the autocorrelation does not wrap round."""
+PITCH_HZ = (70.0, 400.0)
+BAND_HZ = (150.0, 3400.0)
+"""Where harmonics are looked for. Telephones pass 300 to 3400 Hz; rumble and hum lie below 150 Hz."""
+MAX_LAG_STEP = 0.2
+"""Pitch moves less than a fifth from one 30 ms frame to the next; the peaks of noise jump about."""
+SILENCE_POWER = 1e-9
+"""Mean square under -90 dBFS is the rounding of 16-bit samples, which can repeat itself like a pitch."""
+
+
+@lru_cache(maxsize=1)
+def _taper() -> NDArray[np.float32]:
+    taper = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+    taper.setflags(write=False)
+    return taper
+
+
+def measure_periodicity(
+    signal: NDArray[np.float32], centres: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Measure how periodic the signal is around each centre, and with which period.
+
+    The peak of the normalised autocorrelation of a short frame (Boersma 1993, "Accurate short-term analysis of the
+    fundamental frequency and the harmonics-to-noise ratio of a sampled sound"), taken from the magnitude spectrum
+    instead of the power spectrum: the compression (Tolonen and Karjalainen 2000, "A computationally efficient
+    multipitch analysis model") flattens formants and coloured noise, so that only harmonics make a peak.
+
+    Args:
+        signal: float32 (n_samples,), 16 kHz, in [-1, 1]. Beyond its ends it is taken as zero.
+        centres: int64 (n_frames,), sample indices into the signal.
+
+    Returns:
+        The height of the highest peak, float64 (n_frames,), at most 1, and 0 where there is none; and its lag in
+        samples, int64 (n_frames,).
+    """
+    half = WINDOW_SAMPLES // 2
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, half), WINDOW_SAMPLES)[centres]
+    is_audible = np.mean(np.square(frames), axis=1) > SILENCE_POWER
+    spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _taper(), FFT_SAMPLES, axis=1)
+    magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
+    bins_hz = np.arange(magnitude.shape[1]) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
+    magnitude[:, (bins_hz < BAND_HZ[0]) | (bins_hz > BAND_HZ[1])] = 0.0
+    correlation = np.fft.irfft(magnitude, FFT_SAMPLES, axis=1)
+    shortest, longest = int(SAMPLING_RATE_HZ / PITCH_HZ[1]), int(SAMPLING_RATE_HZ / PITCH_HZ[0])
+    around = correlation[:, shortest - 1 : longest + 2]
+    inner = around[:, 1:-1]
+    is_peak = (inner >= around[:, :-2]) & (inner >= around[:, 2:])
+    heights = np.where(is_peak, inner, 0.0)
+    best = heights.argmax(axis=1)
+    energy = np.where(is_audible, correlation[:, 0], np.inf)
+    peak = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
+    return peak.astype(np.float64), best.astype(np.int64) + shortest
+
+
+def find_voiced_frames(
+    peaks: NDArray[np.float64], lags: NDArray[np.int64], *, min_periodicity: float, min_frames: int
+) -> NDArray[np.bool_]:
+    """Mark the frames that lie in a run of pitched frames with a steady pitch.
+
+    Args:
+        peaks: float64 (n_frames,), as `measure_periodicity` gives them.
+        lags: int64 (n_frames,), in samples.
+        min_periodicity: a frame at or over this is pitched, 0 to 1.
+        min_frames: a shorter run is chance.
+
+    Returns:
+        bool (n_frames,).
+    """
+    n_frames = len(peaks)
+    is_voiced = np.zeros(n_frames, dtype=np.bool_)
+    start = 0
+    while start < n_frames:
+        end = start
+        while end < n_frames and peaks[end] >= min_periodicity and (end == start or _is_steady(lags, end)):
+            end += 1
+        if end - start >= min_frames:
+            is_voiced[start:end] = True
+        start = max(end, start + 1)
+    return is_voiced
+
+
+def _is_steady(lags: NDArray[np.int64], frame: int) -> bool:
+    before, here = int(lags[frame - 1]), int(lags[frame])
+    return abs(here - before) <= MAX_LAG_STEP * max(here, before)
