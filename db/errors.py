@@ -1,0 +1,82 @@
+# ruff: noqa: N818 - the names say what happened; all of them are DatabaseError
+"""The errors this room raises and the one place where the driver's errors become them; it never logs."""
+
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
+
+# SQLSTATE classes that time heals: connection trouble, rollback by the server, resources, operator intervention,
+# and a lock that was not free (PostgreSQL 15 documentation, appendix A).
+_PASSING_SQLSTATE_CLASSES = ("08", "40", "53", "57", "55")
+_MISSING_TABLE_SQLSTATES = ("42P01", "42703")
+
+
+class DatabaseError(Exception):
+    """The database refused or failed; the message names the mend where one is known."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached or is busy; the same call may succeed later."""
+
+
+class SchemaOutdated(DatabaseError):
+    """A table or column is missing: the migrations have not been run on this database."""
+
+
+class ConstraintViolated(DatabaseError):
+    """The rows broke a promise of the schema (unique, foreign key, check, immutable result)."""
+
+
+class RowNotFound(DatabaseError):
+    """What was asked for is not in the database."""
+
+
+class ModelConflict(DatabaseError):
+    """A model of this name and version is registered with other content."""
+
+
+def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
+    """Turn a driver's error into one of this module's.
+
+    Args:
+        context: what SQLAlchemy knows of the failure.
+        url: where the engine points; its password is masked in the message.
+
+    Returns:
+        The error to raise instead, or None for an error that is not the database's.
+    """
+    error = context.sqlalchemy_exception
+    if error is None:
+        return None
+    where = url.render_as_string(hide_password=True)
+    said = " ".join(str(context.original_exception).split())
+    if _is_missing_table(error, context, said):
+        return SchemaOutdated(f"{where} lacks a table or column ({said}): run `tonalog db upgrade`")
+    if isinstance(error, IntegrityError | DataError):
+        return ConstraintViolated(f"{where} refused the rows: {said}")
+    if context.is_disconnect or _is_passing(error, context):
+        return DatabaseUnavailable(f"{where} is not available ({said}): {_mend(url, said)}")
+    return DatabaseError(f"{where} failed: {said}")
+
+
+def _is_missing_table(error: Exception, context: ExceptionContext, said: str) -> bool:
+    state = getattr(context.original_exception, "sqlstate", None)
+    if isinstance(error, ProgrammingError) and state in _MISSING_TABLE_SQLSTATES:
+        return True
+    return isinstance(error, OperationalError) and said.startswith(("no such table", "no such column"))
+
+
+def _is_passing(error: Exception, context: ExceptionContext) -> bool:
+    state = getattr(context.original_exception, "sqlstate", None)
+    if state:
+        return str(state).startswith(_PASSING_SQLSTATE_CLASSES)
+    return isinstance(error, OperationalError)
+
+
+def _mend(url: URL, said: str) -> str:
+    if not url.get_backend_name().startswith("sqlite"):
+        return "check that the server runs and that the database URL and its password are right"
+    if "unable to open" in said or "readonly" in said:
+        return "check that its folder exists and that this user may write there"
+    if "locked" in said:
+        return "another process kept it locked; try again"
+    return "check the disk it is on (space, permissions), then try again"

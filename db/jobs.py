@@ -1,0 +1,115 @@
+"""Makes jobs for recordings and brings dead ones back; it never runs one."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine, Select, and_, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from db.columns import db_now, db_now_s
+from db.engine import reading
+from db.reasons import JobState, Lane, Reason, RecordingState
+from db.schema import jobs, recordings
+
+CREATE_BATCH = 5_000
+
+
+def create_jobs(
+    engine: Engine,
+    model_id: int,
+    *,
+    lane: Lane,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    subject: str | None = None,
+    is_dry_run: bool = False,
+) -> int:
+    """Make the jobs that are missing for one model; a second call adds none.
+
+    One short transaction for every 5,000 recording ids, so that it can be interrupted and run again, and never holds
+    up the workers.
+
+    Args:
+        engine: the database.
+        model_id: the model version to score with.
+        lane: which queue the jobs go through.
+        since: only recordings of this moment or later. The time of recording counts, or of upload where the time of
+            recording is unknown.
+        until: only recordings before this moment.
+        subject: only this person's recordings.
+        is_dry_run: count the missing jobs, make none.
+
+    Returns:
+        The number of jobs made (or to be made).
+    """
+    missing = _missing(model_id, since=since, until=until, subject=subject)
+    with reading(engine) as connection:
+        if is_dry_run:
+            return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
+        last_id = connection.scalar(select(func.max(recordings.c.id))) or 0
+    n_made = 0
+    insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
+    columns = ["recording_id", "model_id", "state", "lane", "next_run_at_s", "created_at"]
+    for low in range(0, last_id, CREATE_BATCH):
+        part = missing.where(recordings.c.id > low, recordings.c.id <= low + CREATE_BATCH)
+        part = part.add_columns(
+            literal(model_id), literal(JobState.PENDING.value), literal(lane.value), db_now_s(), db_now()
+        )
+        with engine.begin() as connection:
+            statement = insert(jobs).from_select(columns, part).on_conflict_do_nothing()
+            n_made += connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+    return n_made
+
+
+def retry(
+    engine: Engine,
+    *,
+    reason: Reason | None = None,
+    recording_id: int | None = None,
+    job_id: int | None = None,
+) -> int:
+    """Give dead jobs of live recordings a fresh start; the history of their attempts stays.
+
+    Args:
+        engine: the database.
+        reason: only jobs that ended with this reason.
+        recording_id: only the jobs of this recording.
+        job_id: only this job.
+
+    Returns:
+        The number of jobs that are PENDING again. Those of the quarantine lane go through the nightly one.
+    """
+    is_live = exists().where(recordings.c.id == jobs.c.recording_id, recordings.c.state == RecordingState.LIVE)
+    chosen = [jobs.c.state == JobState.DEAD, is_live]
+    for column, value in ((jobs.c.reason, reason), (jobs.c.recording_id, recording_id), (jobs.c.id, job_id)):
+        if value is not None:
+            chosen.append(column == value)
+    lane = func.replace(jobs.c.lane, Lane.QUARANTINE.value, Lane.NIGHTLY.value)
+    fresh = {"failures": 0, "transients": 0, "lost_count": 0, "queue_count": 0}
+    cleared = dict.fromkeys(("reason", "detail", "finished_at", "first_transient_at_s", "queued_at_s", "worker"))
+    statement = update(jobs).where(*chosen)
+    statement = statement.values(state=JobState.PENDING, lane=lane, next_run_at_s=db_now_s(), **fresh, **cleared)
+    with engine.begin() as connection:
+        return connection.execute(statement).rowcount
+
+
+def outstanding(engine: Engine) -> int:
+    """Count the jobs that have been rung and have not ended: QUEUED and RUNNING."""
+    with reading(engine) as connection:
+        return connection.scalar(count_outstanding()) or 0
+
+
+def count_outstanding() -> Select[int]:
+    """Give the statement that counts what has been rung and has not ended."""
+    return select(func.count()).where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
+
+
+def _missing(model_id: int, *, since: datetime | None, until: datetime | None, subject: str | None) -> Select[int]:
+    moment = func.coalesce(recordings.c.recorded_at, recordings.c.uploaded_at)
+    has_job = exists().where(and_(jobs.c.recording_id == recordings.c.id, jobs.c.model_id == model_id))
+    statement = select(recordings.c.id).where(recordings.c.state == RecordingState.LIVE, ~has_job)
+    if since is not None:
+        statement = statement.where(moment >= since)
+    if until is not None:
+        statement = statement.where(moment < until)
+    return statement if subject is None else statement.where(recordings.c.subject == subject)

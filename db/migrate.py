@@ -1,0 +1,76 @@
+"""Brings a database to the schema of this release; it never goes backwards and never drops rows."""
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, func, select
+
+from db.engine import reading
+from db.errors import SchemaOutdated
+
+_MIGRATE_LOCK = 7_420_003  # any number that no other advisory lock of this program uses
+
+
+def upgrade(engine: Engine) -> str:
+    """Run the migrations that are missing, all in one transaction; again does nothing.
+
+    Two processes may do so at once: the second waits for the first, then finds nothing to do.
+
+    Returns:
+        The revision that the database is at now.
+    """
+    config = make_config()
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATE_LOCK)))
+        config.attributes["connection"] = connection
+        if _revision(connection) != head():
+            command.upgrade(config, "head")
+    return head()
+
+
+def current(engine: Engine) -> str | None:
+    """Read the revision that the database is at; None for a database without our tables."""
+    with reading(engine) as connection:
+        return _revision(connection)
+
+
+def is_current(engine: Engine) -> bool:
+    """Say whether the database has the schema of this release."""
+    return current(engine) == head()
+
+
+def require_current(engine: Engine) -> None:
+    """Check the schema before work begins.
+
+    Raises:
+        SchemaOutdated: the database is at another revision; the message names the mend.
+    """
+    found = current(engine)
+    if found is None:
+        raise SchemaOutdated("the database has no tables yet: run `tonalog db upgrade`")
+    if found != head():
+        known = {script.revision for script in ScriptDirectory.from_config(make_config()).walk_revisions()}
+        mend = "run `tonalog db upgrade`" if found in known else "it was made by a newer release, so install that one"
+        raise SchemaOutdated(f"the database is at revision {found}, this release needs {head()}: {mend}")
+
+
+def head() -> str:
+    """Give the newest revision of this release."""
+    revision = ScriptDirectory.from_config(make_config()).get_current_head()
+    assert revision is not None  # a release ships at least one migration
+    return revision
+
+
+def make_config() -> Config:
+    """Give alembic's settings; the scripts lie inside the package, so no ini file is needed."""
+    config = Config()
+    config.set_main_option("script_location", str(files("db") / "migrations").replace("%", "%%"))
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

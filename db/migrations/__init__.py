@@ -1,0 +1,1 @@
+"""The history of the schema; alembic reads `env.py` and `versions`."""

@@ -1,0 +1,135 @@
+"""Results that cannot change, and the views that app backends read."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+IMMUTABLE = ("results", "segments")
+
+NOTE = """
+CREATE VIEW v1_note AS
+SELECT
+    r.id AS recording_id,
+    r.store AS store,
+    r.bucket AS bucket,
+    r.key AS key,
+    r.subject AS subject,
+    r.recorded_at AS recorded_at,
+    r.recorded_at_source AS recorded_at_source,
+    r.uploaded_at AS uploaded_at,
+    {day} AS day,
+    {week} AS week,
+    CASE
+        WHEN s.status = 'SCORED' THEN 'scored'
+        WHEN s.status = 'NO_SPEECH' THEN 'no_speech'
+        WHEN j.state = 'DEAD' THEN 'failed'
+        WHEN j.state = 'CANCELLED' THEN 'cancelled'
+        ELSE 'pending'
+    END AS status,
+    CASE WHEN s.status IS NULL THEN j.reason END AS reason,
+    s.label AS label,
+    s.confidence AS confidence,
+    s.is_uncertain AS is_uncertain,
+    s.anger AS anger,
+    s.happiness AS happiness,
+    s.neutral AS neutral,
+    s.sadness AS sadness,
+    s.speech_ms AS speech_ms,
+    s.duration_ms AS duration_ms,
+    s.anger_slope_per_min AS anger_slope_per_min,
+    s.happiness_slope_per_min AS happiness_slope_per_min,
+    s.neutral_slope_per_min AS neutral_slope_per_min,
+    s.sadness_slope_per_min AS sadness_slope_per_min,
+    m.name AS model_name,
+    m.version AS model_version,
+    s.created_at AS scored_at
+FROM recordings r
+LEFT JOIN models m ON m.is_active
+LEFT JOIN jobs j ON j.recording_id = r.id AND j.model_id = m.id
+LEFT JOIN results s ON s.recording_id = r.id AND s.model_id = m.id
+WHERE r.state = 'LIVE'
+"""
+
+SEGMENT = """
+CREATE VIEW v1_segment AS
+SELECT
+    g.recording_id AS recording_id,
+    r.key AS key,
+    r.subject AS subject,
+    r.recorded_at AS recorded_at,
+    g.idx AS idx,
+    g.start_ms AS start_ms,
+    g.end_ms AS end_ms,
+    g.speech_ms AS speech_ms,
+    g.anger AS anger,
+    g.happiness AS happiness,
+    g.neutral AS neutral,
+    g.sadness AS sadness,
+    m.name AS model_name,
+    m.version AS model_version
+FROM segments g
+JOIN models m ON m.id = g.model_id AND m.is_active
+JOIN recordings r ON r.id = g.recording_id AND r.state = 'LIVE'
+"""
+
+SUBJECT_DAY = """
+CREATE VIEW v1_subject_day AS
+SELECT
+    subject,
+    day,
+    week,
+    COUNT(*) AS n_notes,
+    SUM(CASE WHEN is_uncertain THEN 1 ELSE 0 END) AS n_uncertain,
+    CAST(SUM(speech_ms) AS BIGINT) AS speech_ms,
+    SUM(anger * speech_ms) / SUM(speech_ms) AS anger,
+    SUM(happiness * speech_ms) / SUM(speech_ms) AS happiness,
+    SUM(neutral * speech_ms) / SUM(speech_ms) AS neutral,
+    SUM(sadness * speech_ms) / SUM(speech_ms) AS sadness
+FROM v1_note
+WHERE status = 'scored' AND speech_ms > 0 AND subject IS NOT NULL AND day IS NOT NULL
+GROUP BY subject, day, week
+"""
+
+# Days are UTC days and weeks begin on Monday. SQLite's dates are text (YYYY-MM-DD), PostgreSQL's are dates.
+SQLITE_TIMES = {"day": "date(r.recorded_at)", "week": "date(r.recorded_at, 'weekday 0', '-6 days')"}
+POSTGRES_TIMES = {
+    "day": "CAST(r.recorded_at AT TIME ZONE 'UTC' AS DATE)",
+    "week": "CAST(date_trunc('week', r.recorded_at AT TIME ZONE 'UTC') AS DATE)",
+}
+
+
+def upgrade() -> None:
+    """Make the triggers and the views."""
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    if is_postgres:
+        _postgres_triggers()
+    else:
+        _sqlite_triggers()
+    times = POSTGRES_TIMES if is_postgres else SQLITE_TIMES
+    op.execute(NOTE.format(**times))
+    op.execute(SEGMENT)
+    op.execute(SUBJECT_DAY)
+
+
+def _sqlite_triggers() -> None:
+    for table in IMMUTABLE:
+        op.execute(
+            f"CREATE TRIGGER {table}_are_immutable BEFORE UPDATE ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} are immutable'); END"
+        )
+
+
+def _postgres_triggers() -> None:
+    op.execute(
+        "CREATE FUNCTION refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE EXCEPTION '% are immutable', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; "
+        "END $$"
+    )
+    for table in IMMUTABLE:
+        op.execute(
+            f"CREATE TRIGGER {table}_are_immutable BEFORE UPDATE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_update()"
+        )

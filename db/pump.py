@@ -1,0 +1,114 @@
+"""Chooses which jobs to ring next and marks them QUEUED; it never sends a message itself."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Engine, Select, case, func, select, update
+
+from db.columns import db_now_s
+from db.jobs import count_outstanding
+from db.reasons import JobState, Lane
+from db.schema import jobs
+
+RERING_FIRST_S = 60.0
+RERING_CAP_S = 900.0
+# While a long reprocess fills all the room there is, this many quarantined jobs still get through at each pump.
+QUARANTINE_RESERVE = 2
+_PUMP_LOCK = 7_420_002  # any number that no other advisory lock of this program uses
+
+
+def due_jobs(engine: Engine, *, cap_outstanding: int, limit: int) -> list[tuple[int, Lane]]:
+    """Choose the jobs to ring now and mark them QUEUED, in one transaction.
+
+    First in line is nightly work. Bulk and quarantined work is rung only while no nightly job is due or waits in the
+    queue. Besides, what was rung and not claimed within 60 s (doubled at each ring, 15 min at most) is rung again: the
+    message may have been lost.
+
+    Args:
+        engine: the database.
+        cap_outstanding: ring new jobs only up to this many QUEUED and RUNNING ones, so that the broker stays small.
+        limit: ring this many at most, old and new together.
+
+    Returns:
+        (job id, lane) in the order in which to ring them; empty while another process is pumping.
+    """
+    with engine.begin() as connection:
+        if not _is_only_pump(connection):
+            return []
+        again = _rung_in_vain(connection, limit)
+        room = min(cap_outstanding - (connection.scalar(count_outstanding()) or 0), limit - len(again))
+        fresh = _choose(connection, room) if room > 0 else []
+        _mark_queued(connection, [job_id for job_id, _ in fresh])
+        return again + fresh
+
+
+def unqueue(engine: Engine, job_ids: Iterable[int]) -> int:
+    """Take back jobs whose message could not be sent; the next pump tries them again.
+
+    Returns:
+        How many were still QUEUED.
+    """
+    ids = list(job_ids)
+    if not ids:
+        return 0
+    back = update(jobs).where(jobs.c.id.in_(ids), jobs.c.state == JobState.QUEUED)
+    with engine.begin() as connection:
+        values = {"state": JobState.PENDING, "queued_at_s": None, "queue_count": 0}
+        return connection.execute(back.values(values)).rowcount
+
+
+def _is_only_pump(connection: Connection) -> bool:
+    if connection.dialect.name != "postgresql":
+        return True  # BEGIN IMMEDIATE: SQLite has one writer
+    return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_PUMP_LOCK))))
+
+
+def _rung_in_vain(connection: Connection, limit: int) -> list[tuple[int, Lane]]:
+    # SQLite has no power() for certain, so the doublings up to the cap are written out.
+    n_doublings = 0
+    steps = []
+    while RERING_FIRST_S * 2**n_doublings < RERING_CAP_S:
+        steps.append((jobs.c.queue_count == n_doublings, RERING_FIRST_S * 2**n_doublings))
+        n_doublings += 1
+    patience_s = case(*steps, else_=RERING_CAP_S)
+    overdue = select(jobs.c.id, jobs.c.lane).where(
+        jobs.c.state == JobState.QUEUED, jobs.c.queued_at_s < db_now_s() - patience_s
+    )
+    chosen = _rows(connection, overdue.order_by(jobs.c.queued_at_s), limit)
+    if chosen:
+        ids = [job_id for job_id, _ in chosen]
+        rung = {"queued_at_s": db_now_s(), "queue_count": jobs.c.queue_count + 1}
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(rung))
+    return chosen
+
+
+def _choose(connection: Connection, room: int) -> list[tuple[int, Lane]]:
+    nightly = _due(connection, Lane.NIGHTLY, room)
+    if nightly or _is_nightly_queued(connection):
+        return nightly
+    quarantined = _due(connection, Lane.QUARANTINE, room)
+    n_reserved = min(len(quarantined), QUARANTINE_RESERVE, room)
+    bulk = _due(connection, Lane.BULK, room - n_reserved)
+    return bulk + quarantined[: room - len(bulk)]
+
+
+def _due(connection: Connection, lane: Lane, limit: int) -> list[tuple[int, Lane]]:
+    waiting = select(jobs.c.id, jobs.c.lane).where(
+        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= db_now_s()
+    )
+    return _rows(connection, waiting.order_by(jobs.c.next_run_at_s, jobs.c.id), limit)
+
+
+def _rows(connection: Connection, statement: Select[tuple[int, str]], limit: int) -> list[tuple[int, Lane]]:
+    locked = statement.limit(limit).with_for_update(skip_locked=True)
+    return [(row.id, Lane(row.lane)) for row in connection.execute(locked)]
+
+
+def _is_nightly_queued(connection: Connection) -> bool:
+    queued = select(jobs.c.id).where(jobs.c.state == JobState.QUEUED, jobs.c.lane == Lane.NIGHTLY)
+    return connection.execute(queued.limit(1)).first() is not None
+
+
+def _mark_queued(connection: Connection, ids: list[int]) -> None:
+    if ids:
+        rung = {"state": JobState.QUEUED, "queued_at_s": db_now_s(), "queue_count": 0}
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(rung))

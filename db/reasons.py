@@ -1,0 +1,83 @@
+"""The words that rows may hold: states, lanes, outcomes and reasons; it never holds free text."""
+
+from enum import StrEnum
+
+
+class RecordingState(StrEnum):
+    """Whether an object version is the one that its key holds now."""
+
+    LIVE = "LIVE"
+    SUPERSEDED = "SUPERSEDED"
+    ERASED = "ERASED"
+
+
+class JobState(StrEnum):
+    """Where a job stands. DONE, DEAD and CANCELLED are terminal."""
+
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    DEAD = "DEAD"
+    CANCELLED = "CANCELLED"
+
+
+class Lane(StrEnum):
+    """Which queue a job is rung in; the order here is the order of service."""
+
+    NIGHTLY = "nightly"
+    BULK = "bulk"
+    QUARANTINE = "quarantine"
+
+
+class ResultStatus(StrEnum):
+    """What a finished job found in its recording."""
+
+    SCORED = "SCORED"
+    NO_SPEECH = "NO_SPEECH"
+
+
+class Outcome(StrEnum):
+    """How one attempt ended."""
+
+    DONE = "DONE"
+    DEAD = "DEAD"
+    RETRY = "RETRY"
+    RELEASED = "RELEASED"
+    LOST = "LOST"
+
+
+class SlotState(StrEnum):
+    """Whether the nightly run of one slot has been finished."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+
+
+class Reason(StrEnum):
+    """Why a job ended without a result, or an attempt without success."""
+
+    ZERO_BYTES = "ZERO_BYTES"
+    TOO_LARGE = "TOO_LARGE"
+    TOO_LONG = "TOO_LONG"
+    NOT_AUDIO = "NOT_AUDIO"
+    UNSUPPORTED_CODEC = "UNSUPPORTED_CODEC"
+    DECODE_ERROR = "DECODE_ERROR"
+    TRUNCATED = "TRUNCATED"
+    NON_FINITE = "NON_FINITE"
+    BAD_FORMAT = "BAD_FORMAT"
+    OBJECT_MISSING = "OBJECT_MISSING"
+    OBJECT_CHANGED = "OBJECT_CHANGED"
+    OBJECT_TRUNCATED = "OBJECT_TRUNCATED"
+    BAD_SCORES = "BAD_SCORES"
+    TIME_LIMIT = "TIME_LIMIT"
+    MEMORY = "MEMORY"
+    WORKER_LOST = "WORKER_LOST"
+    INTERNAL = "INTERNAL"
+    STORAGE_DENIED = "STORAGE_DENIED"
+    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
+    GAVE_UP = "GAVE_UP"
+    CANCELLED = "CANCELLED"
+    ERASED = "ERASED"

@@ -1,0 +1,177 @@
+"""Registers object versions and finds them again; it never looks into storage.
+
+A key holds one version at a time. What was registered last is what the key holds: a scan that read an old listing is
+put right by the next scan.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, update
+
+from db.columns import db_now, db_now_s
+from db.engine import reading
+from db.reasons import JobState, Reason, RecordingState
+from db.rows import NewRecording, Recording
+from db.schema import jobs, recordings
+
+BATCH = 500
+_REGISTER_LOCK = 7_420_001  # any number that no other advisory lock of this program uses
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """How a registration went: versions new to the database, and versions it knew."""
+
+    n_new: int
+    n_known: int
+
+
+def register(engine: Engine, found: Sequence[NewRecording]) -> Registered:
+    """Register object versions; one transaction for every 500.
+
+    A new version of a key makes the older one SUPERSEDED: its results stay, its jobs that nobody has begun are
+    CANCELLED. A version that comes back (the object was put back as it was) is LIVE again, and so are the jobs that
+    ended because it had been replaced.
+
+    Args:
+        engine: the database.
+        found: versions in the order in which they were seen; the last one of a key is what the key holds.
+    """
+    n_new = 0
+    for start in range(0, len(found), BATCH):
+        batch = found[start : start + BATCH]
+        with engine.begin() as connection:
+            _lock(connection)
+            n_new += _register_batch(connection, batch)
+    return Registered(n_new=n_new, n_known=len(found) - n_new)
+
+
+def known_versions(engine: Engine, store: str, bucket: str, *, keys: Iterable[str]) -> set[tuple[str, str]]:
+    """Say which versions of these keys need no registration.
+
+    Superseded versions are not among them: if a listing shows one again, it has to be registered again.
+
+    Returns:
+        (key, version_tag) of every live or erased version.
+    """
+    wanted = list(keys)
+    known: set[tuple[str, str]] = set()
+    with reading(engine) as connection:
+        for start in range(0, len(wanted), BATCH):
+            statement = select(recordings.c.key, recordings.c.version_tag).where(
+                recordings.c.store == store,
+                recordings.c.bucket == bucket,
+                recordings.c.key.in_(wanted[start : start + BATCH]),
+                recordings.c.state != RecordingState.SUPERSEDED,
+            )
+            known.update((row.key, row.version_tag) for row in connection.execute(statement))
+    return known
+
+
+def get(engine: Engine, recording_id: int) -> Recording | None:
+    """Read one recording; None where there is none of this id."""
+    with reading(engine) as connection:
+        return read_recording(connection, recording_id)
+
+
+def find(engine: Engine, wanted: str) -> list[Recording]:
+    """Find recordings by id, by key, or by the end of a key after a slash.
+
+    Returns:
+        Live versions first, newest registration first; empty where nothing fits.
+    """
+    matches = [recordings.c.key == wanted, recordings.c.key.endswith(f"/{wanted}", autoescape=True)]
+    if wanted.isdecimal() and len(wanted) < len(str(2**63)):
+        matches.append(recordings.c.id == int(wanted))
+    is_live = recordings.c.state == RecordingState.LIVE
+    statement = select(recordings).where(or_(*matches)).order_by(is_live.desc(), recordings.c.id.desc())
+    with reading(engine) as connection:
+        return [as_recording(row._asdict()) for row in connection.execute(statement)]
+
+
+def read_recording(connection: Connection, recording_id: int) -> Recording | None:
+    """Read one recording inside a transaction."""
+    row = connection.execute(select(recordings).where(recordings.c.id == recording_id)).one_or_none()
+    return None if row is None else as_recording(row._asdict())
+
+
+def as_recording(values: dict[str, Any]) -> Recording:
+    """Make the dataclass of a whole row."""
+    return Recording(**{**values, "state": RecordingState(values["state"])})
+
+
+def _lock(connection: Connection) -> None:
+    # Two scanners that register two versions of one key at once would both find no older one. SQLite has one writer.
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_REGISTER_LOCK)))
+
+
+def _register_batch(connection: Connection, batch: Sequence[NewRecording]) -> int:
+    last = {(new.store, new.bucket, new.key): new for new in batch}
+    stored = _stored_versions(connection, last)
+    known = {(*key, tag) for key, versions in stored.items() for tag in versions}
+    fresh = {(new.store, new.bucket, new.key, new.version_tag): new for new in batch}
+    fresh = {identity: new for identity, new in fresh.items() if identity not in known}
+    replaced, restored = [], []
+    for key, new in last.items():
+        for tag, (recording_id, state) in stored.get(key, {}).items():
+            if tag == new.version_tag and state == RecordingState.SUPERSEDED:
+                restored.append(recording_id)
+            elif tag != new.version_tag and state == RecordingState.LIVE:
+                replaced.append(recording_id)
+    _supersede(connection, replaced)
+    _restore(connection, restored)
+    if fresh:
+        connection.execute(
+            insert(recordings).values(registered_at=db_now()), [_row(new, last) for new in fresh.values()]
+        )
+    return len(fresh)
+
+
+def _row(new: NewRecording, last: dict[_Key, NewRecording]) -> dict[str, Any]:
+    is_last = last[(new.store, new.bucket, new.key)].version_tag == new.version_tag
+    return {**asdict(new), "state": RecordingState.LIVE if is_last else RecordingState.SUPERSEDED}
+
+
+def _stored_versions(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, dict[str, tuple[int, str]]]:
+    by_bucket: dict[tuple[str, str], list[str]] = {}
+    for store, bucket, key in keys:
+        by_bucket.setdefault((store, bucket), []).append(key)
+    versions: dict[_Key, dict[str, tuple[int, str]]] = {}
+    c = recordings.c
+    for (store, bucket), names in by_bucket.items():
+        place = and_(c.store == store, c.bucket == bucket, c.key.in_(names))
+        for row in connection.execute(select(c.key, c.version_tag, c.id, c.state).where(place)):
+            versions.setdefault((store, bucket, row.key), {})[row.version_tag] = (row.id, row.state)
+    return versions
+
+
+def _supersede(connection: Connection, ids: list[int]) -> None:
+    if not ids:
+        return
+    connection.execute(update(recordings).where(recordings.c.id.in_(ids)).values(state=RecordingState.SUPERSEDED))
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.recording_id.in_(ids), jobs.c.state.in_((JobState.PENDING, JobState.QUEUED)))
+        .values(
+            state=JobState.CANCELLED,
+            reason=Reason.OBJECT_CHANGED,
+            detail="a newer version of this object was registered",
+            finished_at=db_now(),
+        )
+    )
+
+
+def _restore(connection: Connection, ids: list[int]) -> None:
+    if not ids:
+        return
+    connection.execute(update(recordings).where(recordings.c.id.in_(ids)).values(state=RecordingState.LIVE))
+    ended = jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED))
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.recording_id.in_(ids), ended, jobs.c.reason == Reason.OBJECT_CHANGED)
+        .values(state=JobState.PENDING, reason=None, detail=None, finished_at=None, next_run_at_s=db_now_s())
+    )

@@ -1,0 +1,225 @@
+"""The tables, as SQLAlchemy Core knows them; it never creates them (the migrations do, and a test compares the two).
+
+Columns whose names end in `_s` are seconds since 1970 on the database's clock and belong to the ledger; columns whose
+names end in `_at` are UTC moments for people.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from db.columns import Document, Id, UtcDateTime
+from db.reasons import JobState, Lane, RecordingState, ResultStatus
+
+EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("store", String, nullable=False),
+    Column("bucket", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("version_tag", String, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("subject", String),
+    Column("subject_source", String, nullable=False),
+    Column("recorded_at", UtcDateTime),
+    Column("recorded_at_precision", String),
+    Column("recorded_at_source", String, nullable=False),
+    Column("uploaded_at", UtcDateTime, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+    Column("state", String, nullable=False),
+    UniqueConstraint("store", "bucket", "key", "version_tag"),
+    _one_of("state", RecordingState),
+    Index("ix_recordings_subject_recorded_at", "subject", "recorded_at"),
+)
+# A key holds one version at a time.
+Index(
+    "uq_recordings_live_key",
+    recordings.c.store,
+    recordings.c.bucket,
+    recordings.c.key,
+    unique=True,
+    sqlite_where=text("state = 'LIVE'"),
+    postgresql_where=text("state = 'LIVE'"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("labels", Document, nullable=False),
+    Column("manifest", Document, nullable=False),
+    Column("folder", String, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("activated_at", UtcDateTime),
+    UniqueConstraint("name", "version"),
+)
+Index(
+    "uq_models_active",
+    models.c.is_active,
+    unique=True,
+    sqlite_where=text("is_active"),
+    postgresql_where=text("is_active"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("recording_id", Id, ForeignKey("recordings.id"), nullable=False),
+    Column("model_id", Id, ForeignKey("models.id"), nullable=False),
+    Column("state", String, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),  # claims, ever
+    Column("failures", Integer, nullable=False, server_default=text("0")),  # attempts that failed by themselves
+    Column("transients", Integer, nullable=False, server_default=text("0")),  # waits for store or database, in a row
+    Column("lost_count", Integer, nullable=False, server_default=text("0")),  # leases that ran out
+    Column("lease_token", String),  # kept when DONE: it names the attempt that wrote the result
+    Column("lease_until_s", Double),
+    Column("worker", String),
+    Column("next_run_at_s", Double, nullable=False),
+    Column("first_transient_at_s", Double),
+    Column("queued_at_s", Double),
+    Column("queue_count", Integer, nullable=False, server_default=text("0")),  # times rung again while QUEUED
+    Column("reason", String),
+    Column("detail", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("recording_id", "model_id"),
+    _one_of("state", JobState),
+    _one_of("lane", Lane),
+    CheckConstraint("(state = 'RUNNING') = (lease_until_s IS NOT NULL)", name="lease"),
+    CheckConstraint("state NOT IN ('DEAD', 'CANCELLED') OR reason IS NOT NULL", name="reason"),
+    CheckConstraint("(state IN ('DONE', 'DEAD', 'CANCELLED')) = (finished_at IS NOT NULL)", name="finished"),
+    Index("ix_jobs_state_lane_next_run_at_s", "state", "lane", "next_run_at_s"),
+    Index("ix_jobs_model_id_state", "model_id", "state"),
+)
+Index(
+    "ix_jobs_running_lease_until_s",
+    jobs.c.lease_until_s,
+    sqlite_where=text("state = 'RUNNING'"),
+    postgresql_where=text("state = 'RUNNING'"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("token", String, nullable=False, unique=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String),
+    Column("reason", String),
+    Column("detail", String),
+    Column("worker", String, nullable=False),
+    Column("wall_ms", BigInteger),
+    Column("peak_rss_kib", BigInteger),
+    UniqueConstraint("job_id", "n"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("recording_id", Id, ForeignKey("recordings.id"), primary_key=True, autoincrement=False),
+    Column("model_id", Id, ForeignKey("models.id"), primary_key=True, autoincrement=False),
+    Column("token", String, nullable=False),
+    Column("status", String, nullable=False),
+    *(Column(emotion, Double) for emotion in EMOTIONS),
+    Column("label", String),
+    Column("confidence", Double),
+    Column("is_uncertain", Boolean),
+    Column("n_windows", Integer, nullable=False),
+    Column("speech_ms", BigInteger, nullable=False),
+    Column("rejected_ms", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    *(Column(f"{emotion}_slope_per_min", Double) for emotion in EMOTIONS),
+    Column("trend", Document, nullable=False),
+    Column("extra_scores", Document),
+    Column("audio_sha256", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    _one_of("status", ResultStatus),
+    CheckConstraint(
+        " AND ".join(
+            f"(status = 'SCORED') = ({column} IS NOT NULL)"
+            for column in (*EMOTIONS, "label", "confidence", "is_uncertain")
+        ),
+        name="scored",
+    ),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("recording_id", Id, primary_key=True, autoincrement=False),
+    Column("model_id", Id, primary_key=True, autoincrement=False),
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("speech_ms", BigInteger, nullable=False),
+    *(Column(emotion, Double, nullable=False) for emotion in EMOTIONS),
+    Column("extra_scores", Document),
+    ForeignKeyConstraint(
+        ["recording_id", "model_id"], ["results.recording_id", "results.model_id"], ondelete="CASCADE"
+    ),
+    CheckConstraint("0 <= start_ms AND start_ms < end_ms", name="span"),
+)
+
+schedule_slots = Table(
+    "schedule_slots",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("slot", UtcDateTime, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("claimed_at", UtcDateTime, nullable=False),
+    Column("lease_until_s", Double, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("n_registered", BigInteger),
+    Column("n_jobs", BigInteger),
+)
+
+pulses = Table(
+    "pulses",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("at_s", Double, nullable=False),
+    Column("detail", String),
+)
