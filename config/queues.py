@@ -25,12 +25,12 @@ _VISIBILITY_FACTOR = 2
 
 
 def lane_queue(lane: str) -> str:
-    """Return the queue name of a lane.
+    """Return the queue name of a lane; names sort in the order of the lanes.
 
     >>> lane_queue("bulk")
-    'lane.bulk'
+    'lane-2-bulk'
     """
-    return f"lane.{lane}"
+    return f"lane-{LANES.index(lane) + 1}-{lane}"
 
 
 def celery_settings(settings: Settings) -> Mapping[str, Any]:
@@ -85,7 +85,8 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
     return {
         "visibility_timeout": _VISIBILITY_FACTOR * settings.time_limit_s,
         "unacked_restore_throttle": 1,
-        "queue_order_strategy": "priority",
+        # Strict lanes: kombu asks the queues in sorted order, and lane queues are numbered.
+        "queue_order_strategy": "sorted",
         "socket_timeout": 30,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,

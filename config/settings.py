@@ -39,9 +39,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TONALOG_", frozen=True, extra="forbid")
 
-    home: Path = Field(
-        Path(".tonalog"), description="Folder of the embedded database, broker and spool files."
-    )
+    home: Path = Field(Path(".tonalog"), description="Folder of the embedded database, broker and spool files.")
     database_url: SecretStr | None = Field(
         None, description="sqlite:/// or postgresql:// URL; unset: SQLite inside home."
     )
@@ -63,18 +61,12 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone of recording times that name none."
     )
-    model_dir: Path | None = Field(
-        None, description="Bundle folder of the first model; unset: the newest shipped one."
-    )
-    models_dir: Path = Field(
-        SHIPPED_MODELS, description="Folder in which workers look for <name>-<version> bundles."
-    )
+    model_dir: Path | None = Field(None, description="Bundle folder of the first model; unset: the newest shipped one.")
+    models_dir: Path = Field(SHIPPED_MODELS, description="Folder in which workers look for <name>-<version> bundles.")
     worker_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Worker processes."
     )
-    scorer_threads: int = Field(
-        1, ge=1, le=64, description="ONNX threads in a worker process; 1 is fastest in total."
-    )
+    scorer_threads: int = Field(1, ge=1, le=64, description="ONNX threads in a worker process; 1 is fastest in total.")
     nightly_crontab: Annotated[str, AfterValidator(_five_fields)] = Field(
         "0 2 * * *", description="When the nightly scan runs, in UTC, five crontab fields."
     )

@@ -1,0 +1,31 @@
+"""One log line an event: time, level, logger, a static name, then the event's fields; never a secret or a name."""
+
+import logging
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
+
+
+class FieldFormatter(logging.Formatter):
+    """Formats a record and appends what was given as `extra`.
+
+    >>> record = logging.makeLogRecord({"msg": "lease lost", "levelname": "WARNING", "name": "worker", "job_id": 7})
+    >>> FieldFormatter("%(levelname)s %(name)s %(message)s").format(record)
+    'WARNING worker lease lost job_id=7'
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the message line with its fields."""
+        fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line = super().formatMessage(record)
+        return " ".join([line, *(f"{name}={value}" for name, value in sorted(fields.items()))])
+
+
+def configure(level: str) -> None:
+    """Send this process's log lines to stderr; a second call changes only the level."""
+    root = logging.getLogger()
+    root.setLevel(level)
+    if root.handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(FieldFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root.addHandler(handler)

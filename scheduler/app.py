@@ -1,0 +1,53 @@
+"""Build the scheduler's Celery application: beat's schedule and the two tasks it rings."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import setup_logging
+
+from config import logs
+from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, SWEEP_TASK, celery_settings, prepare_folders
+from config.settings import Settings
+from scheduler.service import Service
+
+
+def make_app(settings: Settings) -> Celery:
+    """Return the scheduler's application; beat only hints, SQL decides what is due.
+
+    A sweep that waited longer than its own interval is worthless, so its message expires.
+    """
+    prepare_folders(settings)
+    app = Celery("tonalog.scheduler", set_as_current=False)
+    app.conf.update(celery_settings(settings))
+    app.conf.update(
+        task_default_queue=SCHEDULER_QUEUE,
+        beat_schedule={
+            "sweep": {
+                "task": SWEEP_TASK,
+                "schedule": settings.sweep_s,
+                "options": {"expires": settings.sweep_s},
+            },
+            "nightly": {
+                "task": NIGHTLY_TASK,
+                "schedule": crontab.from_string(" ".join(settings.nightly_crontab.split())),
+            },
+        },
+        beat_cron_starting_deadline=3600,
+        beat_max_loop_interval=min(30.0, settings.sweep_s),
+        beat_schedule_filename=str(settings.home.resolve() / "beat-schedule"),
+    )
+    service = Service(settings, app)
+    app.task(name=SWEEP_TASK)(service.sweep)
+    app.task(name=NIGHTLY_TASK)(service.nightly)
+
+    def configure_logging(**_: Any) -> None:
+        logs.configure(settings.log_level)
+
+    setup_logging.connect(configure_logging, weak=False)
+    if settings.is_embedded_broker:
+        tempfile.tempdir = str(settings.home.resolve() / "queue" / "moved")
+    return app

@@ -1,0 +1,118 @@
+"""Decide which nightly slots are due and run each exactly once; slots live in SQL, not in beat's file."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from celery.schedules import crontab
+
+from db import Engine, slots
+from db.errors import DatabaseError
+from db.reasons import SlotState
+
+_log = logging.getLogger(__name__)
+NIGHTLY = "nightly"
+FIRST_START = "scheduler first start"
+_MAX_MISSED = 366  # a year of nights; one scan covers them all anyway
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """What one nightly run registered."""
+
+    n_listed: int
+    n_new: int
+    n_jobs: int
+
+
+def due_slots(line: str, *, since: datetime, now: datetime) -> list[datetime]:
+    """Return the slots of a crontab line in (since, now], oldest first, in UTC.
+
+    Args:
+        line: Five crontab fields, read in UTC.
+        since: The last slot that was taken care of, or when the scheduler first started.
+        now: The present.
+
+    >>> from datetime import UTC, datetime
+    >>> [slot.day for slot in due_slots("0 2 * * *", since=datetime(2026, 3, 1, 9, tzinfo=UTC),
+    ...                                  now=datetime(2026, 3, 3, 9, tzinfo=UTC))]
+    [2, 3]
+    """
+    schedule = crontab.from_string(" ".join(line.split()))
+    schedule.nowfun = lambda: now
+    found: list[datetime] = []
+    slot = since
+    while len(found) < _MAX_MISSED:
+        start, delta, _ = schedule.remaining_delta(slot, tz=UTC)
+        slot = (start + delta).astimezone(UTC)
+        if slot > now:
+            break
+        found.append(slot)
+    return found
+
+
+def run_due_night(
+    engine: Engine,
+    run: Callable[[], NightResult],
+    *,
+    crontab_line: str,
+    now: datetime,
+    lease_s: float,
+) -> NightResult | None:
+    """Run the newest due slot once; older missed slots are covered by the same run and noted as done.
+
+    Two schedulers may call this at once: the slot's row decides who runs. A scheduler that dies in
+    the middle leaves a lease behind; when it ends the slot is due again, and a scan repeats safely.
+
+    Returns:
+        What the run registered, or None if no slot was due or another scheduler holds it.
+    """
+    due = due_slots(crontab_line, since=_since(engine, now), now=now)
+    if not due or not slots.claim_slot(engine, NIGHTLY, slot=due[-1], lease_s=lease_s):
+        return None
+    _log.info("nightly run starts", extra={"slot": due[-1].isoformat(), "n_missed": len(due) - 1})
+    with _renewing(engine, due[-1], lease_s=lease_s):
+        result = run()
+    slots.finish_slot(engine, NIGHTLY, slot=due[-1], n_registered=result.n_new, n_jobs=result.n_jobs)
+    for missed in due[:-1]:
+        if slots.claim_slot(engine, NIGHTLY, slot=missed, lease_s=lease_s):
+            slots.finish_slot(engine, NIGHTLY, slot=missed, n_registered=0, n_jobs=0)
+    return result
+
+
+def _since(engine: Engine, now: datetime) -> datetime:
+    """Return the moment after which slots count: the last slot done, or the scheduler's first start."""
+    last = slots.last_slot(engine, NIGHTLY)
+    if last is not None:
+        return last.slot if last.state is SlotState.DONE else last.slot - timedelta(minutes=1)
+    first_start = slots.read_pulses(engine).get(FIRST_START)
+    if first_start is None:
+        slots.pulse(engine, FIRST_START)
+        return now
+    return first_start.at
+
+
+@contextmanager
+def _renewing(engine: Engine, slot: datetime, *, lease_s: float) -> Iterator[None]:
+    """Keep the slot's lease while a long scan runs."""
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(lease_s / 3):
+            try:
+                slots.extend_slot(engine, NIGHTLY, slot=slot, lease_s=lease_s)
+            except DatabaseError as error:
+                _log.warning("slot lease not renewed", extra={"error": str(error)})
+
+    thread = threading.Thread(target=renew, name="slot-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

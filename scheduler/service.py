@@ -1,0 +1,78 @@
+"""The scheduler's verbs with their connections: sweep, nightly run, scan on demand, reprocess."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import cached_property
+
+from celery import Celery
+
+from config.settings import Settings
+from db import Engine, jobs, models, slots
+from db.engine import make_engine
+from db.reasons import Lane
+from scheduler.nightly import NightResult, run_due_night
+from scheduler.pump import Pumped, sweep_and_pump
+from scheduler.scan import Naming, scan
+from storage.open import S3Access, open_store
+
+_log = logging.getLogger(__name__)
+SCAN_PULSE = "scan"
+_SLOT_LEASE_S = 900.0
+
+
+class SchedulerError(Exception):
+    """The scheduler is asked for something that its settings do not allow."""
+
+
+class Service:
+    """What a scheduler process can do; holds an engine and a Celery client, no state of its own."""
+
+    def __init__(self, settings: Settings, app: Celery) -> None:
+        self._settings = settings
+        self._app = app
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return make_engine(self._settings.database)
+
+    def sweep(self) -> None:
+        """Run a due nightly slot, take back expired leases, ring the queue."""
+        self.nightly()
+        self.pump()
+
+    def pump(self) -> Pumped:
+        """Take back expired leases and ring the queue for due jobs."""
+        return sweep_and_pump(self._engine, self._app, queue_cap=self._settings.queue_cap)
+
+    def nightly(self) -> None:
+        """Run the nightly slot if one is due and nobody else holds it."""
+        if self._settings.storage_url is None:
+            return
+        run_due_night(
+            self._engine,
+            self.scan_and_queue,
+            crontab_line=self._settings.nightly_crontab,
+            now=datetime.now(UTC),
+            lease_s=_SLOT_LEASE_S,
+        )
+
+    def scan_and_queue(self, url: str | None = None) -> NightResult:
+        """Register what is new under `url` and make jobs for the active model.
+
+        Raises:
+            SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
+        """
+        where = url or self._settings.storage_url
+        if where is None:
+            raise SchedulerError("Nothing to scan: give a folder or s3:// URL, or set TONALOG_STORAGE_URL.")
+        model = models.active_model(self._engine)
+        if model is None:
+            raise SchedulerError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
+        store, prefix = open_store(where, s3=S3Access.of(self._settings))
+        naming = Naming(self._settings.key_pattern, self._settings.time_zone)
+        seen = scan(self._engine, store, prefix=prefix, naming=naming)
+        n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
+        slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new")
+        return NightResult(n_listed=seen.n_listed, n_new=seen.n_new, n_jobs=n_jobs)

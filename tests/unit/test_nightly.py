@@ -1,0 +1,119 @@
+"""Slots: none is skipped, none is doubled, whoever was down."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db import migrate, slots
+from db.engine import make_engine
+from scheduler.nightly import NIGHTLY, NightResult, due_slots, run_due_night
+
+LINE = "0 2 * * *"
+MORNING = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = make_engine(f"sqlite:///{tmp_path / 'slots.db'}")
+    migrate.upgrade(engine)
+    return engine
+
+
+class Night:
+    """Counts its runs."""
+
+    def __init__(self):
+        self.n_runs = 0
+
+    def __call__(self):
+        self.n_runs += 1
+        return NightResult(n_listed=5, n_new=3, n_jobs=3)
+
+
+def run(engine, night, now, lease_s=60.0):
+    return run_due_night(engine, night, crontab_line=LINE, now=now, lease_s=lease_s)
+
+
+def start_at(engine, now):
+    """Let a scheduler start for the first time at `now`, which makes nothing due."""
+    slots.pulse(engine, "scheduler first start")
+    slots.claim_slot(engine, NIGHTLY, slot=now, lease_s=60.0)
+    slots.finish_slot(engine, NIGHTLY, slot=now, n_registered=0, n_jobs=0)
+
+
+@pytest.mark.parametrize(
+    ("line", "hours", "n_slots"),
+    [(LINE, 24, 1), (LINE, 16, 0), (LINE, 17, 1), (LINE, 72, 3), ("*/15 * * * *", 1, 4), ("0 2 * * 1", 24 * 14, 2)],
+)
+def test_every_slot_between_two_moments_is_due_once(line, hours, n_slots):
+    found = due_slots(line, since=MORNING, now=MORNING + timedelta(hours=hours))
+
+    assert len(found) == len(set(found)) == n_slots
+    assert found == sorted(found)
+
+
+def test_the_first_start_of_a_scheduler_makes_no_past_night_due(engine):
+    night = Night()
+
+    assert run(engine, night, datetime.now(UTC)) is None
+    assert night.n_runs == 0
+
+
+def test_a_night_runs_once_however_often_the_sweep_asks(engine):
+    start_at(engine, MORNING)
+    night = Night()
+
+    outcomes = [run(engine, night, MORNING + timedelta(hours=18)) for _ in range(5)]
+
+    assert night.n_runs == 1
+    assert [outcome is not None for outcome in outcomes] == [True, False, False, False, False]
+
+
+def test_nights_missed_while_no_scheduler_ran_are_caught_up_by_one_run_and_noted(engine):
+    start_at(engine, MORNING)
+    night = Night()
+
+    run(engine, night, MORNING + timedelta(days=3))
+    run(engine, night, MORNING + timedelta(days=3, minutes=1))
+
+    assert night.n_runs == 1
+    last = slots.last_slot(engine, NIGHTLY)
+    assert last.slot == datetime(2026, 3, 4, 2, tzinfo=UTC)
+    assert (last.n_registered, last.n_jobs) == (3, 3)
+    missed = datetime(2026, 3, 3, 2, tzinfo=UTC)
+    assert not slots.claim_slot(engine, NIGHTLY, slot=missed, lease_s=60.0)
+
+
+def test_a_night_whose_scheduler_died_is_run_again_once_its_lease_is_over(engine):
+    start_at(engine, MORNING)
+    evening = MORNING + timedelta(hours=18)
+
+    def die():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, die, evening, lease_s=0.05)
+    night = Night()
+    slots_free = False
+    for _ in range(100):
+        slots_free = run(engine, night, evening) is not None
+        if slots_free:
+            break
+
+    assert slots_free
+    assert night.n_runs == 1
+
+
+def test_two_schedulers_share_one_night(engine):
+    start_at(engine, MORNING)
+    evening = MORNING + timedelta(hours=18)
+    inner = Night()
+    seen_by_second = []
+
+    def first():
+        seen_by_second.append(run(engine, inner, evening))
+        return NightResult(n_listed=1, n_new=1, n_jobs=1)
+
+    assert run(engine, first, evening) is not None
+    assert seen_by_second == [None]
+    assert inner.n_runs == 0

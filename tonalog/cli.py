@@ -1,0 +1,53 @@
+"""The `tonalog` command and its subcommands; each is imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+
+import click
+
+_COMMANDS = {
+    "run": ("tonalog.commands.run", "Score a folder or bucket of voice notes on this machine."),
+    "score": ("tonalog.commands.score", "Score files without a database."),
+    "scan": ("tonalog.commands.operate", "Find new recordings and make jobs for them."),
+    "worker": ("tonalog.commands.processes", "Run a worker."),
+    "scheduler": ("tonalog.commands.processes", "Run the scheduler."),
+    "db": ("tonalog.commands.operate", "Set up or upgrade the database."),
+    "status": ("tonalog.commands.operate", "Show jobs by state, what waits and what died."),
+    "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
+    "show": ("tonalog.commands.read", "Show one recording with its segments."),
+    "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),
+    "models": ("tonalog.commands.models", "Add, list and activate models."),
+    "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
+    "doctor": ("tonalog.commands.doctor", "Check database, broker, storage and model for real."),
+    "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose subcommands are imported on use, so that `tonalog score` starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: tonalog run examples/notes",
+)
+@click.version_option(version("tonalog"), prog_name="tonalog")
+def cli() -> None:
+    """Score stored voice notes for emotion and keep each person's trend in SQL."""

@@ -1,0 +1,98 @@
+"""`tonalog models` and `tonalog reprocess`: what an ML engineer does after a model update."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from config.settings import Settings
+from db import jobs, models
+from db.reasons import Lane
+from tonalog.report import console, new_table
+from tonalog.session import open_database, register_bundle
+
+_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+_REPROCESS_EPILOG = """\b
+Examples:
+  tonalog reprocess --model 0.2.0 --dry-run
+  tonalog reprocess --model 0.2.0 --since 2026-01-01
+Then, when it is through: tonalog models activate 0.2.0
+"""
+
+
+@click.group(name="models", epilog="Example: tonalog models add models/whisper3-0.1.0")
+def models_command() -> None:
+    """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
+
+
+@models_command.command(name="add")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+def add(folder: Path) -> None:
+    """Check the bundle in DIR and register it; it is not active yet."""
+    model = register_bundle(open_database(Settings.read()), folder)
+    click.echo(
+        f"Registered {model.name}-{model.version} ({model.sha256[:12]}). To use it: {_activation(model.version)}"
+    )
+
+
+@models_command.command(name="list")
+def list_all() -> None:
+    """List every registered model; '*' marks the active one."""
+    table = new_table("Models", ["", "name", "version", "labels", "sha256", "added", "activated"])
+    for model in models.list_models(open_database(Settings.read())):
+        activated = f"{model.activated_at:%Y-%m-%d %H:%M}" if model.activated_at else ""
+        mark = "*" if model.is_active else ""
+        added = f"{model.added_at:%Y-%m-%d %H:%M}"
+        labels = " ".join(model.labels)
+        table.add_row(mark, model.name, model.version, labels, model.sha256[:12], added, activated)
+    console().print(table)
+
+
+@models_command.command(name="activate")
+@click.argument("version")
+def activate(version: str) -> None:
+    """Make VERSION the one that readers see and that new recordings are scored with."""
+    engine = open_database(Settings.read())
+    model = models.activate(engine, models.resolve(engine, version).id)
+    n_missing = jobs.create_jobs(engine, model.id, lane=Lane.BULK, is_dry_run=True)
+    click.echo(f"{model.name}-{model.version} is active.")
+    if n_missing:
+        click.echo(f"{n_missing} recordings have no job for it yet: tonalog reprocess --model {model.version}")
+
+
+@click.command(name="reprocess", epilog=_REPROCESS_EPILOG)
+@click.option("--model", "version", required=True, help="Model version to score with.")
+@click.option("--since", type=_DATE, help="Only recordings of this day or later (UTC; upload time if unknown).")
+@click.option("--until", type=_DATE, help="Only recordings before this day.")
+@click.option("--subject", help="Only this person's recordings.")
+@click.option("--dry-run", is_flag=True, help="Count what is missing, make no job.")
+def reprocess_command(
+    *, version: str, since: datetime | None, until: datetime | None, subject: str | None, dry_run: bool
+) -> None:
+    """Make the missing jobs of one model in the bulk lane, which never delays nightly work.
+
+    Only what has no job for that model yet is done, so it can be interrupted and run again.
+    """
+    engine = open_database(Settings.read())
+    model = models.resolve(engine, version)
+    n_jobs = jobs.create_jobs(
+        engine,
+        model.id,
+        lane=Lane.BULK,
+        since=_utc(since),
+        until=_utc(until),
+        subject=subject,
+        is_dry_run=dry_run,
+    )
+    done = "would be made" if dry_run else "made in the bulk lane"
+    click.echo(f"{n_jobs} jobs {done} for {model.name}-{model.version}.")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _activation(version: str) -> str:
+    return f"tonalog models activate {version}"

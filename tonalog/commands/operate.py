@@ -1,0 +1,139 @@
+"""`tonalog scan | db | status | retry`: what a nightly operator needs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from config.settings import Settings
+from db import Engine, history, jobs, migrate, models, slots
+from db.engine import make_engine
+from db.reasons import JobState, Reason
+from tonalog.report import console, new_table
+from tonalog.session import ensure_model, need_active_model, open_database
+
+_STATUS_EPILOG = """\b
+Examples:
+  tonalog status
+  tonalog status --json | jq .jobs
+"""
+
+
+@click.command(name="scan", epilog="Example: tonalog scan s3://notes/2026/")
+@click.argument("path_or_url", required=False)
+def scan_command(path_or_url: str | None) -> None:
+    """Register what is new in PATH_OR_URL (or TONALOG_STORAGE_URL), make jobs and ring the queue."""
+    from scheduler.app import make_app  # noqa: PLC0415 - loads Celery
+    from scheduler.service import Service  # noqa: PLC0415
+
+    settings = Settings.read()
+    need_active_model(open_database(settings))
+    service = Service(settings, make_app(settings))
+    night = service.scan_and_queue(path_or_url)
+    sent = service.pump()
+    click.echo(
+        f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_jobs} jobs made, {sent.n_sent} sent to workers."
+    )
+
+
+@click.group(name="db")
+def db_command() -> None:
+    """Set up or upgrade the database."""
+
+
+@db_command.command(name="upgrade", epilog="Example: TONALOG_DATABASE_URL=postgresql://... tonalog db upgrade")
+def upgrade() -> None:
+    """Bring the schema to this release; register and activate the shipped model if none is active."""
+    settings = Settings.read()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = make_engine(settings.database)
+    before = migrate.current(engine)
+    after = migrate.upgrade(engine)
+    model = ensure_model(engine, settings)
+    change = "is up to date" if before == after else f"went from {before or 'nothing'} to {after}"
+    click.echo(f"The schema {change}; active model: {model.name}-{model.version}.")
+
+
+@click.command(name="status", epilog=_STATUS_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--limit", default=20, show_default=True, help="How many dead jobs to list.")
+def status_command(*, as_json: bool, limit: int) -> None:
+    """Show jobs by state, the oldest that waits, the last sweep, and dead jobs with their reasons."""
+    status = read_status(open_database(Settings.read()), limit=limit)
+    if as_json:
+        click.echo(json.dumps(status))
+        return
+    _print_status(status)
+
+
+@click.command(name="retry", epilog="Example: tonalog retry --reason WORKER_LOST")
+@click.option(
+    "--reason", type=click.Choice([reason.value for reason in Reason]), help="Only jobs dead for this reason."
+)
+@click.option("--recording", type=int, help="Only this recording's jobs.")
+def retry_command(*, reason: str | None, recording: int | None) -> None:
+    """Give dead jobs a fresh start; their history stays."""
+    engine = open_database(Settings.read())
+    n_jobs = jobs.retry(engine, reason=None if reason is None else Reason(reason), recording_id=recording)
+    click.echo(f"{n_jobs} jobs wait again.")
+
+
+def read_status(engine: Engine, *, limit: int) -> dict[str, Any]:
+    """Return the ledger's state as the JSON object of `tonalog status --json`."""
+    counted = history.counts(engine)
+    active = models.active_model(engine)
+    pulses = slots.read_pulses(engine)
+    last_night = slots.last_slot(engine, "nightly")
+    return {
+        "model": None if active is None else {"name": active.name, "version": active.version},
+        "jobs": {state.value.lower(): counted.by_state.get(state, 0) for state in JobState},
+        "lanes": [
+            {"lane": lane.value, "state": state.value.lower(), "n_jobs": n}
+            for (lane, state), n in sorted(counted.by_lane.items())
+        ],
+        "oldest_pending_age_s": counted.oldest_pending_age_s,
+        "last_sweep_age_s": pulses["sweep"].age_s if "sweep" in pulses else None,
+        "last_scan_age_s": pulses["scan"].age_s if "scan" in pulses else None,
+        "last_nightly_slot": None if last_night is None else last_night.slot.isoformat(),
+        "dead": [
+            {
+                "job_id": dead.job_id,
+                "recording_id": dead.recording_id,
+                "key": dead.key,
+                "model": f"{dead.model_name}-{dead.model_version}",
+                "reason": dead.reason,
+                "detail": dead.detail,
+                "attempts": dead.attempts,
+            }
+            for dead in history.dead_jobs(engine, limit=limit)
+        ],
+    }
+
+
+def _print_status(status: dict[str, Any]) -> None:
+    screen = console()
+    model = status["model"]
+    click.echo(f"Active model: {model['name']}-{model['version']}" if model else "No active model.")
+    table = new_table("Jobs", ["lane", "state", "jobs"], right=["jobs"])
+    for line in status["lanes"]:
+        table.add_row(line["lane"], line["state"], str(line["n_jobs"]))
+    screen.print(table)
+    click.echo(f"Oldest waiting job: {_age(status['oldest_pending_age_s'], 'none waits')}")
+    click.echo(f"Last sweep: {_age(status['last_sweep_age_s'], 'never: is a scheduler running?')}")
+    click.echo(f"Last scan: {_age(status['last_scan_age_s'], 'never')}")
+    click.echo(f"Last nightly slot: {status['last_nightly_slot'] or 'none yet'}")
+    if status["dead"]:
+        dead = new_table("Dead jobs (tonalog retry sends them back)", ["recording", "key", "model", "reason", "detail"])
+        for job in status["dead"]:
+            dead.add_row(str(job["recording_id"]), job["key"], job["model"], job["reason"], job["detail"] or "")
+        screen.print(dead)
+
+
+def _age(seconds: float | None, otherwise: str) -> str:
+    if seconds is None:
+        return otherwise
+    if seconds < 120:  # noqa: PLR2004 - below two minutes seconds read better
+        return f"{seconds:.0f} s ago"
+    return f"{seconds / 60:.0f} min ago"

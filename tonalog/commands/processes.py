@@ -1,0 +1,83 @@
+"""`tonalog worker` and `tonalog scheduler`: the long-running processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import click
+
+from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
+from config.settings import Settings
+
+_PARENT_POLL_S = 1.0
+_WORKER_EPILOG = """\b
+Examples:
+  tonalog worker --concurrency 4
+  tonalog worker --lanes nightly          # a worker that reprocessing never touches
+"""
+_SCHEDULER_EPILOG = """\b
+Example:
+  TONALOG_STORAGE_URL=s3://notes tonalog scheduler
+"""
+
+
+@click.command(name="worker", epilog=_WORKER_EPILOG)
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Processes; default: one a core.")
+@click.option("--lanes", default=",".join(LANES), show_default=True, help="Which lanes to work on, comma-separated.")
+@click.option("--exit-with-parent", is_flag=True, hidden=True)
+def worker_command(*, concurrency: int | None, lanes: str, exit_with_parent: bool) -> None:
+    """Run a worker: claim jobs, score recordings, write results. TERM finishes the running jobs first."""
+    chosen = [lane.strip() for lane in lanes.split(",")]
+    unknown = [lane for lane in chosen if lane not in LANES]
+    if unknown:
+        raise click.UsageError(f"Unknown lane {unknown[0]!r}; use one or more of {', '.join(LANES)}.")
+    if exit_with_parent:
+        threading.Thread(target=_stop_when_orphaned, args=(os.getppid(),), daemon=True).start()
+    settings = Settings.read(worker_concurrency=concurrency)
+    from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
+
+    sys.exit(
+        make_app(settings).worker_main(
+            [
+                "worker",
+                f"--queues={','.join(lane_queue(lane) for lane in chosen)}",
+                f"--concurrency={settings.worker_concurrency}",
+                f"--hostname=worker-{os.getpid()}@%h",
+                f"--loglevel={settings.log_level}",
+                "--pool=prefork",
+                "-O",
+                "fair",
+            ]
+        )
+    )
+
+
+@click.command(name="scheduler", epilog=_SCHEDULER_EPILOG)
+def scheduler_command() -> None:
+    """Run the scheduler: nightly scans, sweeps and the pump. Two of them do no harm."""
+    settings = Settings.read()
+    from scheduler.app import make_app  # noqa: PLC0415
+
+    sys.exit(
+        make_app(settings).worker_main(
+            [
+                "worker",
+                "--beat",
+                f"--queues={SCHEDULER_QUEUE}",
+                "--pool=threads",
+                "--concurrency=2",
+                f"--hostname=scheduler-{os.getpid()}@%h",
+                f"--loglevel={settings.log_level}",
+            ]
+        )
+    )
+
+
+def _stop_when_orphaned(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_POLL_S)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,39 @@
+"""`tonalog run`: register, queue, score, report; the production path on one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from config.settings import Settings
+from tonalog.local_run import LocalRun
+from tonalog.run_report import print_report
+
+_EPILOG = """\b
+Examples:
+  tonalog run examples/notes
+  tonalog run s3://notes/2026/ --db postgresql://tonalog@localhost/tonalog --jobs 4
+"""
+
+
+@click.command(name="run", epilog=_EPILOG)
+@click.argument("path_or_url", metavar="PATH_OR_S3_URL")
+@click.option("--db", "database_url", help="Database URL; default: SQLite in the home folder.")
+@click.option("--home", type=click.Path(path_type=Path), help="Folder of the embedded database and queue.")
+@click.option("--jobs", "n_processes", type=click.IntRange(1, 256), help="Worker processes; default: one a core.")
+@click.pass_context
+def run_command(
+    ctx: click.Context, path_or_url: str, *, database_url: str | None, home: Path | None, n_processes: int | None
+) -> None:
+    """Score every voice note in PATH_OR_S3_URL and show the results.
+
+    What has been scored before is not scored again. Exit 0 when every recording has a result or a reason.
+    """
+    settings = Settings.read(home=home, database_url=database_url, worker_concurrency=n_processes)
+    run = LocalRun(settings, path_or_url)
+    found = run.register()
+    click.echo(f"{found.n_listed} recordings found, {found.n_new} new; {found.n_jobs} new jobs.")
+    is_complete = run.work()
+    print_report(run.engine, run.place, settings)
+    ctx.exit(0 if is_complete else 1)

@@ -1,0 +1,116 @@
+"""`tonalog score`: files in, scores out, no database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from config.settings import Settings
+from tonalog.bundles import default_bundle
+from tonalog.sparkline import sparkline
+
+_EPILOG = """\b
+Examples:
+  tonalog score note.ogg
+  tonalog score --json *.m4a > scores.jsonl
+"""
+
+
+@click.command(name="score", epilog=_EPILOG)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--model", "model_dir", type=click.Path(path_type=Path), help="Bundle folder; default: the shipped one.")
+@click.pass_context
+def score_command(ctx: click.Context, files: tuple[Path, ...], *, as_json: bool, model_dir: Path | None) -> None:
+    """Score each FILE; a bad one does not stop the others. Exit 1 if any failed."""
+    from worker.scoring.bundle import load_bundle  # noqa: PLC0415 - heavy, and not for --help
+    from worker.scoring.scorer import Scorer  # noqa: PLC0415
+
+    settings = Settings.read()
+    bundle = load_bundle(model_dir or default_bundle(settings))
+    scorer = Scorer(bundle, threads=settings.scorer_threads)
+    model = {"name": bundle.manifest.name, "version": bundle.manifest.version}
+    n_failed = 0
+    for file in files:
+        row = {"file": str(file), **_score(file, scorer, settings), "model": model}
+        n_failed += row["status"] == "failed"
+        click.echo(json.dumps(row) if as_json else _readable(row))
+    ctx.exit(1 if n_failed else 0)
+
+
+def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
+    from worker.scoring.pipeline import score_recording  # noqa: PLC0415
+    from worker.scoring.scorer import ScoringError  # noqa: PLC0415
+
+    from worker.audio.errors import AudioError  # noqa: PLC0415
+    from worker.limits import limits_of  # noqa: PLC0415
+
+    try:
+        with file.open("rb") as opened:
+            note = score_recording(opened, scorer, limits=limits_of(settings))
+    except AudioError as error:
+        return _failed(error.reason, str(error))
+    except ScoringError as error:
+        return _failed("BAD_SCORES", str(error))
+    except OSError as error:
+        return _failed("UNREADABLE", f"{file}: {error.strerror or error}")
+    return note_as_dict(note)
+
+
+def _failed(code: str, message: str) -> dict[str, Any]:
+    return {
+        "duration_ms": None,
+        "speech_ms": None,
+        "n_windows": 0,
+        "status": "failed",
+        "label": None,
+        "confidence": None,
+        "is_uncertain": None,
+        "scores": None,
+        "segments": [],
+        "trend": None,
+        "error": {"code": str(code), "message": message},
+    }
+
+
+def note_as_dict(note: Any) -> dict[str, Any]:
+    """Return a note's scores as the JSON object that `tonalog score --json` prints."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    return {
+        "duration_ms": note.duration_ms,
+        "speech_ms": note.speech_ms,
+        "rejected_ms": note.rejected_ms,
+        "n_windows": note.n_windows,
+        "status": str(note.status),
+        "label": note.label,
+        "confidence": note.confidence,
+        "is_uncertain": note.is_uncertain,
+        "scores": dict(note.scores) or None,
+        "segments": [
+            {
+                "start_ms": segment.start_ms,
+                "end_ms": segment.end_ms,
+                "speech_ms": segment.speech_ms,
+                "scores": dict(segment.scores),
+            }
+            for segment in note.segments
+        ],
+        "trend": {label: asdict(trend) for label, trend in note.trend.items()} or None,
+        "error": None,
+    }
+
+
+def _readable(row: dict[str, Any]) -> str:
+    if row["status"] == "failed":
+        return f"{row['file']}: failed, {row['error']['code']}: {row['error']['message']}"
+    length = f"{row['duration_ms'] / 1000:.1f} s, {row['speech_ms'] / 1000:.1f} s speech"
+    if row["status"] == "no_speech":
+        return f"{row['file']}: no speech ({length})"
+    scores = "  ".join(f"{name} {value:.2f}" for name, value in row["scores"].items())
+    unsure = ", uncertain" if row["is_uncertain"] else ""
+    line = sparkline([segment["scores"][row["label"]] for segment in row["segments"]])
+    return f"{row['file']}: {row['label']}{unsure} ({length})  {scores}  {line}"

@@ -1,0 +1,95 @@
+"""Check every link of the chain by using it; repairs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from config.queues import celery_settings, prepare_folders
+from config.settings import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `said` holds the mend when it is not well."""
+
+    name: str
+    is_well: bool
+    said: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield one finding a link: bundle, database, model, broker, storage."""
+    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+        ("bundle", _bundle),
+        ("database", _database),
+        ("model", _model),
+        ("broker", _broker),
+        ("storage", _storage),
+    )
+    for name, check in checks:
+        try:
+            yield Finding(name, is_well=True, said=check(settings))
+        except Exception as error:  # noqa: BLE001 - a doctor reports every illness
+            yield Finding(name, is_well=False, said=" ".join(str(error).split()) or type(error).__name__)
+
+
+def _bundle(settings: Settings) -> str:
+    """Load the bundle and score one second of silence."""
+    import numpy as np  # noqa: PLC0415
+    from worker.scoring.bundle import load_bundle  # noqa: PLC0415
+    from worker.scoring.scorer import Scorer  # noqa: PLC0415
+
+    from tonalog.bundles import default_bundle  # noqa: PLC0415
+
+    folder = default_bundle(settings)
+    bundle = load_bundle(folder)
+    scored = Scorer(bundle).score(np.zeros(bundle.manifest.sampling_rate_hz, dtype=np.float32))
+    return f"{bundle.manifest.name}-{bundle.manifest.version} gives {len(scored.scores)} scores"
+
+
+def _database(settings: Settings) -> str:
+    from db import migrate  # noqa: PLC0415
+    from db.engine import make_engine, verify  # noqa: PLC0415
+
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = make_engine(settings.database)
+    server = verify(engine)
+    migrate.require_current(engine)
+    return f"{server}, schema {migrate.current(engine)}"
+
+
+def _model(settings: Settings) -> str:
+    from db.engine import make_engine  # noqa: PLC0415
+    from tonalog.session import need_active_model  # noqa: PLC0415
+
+    model = need_active_model(make_engine(settings.database))
+    return f"{model.name}-{model.version} is active"
+
+
+def _broker(settings: Settings) -> str:
+    """Send a message to a queue of its own and take it back."""
+    from celery import Celery  # noqa: PLC0415
+    from kombu.simple import SimpleQueue  # noqa: PLC0415
+
+    prepare_folders(settings)
+    app = Celery("tonalog.doctor", set_as_current=False)
+    app.conf.update(celery_settings(settings))
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=5)
+        queue: SimpleQueue = connection.SimpleQueue("doctor", no_ack=True)
+        queue.put({"doctor": 1}, serializer="json", expiration=30)
+        queue.get(timeout=10)
+        queue.close()
+    return "the file queue in the home folder" if settings.is_embedded_broker else f"{connection.transport_cls} answers"
+
+
+def _storage(settings: Settings) -> str:
+    from storage.open import S3Access, open_store  # noqa: PLC0415
+
+    if settings.storage_url is None:
+        return "TONALOG_STORAGE_URL is not set; `tonalog run PATH` needs none"
+    store, prefix = open_store(settings.storage_url, s3=S3Access.of(settings))
+    store.verify()
+    first = next(store.list_objects(prefix), [])
+    return f"{settings.storage_url} can be listed and read ({'has recordings' if first else 'is empty'})"

@@ -1,0 +1,26 @@
+"""The errors that the command line answers with one sentence instead of a traceback."""
+
+from __future__ import annotations
+
+import sys
+
+from config.settings import SettingsError
+
+# Module and class names, so that `tonalog score` does not import the database to name its errors.
+_KNOWN = (
+    ("db.errors", "DatabaseError"),
+    ("storage.errors", "StorageError"),
+    ("worker.scoring.bundle", "BundleError"),
+    ("worker.audio.errors", "AudioError"),
+    ("scheduler.service", "SchedulerError"),
+)
+
+
+class UsageProblem(Exception):
+    """What the user asked for cannot be done; the message says what can."""
+
+
+def known_errors() -> tuple[type[BaseException], ...]:
+    """Return the known error classes of the modules that have been imported so far."""
+    loaded = [getattr(sys.modules[name], cls) for name, cls in _KNOWN if name in sys.modules]
+    return (UsageProblem, SettingsError, *loaded)

@@ -1,0 +1,66 @@
+"""The whole job on one machine: scan, ledger, queue and a supervised worker; reports nothing itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from config.settings import Settings
+from db.progress import Progress, progress
+from scheduler.app import make_app
+from scheduler.nightly import NightResult
+from scheduler.service import Service
+from storage.open import S3Access, open_store
+from tonalog.local_worker import LocalWorker
+from tonalog.progress import AudioProgress
+from tonalog.session import ensure_model, open_database
+
+_POLL_S = 0.25
+_PUMP_S = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the recordings of a run are, as the database names it."""
+
+    store: str
+    bucket: str
+    prefix: str
+
+
+class LocalRun:
+    """One `tonalog run`: the same scan, ledger, queue and worker as in production, started from here."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        store, prefix = open_store(url, s3=S3Access.of(settings))
+        store.verify()
+        self.place = Place(store.name, store.bucket, prefix)
+        self.engine = open_database(settings)
+        self._model = ensure_model(self.engine, settings)
+        self._settings = settings
+        self._url = url
+        self._service = Service(settings, make_app(settings))
+
+    def register(self) -> NightResult:
+        """Register what is new and make its jobs."""
+        return self._service.scan_and_queue(self._url)
+
+    def work(self) -> bool:
+        """Start a worker, ring the queue and wait until every recording has ended; say whether all did."""
+        if self._progress().is_complete:
+            return True
+        with LocalWorker(self._settings) as worker, AudioProgress() as bar:
+            pump_at = 0.0
+            while not (now := self._progress()).is_complete:
+                bar.show(now)
+                worker.keep_alive()
+                if time.monotonic() >= pump_at:
+                    self._service.pump()
+                    pump_at = time.monotonic() + _PUMP_S
+                time.sleep(_POLL_S)
+            bar.show(now)
+        return True
+
+    def _progress(self) -> Progress:
+        place = self.place
+        return progress(self.engine, self._model.id, store=place.store, bucket=place.bucket, prefix=place.prefix)

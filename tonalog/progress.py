@@ -1,0 +1,42 @@
+"""A progress bar in minutes of audio; guesses the total from what has ended so far."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from db import progress as ledger_progress
+from tonalog.report import console, minutes
+
+
+class AudioProgress:
+    """Shows recordings and minutes of audio done; a pipe gets nothing but the end."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("scoring"),
+            BarColumn(),
+            TextColumn("{task.fields[audio]}"),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} recordings"),
+            TimeElapsedColumn(),
+            console=console(),
+        )
+        self._task = self._bar.add_task("scoring", total=None, audio="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, now: ledger_progress.Progress) -> None:
+        """Show how far the run has come."""
+        done = minutes(now.ended_ms)
+        rest = f" of about {minutes(now.expected_ms)}" if now.expected_ms and not now.is_complete else ""
+        self._bar.update(self._task, total=now.n_recordings, completed=now.n_ended, audio=f"{done}{rest} min of audio")

@@ -1,0 +1,61 @@
+"""Tables and progress for people; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from tonalog.sparkline import sparkline
+
+EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+
+
+def minutes(ms: float) -> str:
+    """Return a duration as minutes and seconds.
+
+    >>> minutes(83_400)
+    '1:23'
+    """
+    return f"{int(ms // 60_000)}:{int(ms % 60_000 // 1000):02d}"
+
+
+def when(moment: datetime | None, precision: str | None = None) -> str:
+    """Return a recording time, no finer than it is known.
+
+    >>> when(None)
+    'unknown'
+    >>> when(datetime(2026, 3, 1), "day")
+    '2026-03-01'
+    """
+    if moment is None:
+        return "unknown"
+    return moment.strftime("%Y-%m-%d" if precision == "day" else "%Y-%m-%d %H:%M")
+
+
+def score_cells(scores: dict[str, float] | None, label: str | None) -> list[str]:
+    """Return the four scores as cells, the label's own in bold; empty when there are none."""
+    if scores is None:
+        return [""] * len(EMOTIONS)
+    return [f"[bold]{scores[name]:.2f}[/bold]" if name == label else f"{scores[name]:.2f}" for name in EMOTIONS]
+
+
+def new_table(title: str, columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
+    """Return an empty table that never cuts a cell."""
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def label_line(values: Sequence[float]) -> str:
+    """Return the sparkline of a label's score over a note's segments."""
+    return sparkline(values)
+
+
+def console() -> Console:
+    """Return a console; piped output is as wide as its content needs."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=180)

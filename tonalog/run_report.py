@@ -1,0 +1,66 @@
+"""The table at the end of `tonalog run`: one line a recording; reads rows and computes nothing."""
+
+from __future__ import annotations
+
+import click
+
+from config.settings import Settings
+from db import Engine, history, results, trends
+from db.models import active_model
+from db.trends import Note
+from tonalog.local_run import Place
+from tonalog.report import EMOTIONS, console, minutes, new_table, score_cells, when
+from tonalog.sparkline import sparkline
+
+_COLUMNS = ("recording", "person", "recorded at", "length", "speech", "label", *EMOTIONS, "segments", "state")
+_MAX_ROWS = 200
+
+
+def print_report(engine: Engine, place: Place, settings: Settings) -> None:
+    """Print the notes of one place and where the database is."""
+    notes = trends.list_notes(engine, store=place.store, bucket=place.bucket, prefix=place.prefix)
+    details = {dead.recording_id: dead.detail for dead in history.dead_jobs(engine, limit=len(notes) + _MAX_ROWS)}
+    table = new_table("Voice notes", _COLUMNS, right=("length", "speech", *EMOTIONS))
+    for note in notes[:_MAX_ROWS]:
+        table.add_row(*_cells(engine, note, details.get(note.recording_id)))
+    console().print(table)
+    if len(notes) > _MAX_ROWS:
+        click.echo(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
+    click.echo(_summary(notes))
+    where = (
+        str(settings.home.resolve() / "tonalog.db") if settings.database_url is None else engine.url.render_as_string()
+    )
+    click.echo(f"Database: {where}")
+    click.echo("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
+
+
+def _cells(engine: Engine, note: Note, detail: str | None) -> list[str]:
+    scores = {name: getattr(note, name) for name in EMOTIONS} if note.status == "scored" else None
+    state = note.status if note.reason is None else f"{note.status}: {note.reason} ({detail})"
+    return [
+        note.key,
+        note.subject or "unknown",
+        when(note.recorded_at, note.recorded_at_precision),
+        "" if note.duration_ms is None else minutes(note.duration_ms),
+        "" if note.speech_ms is None else minutes(note.speech_ms),
+        f"{note.label}?" if note.is_uncertain else (note.label or ""),
+        *score_cells(scores, note.label),
+        _segment_line(engine, note),
+        state,
+    ]
+
+
+def _segment_line(engine: Engine, note: Note) -> str:
+    model = active_model(engine)
+    if note.label is None or model is None:
+        return ""
+    segments = results.segments_of(engine, note.recording_id, model.id)
+    return sparkline([segment.scores[note.label] for segment in segments])
+
+
+def _summary(notes: list[Note]) -> str:
+    by_status: dict[str, int] = {}
+    for note in notes:
+        by_status[note.status] = by_status.get(note.status, 0) + 1
+    counted = ", ".join(f"{n} {status}" for status, n in sorted(by_status.items()))
+    return f"{len(notes)} recordings: {counted}."

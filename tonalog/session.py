@@ -1,0 +1,75 @@
+"""What most commands need: settings, a database at the newest schema, and an active model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worker.scoring.bundle import load_bundle
+
+from config.queues import prepare_folders
+from config.settings import Settings
+from db import Engine, migrate, models
+from db.engine import make_engine
+from db.rows import Model, NewModel
+from tonalog.bundles import default_bundle
+from tonalog.errors import UsageProblem
+
+
+def open_database(settings: Settings) -> Engine:
+    """Return the engine of a database that is ready.
+
+    The embedded database is made and upgraded on the way; a server's database is only checked, because
+    upgrading it is the operator's decision.
+
+    Raises:
+        UsageProblem: The server's schema is older or newer than this release.
+        DatabaseError: The database cannot be reached.
+    """
+    prepare_folders(settings)
+    engine = make_engine(settings.database)
+    if migrate.is_current(engine):
+        return engine
+    if settings.database_url is not None and engine.dialect.name != "sqlite":
+        raise UsageProblem("The database schema is not of this release: run `tonalog db upgrade`.")
+    migrate.upgrade(engine)
+    return engine
+
+
+def ensure_model(engine: Engine, settings: Settings) -> Model:
+    """Return the active model; register and activate the shipped one if none is active."""
+    active = models.active_model(engine)
+    if active is not None:
+        return active
+    return models.activate(engine, register_bundle(engine, default_bundle(settings)).id)
+
+
+def register_bundle(engine: Engine, folder: Path) -> Model:
+    """Check a bundle folder and register it; again with the same content changes nothing.
+
+    Raises:
+        BundleError: The folder is no sound bundle.
+        ModelConflict: Another bundle has this name and version.
+    """
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    new = NewModel(
+        name=manifest.name,
+        version=manifest.version,
+        sha256=manifest.sha256,
+        labels=tuple(manifest.labels),
+        manifest=manifest.model_dump(mode="json"),
+        folder=str(folder.resolve()),
+    )
+    return models.add_model(engine, new)
+
+
+def need_active_model(engine: Engine) -> Model:
+    """Return the active model.
+
+    Raises:
+        UsageProblem: None is active.
+    """
+    active = models.active_model(engine)
+    if active is None:
+        raise UsageProblem("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
+    return active

@@ -1,0 +1,108 @@
+"""What a pool process builds once, lazily: engine, store clients, scorers; never before the fork."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.settings import Settings
+from db import Engine
+from db.engine import make_engine
+from db.rows import Model, Recording
+from storage.open import open_bucket
+from storage.protocol import ObjectStore
+from worker import audio
+from worker.audio.decode import Limits
+from worker.limits import limits_of
+from worker.scoring.bundle import BundleError, load_bundle
+from worker.scoring.scorer import Scorer
+
+_MAX_SCORERS = 2  # the active model and one that is being reprocessed; each holds about 60 MB
+
+
+@dataclass
+class Runtime:
+    """One process's connections and models, built from settings on first use."""
+
+    settings: Settings
+    _engine: Engine | None = None
+    _stores: dict[tuple[str, str], ObjectStore] = field(default_factory=dict)
+    _scorers: OrderedDict[int, Scorer] = field(default_factory=OrderedDict)
+
+    @property
+    def engine(self) -> Engine:
+        """The process's own database engine."""
+        if self._engine is None:
+            self._engine = make_engine(self.settings.database)
+        return self._engine
+
+    @property
+    def worker_name(self) -> str:
+        """Host and process id, as written into claims and attempts."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    @property
+    def limits(self) -> Limits:
+        """What a recording may be at the most."""
+        return limits_of(self.settings)
+
+    def store_of(self, recording: Recording) -> ObjectStore:
+        """Return the store that holds a recording."""
+        place = (recording.store, recording.bucket)
+        if place not in self._stores:
+            self._stores[place] = open_bucket(self.settings, *place)
+        return self._stores[place]
+
+    def scorer_of(self, model: Model) -> Scorer:
+        """Return a scorer of exactly this model.
+
+        Raises:
+            BundleError: No folder holds the bundle, or its `model.onnx` is not the registered one.
+        """
+        if model.id not in self._scorers:
+            self._scorers[model.id] = self._load(model)
+            if len(self._scorers) > _MAX_SCORERS:
+                self._scorers.popitem(last=False)
+        self._scorers.move_to_end(model.id)
+        return self._scorers[model.id]
+
+    def _load(self, model: Model) -> Scorer:
+        places = [Path(model.folder), self.settings.models_dir / f"{model.name}-{model.version}"]
+        folder = next((place for place in places if (place / "manifest.json").is_file()), None)
+        if folder is None:
+            tried = " or ".join(str(place) for place in places)
+            raise BundleError(f"model {model.name}-{model.version} is not at {tried}")
+        bundle = load_bundle(folder)
+        if bundle.manifest.sha256 != model.sha256:
+            raise BundleError(
+                f"{folder} holds {bundle.manifest.sha256[:12]}, but {model.name}-{model.version} "
+                f"was registered as {model.sha256[:12]}; put the registered bundle back"
+            )
+        return Scorer(bundle, threads=self.settings.scorer_threads)
+
+
+_configured: list[Runtime] = []
+
+
+def configure(settings: Settings) -> None:
+    """Set this process's runtime; called again in every pool process, so that nothing is shared."""
+    _configured[:] = [Runtime(settings)]
+
+
+def current() -> Runtime:
+    """Return this process's runtime.
+
+    Raises:
+        LookupError: `configure` has not been called.
+    """
+    if not _configured:
+        raise LookupError("worker.runtime.configure(settings) has not been called in this process")
+    return _configured[0]
+
+
+def preload() -> None:
+    """Import the audio libraries in the parent, so that forked children share their memory."""
+    audio.preload()

@@ -1,0 +1,62 @@
+"""The Celery task: claim, run, and turn every error into a ledger outcome; holds the one broad except."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from db import ledger
+from db.backoff import retry_later
+from db.errors import DatabaseError
+from db.reasons import Reason
+from db.rows import Claim
+from worker import runtime
+from worker.job import LeaseLost, peak_rss_kib, run_claimed
+from worker.outcomes import Failure, Fate, failure_of
+from worker.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+
+def score(job_id: int) -> None:
+    """Score one job; its outcome is in the ledger, none in Celery. A message for a taken job is dropped."""
+    here = runtime.current()
+    claim = ledger.claim(here.engine, job_id, worker=here.worker_name, lease_s=here.settings.lease_s)
+    if claim is None:
+        _log.info("nothing to do", extra={"job_id": job_id})
+        return
+    started = time.monotonic()
+    try:
+        run_claimed(here, claim)
+    except LeaseLost:
+        _log.warning("lease lost", extra={"job_id": job_id})
+    except SoftTimeLimitExceeded:
+        limit_s = here.settings.soft_time_limit_s
+        record(here, claim, Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {limit_s} s"), started=started)
+    except Exception as error:  # noqa: BLE001 - the one broad except of the program: it records
+        record(here, claim, failure_of(error), started=started)
+
+
+def record(here: Runtime, claim: Claim, failure: Failure, *, started: float) -> None:
+    """Write a failed attempt into the ledger; if even that fails, the lease runs out and the sweep heals."""
+    is_surprise = failure.reason is Reason.INTERNAL
+    _log.warning("attempt failed", extra={"job_id": claim.job_id, "reason": failure.reason}, exc_info=is_surprise)
+    cost = {"wall_ms": round((time.monotonic() - started) * 1000), "peak_rss_kib": peak_rss_kib()}
+    try:
+        if failure.fate is Fate.DEAD:
+            ledger.fail_dead(here.engine, claim, failure.reason, detail=failure.detail, **cost)
+        else:
+            retry_later(
+                here.engine,
+                claim,
+                failure.reason,
+                detail=failure.detail,
+                is_transient=failure.fate is Fate.WAIT,
+                jitter=random.uniform(0.5, 1.0),  # noqa: S311 - spreads retries, guards nothing
+                **cost,
+            )
+    except DatabaseError as error:
+        _log.warning("outcome not recorded", extra={"job_id": claim.job_id, "error": str(error)})
