@@ -1,0 +1,104 @@
+"""From a URL or a stored place to a store; never contacts a server."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from config.settings import Settings
+from storage.errors import StorageDenied
+from storage.local import LocalStore
+from storage.protocol import ObjectStore
+
+
+@dataclass(frozen=True)
+class S3Access:
+    """How to reach S3, whatever the bucket; see `S3Store` for each field."""
+
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    verify_tls: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Take the S3 settings of this process."""
+        access, secret = settings.s3_access_key, settings.s3_secret_key
+        return cls(
+            endpoint_url=settings.s3_endpoint_url,
+            region=settings.s3_region,
+            access_key=access.get_secret_value() if access else None,
+            secret_key=secret.get_secret_value() if secret else None,
+            ca_bundle=str(settings.s3_ca_bundle) if settings.s3_ca_bundle else None,
+        )
+
+
+def open_store(place: str | Path, *, s3: S3Access = S3Access()) -> tuple[ObjectStore, str]:
+    """Open what a person named.
+
+    Args:
+        place: `s3://bucket/prefix` (the prefix is plain text, nothing is percent-decoded), a folder, or one file.
+        s3: how to reach S3.
+
+    Returns:
+        The store, and the prefix under which its recordings are.
+
+    Raises:
+        StorageDenied: no such folder or file, another scheme, or no bucket in the URL.
+
+    Examples:
+        >>> store, prefix = open_store("s3://notes/2026/march ")
+        >>> store.name, store.bucket, prefix
+        ('s3', 'notes', '2026/march ')
+        >>> open_store("gs://notes")
+        Traceback (most recent call last):
+            ...
+        storage.errors.StorageDenied: 'gs://' is not supported: give s3://BUCKET/PREFIX, a folder or a file
+    """
+    text = str(place)
+    scheme, separator, rest = text.partition("://")
+    if isinstance(place, Path) or not separator:
+        return _open_path(Path(text).expanduser())
+    if scheme == "file":
+        return _open_path(Path(urlsplit(text).path))
+    if scheme.lower() != "s3":
+        raise StorageDenied(f"{scheme + '://'!r} is not supported: give s3://BUCKET/PREFIX, a folder or a file")
+    bucket, _, prefix = rest.partition("/")
+    if not bucket:
+        raise StorageDenied(f"{text!r} names no bucket: give s3://BUCKET/PREFIX")
+    return _s3_store(bucket, s3), prefix
+
+
+def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:
+    """Open the store that a recording was registered with.
+
+    Args:
+        settings: this process's settings.
+        name: the kind of store, `s3` or `local`.
+        bucket: its bucket, or the root folder.
+
+    Raises:
+        StorageDenied: another kind of store.
+    """
+    if name == "s3":
+        return _s3_store(bucket, S3Access.of(settings))
+    if name == "local":
+        return LocalStore(Path(bucket))
+    raise StorageDenied(f"a store of kind {name!r} cannot be opened: only 's3' and 'local' can")
+
+
+def _open_path(path: Path) -> tuple[ObjectStore, str]:
+    if path.is_dir():
+        return LocalStore(path), ""
+    if path.is_file():
+        whole = path.resolve()
+        return LocalStore(whole.parent, only=whole.name), whole.name
+    raise StorageDenied(f"there is no folder or file {str(path)!r}: give s3://BUCKET/PREFIX, a folder or a file")
+
+
+def _s3_store(bucket: str, access: S3Access) -> ObjectStore:
+    from storage.s3 import S3Store  # noqa: PLC0415 - boto3 takes 0.15 s to import; a folder needs none of it
+
+    return S3Store(bucket, **asdict(access))

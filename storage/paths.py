@@ -1,0 +1,178 @@
+"""Reach files below a folder without following a symbolic link or leaving it; never trusts a key."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import get_ident
+from typing import Literal
+
+from storage.errors import ObjectMissing, StorageDenied, StorageUnavailable
+
+MAX_KEY_BYTES = 1_024  # as in S3
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name in a folder: `sort_key` ends with `/` for folders, which is how S3 orders their contents."""
+
+    name: str
+    sort_key: bytes
+    kind: Literal["folder", "file", "other"]
+
+
+def split_key(key: str) -> list[str]:
+    """Split a key into its parts.
+
+    Raises:
+        StorageDenied: it is empty, absolute, longer than 1,024 bytes, has an empty, `.` or `..` part or a NUL.
+    """
+    parts = key.split("/")
+    if any(part in {"", ".", ".."} for part in parts) or "\0" in key:
+        raise StorageDenied("a key must be a relative path without empty, '.' or '..' parts and without NUL")
+    if len(key.encode(errors="surrogateescape")) > MAX_KEY_BYTES:
+        raise StorageDenied(f"a key must have at most {MAX_KEY_BYTES} bytes")
+    return parts
+
+
+@contextmanager
+def open_folder(root: Path, parts: list[str], *, create: bool = False) -> Iterator[int]:
+    """Open a folder below `root` step by step, so that no link on the way is followed.
+
+    Args:
+        root: the folder that must not be left; may itself have been reached through links.
+        parts: names of folders below it.
+        create: make the ones that are missing, but not `root`.
+
+    Yields:
+        A file descriptor of the folder.
+
+    Raises:
+        StorageUnavailable: `root` is not there.
+        ObjectMissing: a part is missing, or is a link or a file.
+        StorageDenied: a folder may not be entered.
+    """
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _root_error(root, error) from error
+    try:
+        for part in parts:
+            with translated():
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=folder)
+                inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def open_file(root: Path, key: str) -> int:
+    """Open the regular file that a key names and return its descriptor.
+
+    Raises:
+        StorageUnavailable: `root` is not there.
+        ObjectMissing: there is no regular file (a link, a pipe and a device are none).
+        StorageDenied: the key is not allowed, or the file may not be read.
+    """
+    *folders, name = split_key(key)
+    with open_folder(root, folders) as folder, translated():
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ObjectMissing("there is no regular file under this key")
+    return descriptor
+
+
+def list_folder(root: Path, parts: list[str]) -> list[Entry]:
+    """List one folder in key order.
+
+    Returns:
+        Its entries; `kind` is `folder`, `file`, or `other` for links, pipes, devices and names that are not UTF-8.
+
+    Raises:
+        StorageUnavailable: `root` is not there.
+        ObjectMissing: the folder is gone.
+        StorageDenied: it may not be listed.
+    """
+    with open_folder(root, parts) as folder, translated(), os.scandir(folder) as found:
+        entries = [_describe(entry) for entry in found]
+    return sorted(entries, key=lambda entry: entry.sort_key)
+
+
+def _describe(entry: "os.DirEntry[str]") -> Entry:
+    encoded = os.fsencode(entry.name)
+    is_text = True
+    try:
+        encoded.decode()
+    except UnicodeDecodeError:
+        is_text = False
+    if is_text and entry.is_dir(follow_symlinks=False):
+        return Entry(entry.name, encoded + b"/", "folder")
+    if is_text and entry.is_file(follow_symlinks=False):
+        return Entry(entry.name, encoded, "file")
+    return Entry(entry.name, encoded, "other")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the operating system's errors into this room's.
+
+    Raises:
+        ObjectMissing: no such name, or a link or a file where a folder was wanted.
+        StorageDenied: no permission.
+        StorageUnavailable: anything else, such as a failing disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}:
+            raise ObjectMissing("there is no regular file under this key") from error
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise StorageDenied("the file may not be read: give this user permission to read it") from error
+        raise StorageUnavailable(f"reading failed: {error.strerror}") from error
+
+
+def _root_error(root: Path, error: OSError) -> StorageDenied | StorageUnavailable:
+    """Say why the root folder cannot be opened; a folder that is away (unmounted) may come back."""
+    if isinstance(error, PermissionError):
+        return StorageDenied(f"{root} may not be read: give this user permission to read and enter it")
+    return StorageUnavailable(f"{root} is not there ({error.strerror}): make or mount it")
+
+
+def write_file(root: Path, key: str, content: bytes) -> None:
+    """Write a file so that readers see either the old or the whole new content.
+
+    Raises:
+        StorageDenied: the key is not allowed, or the folder may not be written.
+    """
+    *folders, name = split_key(key)
+    temporary = f".{os.getpid()}-{get_ident()}.part"  # hidden: no listing shows it
+    with open_folder(root, folders, create=True) as folder, translated():
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+
+
+def remove_file(root: Path, key: str) -> None:
+    """Remove a file; one that is gone already is fine.
+
+    Raises:
+        StorageDenied: the key is not allowed, or the folder may not be written.
+    """
+    *folders, name = split_key(key)
+    with suppress(ObjectMissing), open_folder(root, folders) as folder, translated():
+        os.unlink(name, dir_fd=folder)

@@ -1,0 +1,195 @@
+"""S3 and its likes as an object store, through boto3; never lists or reads outside its bucket."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from datetime import UTC
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from typing import TYPE_CHECKING, Any
+
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from urllib3.exceptions import HTTPError
+
+from storage.errors import ObjectChanged, ObjectTruncated, StorageDenied
+from storage.objects import PAGE_SIZE, OpenedObject, StoredObject, is_listed
+from storage.s3_errors import BodyBrokenOff, translated
+from storage.spool import BLOCK_BYTES, spool
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+N_READ_ATTEMPTS = 3  # boto3 retries requests, not a body that breaks off half way
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+N_REQUEST_ATTEMPTS = 4
+N_CONNECTIONS = 4
+
+
+class S3Store:
+    """A bucket on AWS S3 or a server that speaks its protocol; the version tag is the ETag.
+
+    The client is made on first use, and again in a forked child: sockets must not be shared between processes.
+    """
+
+    name = "s3"
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        endpoint_url: str | None = None,
+        region: str = "us-east-1",
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        ca_bundle: str | None = None,
+        verify_tls: bool = True,
+    ) -> None:
+        """Point at a bucket; nothing is contacted yet.
+
+        Args:
+            bucket: its name.
+            endpoint_url: a server other than AWS; buckets are then addressed by path.
+            region: where the bucket is.
+            access_key: with `secret_key`; both unset: boto3's own chain (environment, profile, role).
+            secret_key: see `access_key`.
+            ca_bundle: file of CA certificates to trust.
+            verify_tls: False accepts any certificate; for tests only.
+        """
+        self.bucket = bucket
+        self._region = region
+        self._credentials = (access_key, secret_key)
+        self._endpoint_url = endpoint_url
+        self._verify: bool | str = ca_bundle or verify_tls
+        self._made: tuple[int, S3Client] | None = None
+
+    def put(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> StoredObject:
+        """Store an object, replacing what was there."""
+        with translated(self.bucket, self._endpoint_url):
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata=metadata or {})
+        return self.head(key)
+
+    def list_objects(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[list[StoredObject]]:
+        """Give pages as ListObjectsV2 does; metadata is None throughout."""
+        more: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
+        while True:
+            with translated(self.bucket, self._endpoint_url):
+                answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=PAGE_SIZE, **more)
+            page = [
+                StoredObject(
+                    key=item["Key"],
+                    version_tag=item["ETag"].strip('"'),
+                    size_bytes=item["Size"],
+                    uploaded_at=item["LastModified"].astimezone(UTC),
+                    metadata=None,
+                )
+                for item in answer.get("Contents", [])
+                if is_listed(item["Key"], prefix)
+            ]
+            if page:
+                yield page
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def head(self, key: str) -> StoredObject:
+        """Describe an object with one HeadObject."""
+        with translated(self.bucket, self._endpoint_url):
+            answer = self._client.head_object(Bucket=self.bucket, Key=key)
+        return StoredObject(
+            key=key,
+            version_tag=answer["ETag"].strip('"'),
+            size_bytes=answer["ContentLength"],
+            uploaded_at=answer["LastModified"].astimezone(UTC),
+            metadata={name.lower(): decode_word(value) for name, value in answer["Metadata"].items()},
+        )
+
+    def open(self, key: str, *, version_tag: str, size_bytes: int) -> OpenedObject:
+        """Fetch an object with If-Match; a body that breaks off is asked for again, two more times."""
+        for _ in range(N_READ_ATTEMPTS - 1):
+            with suppress(BodyBrokenOff):
+                return self._fetch(key, version_tag=version_tag, size_bytes=size_bytes)
+        return self._fetch(key, version_tag=version_tag, size_bytes=size_bytes)
+
+    def delete(self, key: str) -> None:
+        """Remove an object (in a versioned bucket: hide it behind a delete marker)."""
+        with translated(self.bucket, self._endpoint_url):
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def verify(self, prefix: str = "") -> None:
+        """List one key, and read one byte of it if there is one."""
+        with translated(self.bucket, self._endpoint_url):
+            answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
+            for item in answer.get("Contents", []):
+                body = self._client.get_object(Bucket=self.bucket, Key=item["Key"])["Body"]
+                with closing(body):
+                    body.read(1)
+
+    @property
+    def _client(self) -> "S3Client":
+        if self._made is None or self._made[0] != os.getpid():
+            self._made = (os.getpid(), self._make_client())
+        return self._made[1]
+
+    def _make_client(self) -> "S3Client":
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": N_REQUEST_ATTEMPTS},
+            max_pool_connections=N_CONNECTIONS,
+            s3={"addressing_style": "path" if self._endpoint_url else "auto"},
+            # Servers other than AWS often do not know the checksums that boto3 adds to uploads since 1.36.
+            request_checksum_calculation="when_required",
+        )
+        with translated(self.bucket, self._endpoint_url):
+            session = Session(*self._credentials, region_name=self._region)
+            try:
+                return session.client("s3", endpoint_url=self._endpoint_url, verify=self._verify, config=config)
+            except ValueError as error:
+                raise StorageDenied(f"{error}: correct TONALOG_S3_ENDPOINT_URL") from error
+
+    def _fetch(self, key: str, *, version_tag: str, size_bytes: int) -> OpenedObject:
+        with translated(self.bucket, self._endpoint_url):
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{version_tag}"')
+        with closing(answer["Body"]) as body:
+            _check_promise(answer, version_tag=version_tag, size_bytes=size_bytes)
+            return OpenedObject(*spool(_read_blocks(body), limit_bytes=size_bytes))
+
+
+def _read_blocks(body: "StreamingBody") -> Iterator[bytes]:
+    while True:
+        try:
+            block = body.read(BLOCK_BYTES)
+        except (BotoCoreError, HTTPError) as error:
+            raise BodyBrokenOff(f"the connection broke while reading ({type(error).__name__})") from error
+        if not block:
+            return
+        yield block
+
+
+def _check_promise(answer: "GetObjectOutputTypeDef", *, version_tag: str, size_bytes: int) -> None:
+    # Some servers ignore If-Match and send whatever is there now (measured: rclone serve s3).
+    if answer["ETag"].strip('"') != version_tag:
+        raise ObjectChanged("the object was replaced after it was registered")
+    n_bytes = answer["ContentLength"]
+    if n_bytes < size_bytes:
+        raise ObjectTruncated(f"the object holds {n_bytes} of the {size_bytes} bytes it was registered with")
+    if n_bytes > size_bytes:
+        raise ObjectChanged(f"the object holds {n_bytes} bytes, but was registered with {size_bytes}")
+
+
+def decode_word(value: str) -> str:
+    """Read a metadata value, which S3 sends as an RFC 2047 encoded word when it is not ASCII.
+
+    Examples:
+        >>> decode_word("=?UTF-8?B?Wm/Dqw==?="), decode_word("anna")
+        ('Zoë', 'anna')
+    """
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, UnicodeError, ValueError):
+        return value

@@ -1,0 +1,116 @@
+"""Turn what boto3 raises into this room's errors, each with its mend; never repeats a key or a secret."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSLError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
+)
+
+from storage.errors import ObjectChanged, ObjectMissing, StorageDenied, StorageError, StorageUnavailable
+
+# Error codes: "List of error codes", Amazon S3 API Reference.
+BUSY = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "InternalError"}
+CREDENTIALS_MEND = "correct TONALOG_S3_ACCESS_KEY and TONALOG_S3_SECRET_KEY"
+REGION_MEND = "it is in another region, set TONALOG_S3_REGION"
+MENDS = {
+    "NoSuchBucket": "make it, or correct the s3:// URL",
+    "InvalidAccessKeyId": CREDENTIALS_MEND,
+    "SignatureDoesNotMatch": CREDENTIALS_MEND,
+    "ExpiredToken": CREDENTIALS_MEND,
+    "InvalidToken": CREDENTIALS_MEND,
+    "PermanentRedirect": REGION_MEND,
+    "AuthorizationHeaderMalformed": REGION_MEND,
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "InvalidObjectState": "the object is archived, restore it to a class that can be read",
+}
+PASSING = (
+    BotoConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    FlexibleChecksumError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+)
+NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR = 404, 409, 412, 429, 500
+
+
+class BodyBrokenOff(StorageUnavailable):
+    """The connection broke in the middle of an object's content."""
+
+
+@contextmanager
+def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
+    """Translate every error of boto3 inside this context.
+
+    Args:
+        bucket: for messages.
+        endpoint_url: for messages, without what may be secret in it.
+
+    Raises:
+        ObjectMissing: 404 on a key.
+        ObjectChanged: 412, If-Match did not match.
+        StorageUnavailable: timeouts, refused or broken connections, 5xx, throttling, corrupted bodies.
+        StorageDenied: credentials, permission, bucket, region, certificate or address are wrong.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _of_answer(error, bucket) from error
+    except BotoCoreError as error:
+        raise _of_failure(error, _place(endpoint_url)) from error
+
+
+def _of_answer(error: ClientError, bucket: str) -> StorageError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in MENDS:
+        return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {MENDS[code]}")
+    if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
+        return StorageUnavailable(f"S3 answered {status} {code}: busy or broken, try again later")
+    if status == CHANGED:
+        return ObjectChanged("the object was replaced after it was registered")
+    if status == MISSING:
+        return ObjectMissing("there is no such object")
+    return StorageDenied(f"S3 answered {status} {code} for bucket {bucket!r}: check the permissions")
+
+
+def _of_failure(error: BotoCoreError, place: str) -> StorageError:
+    kind = type(error).__name__
+    if isinstance(error, SSLError) and "CERTIFICATE" in str(error):
+        return StorageDenied(f"the certificate of {place} is not trusted: set TONALOG_S3_CA_BUNDLE")
+    if isinstance(error, PASSING):
+        return StorageUnavailable(f"{place} cannot be reached ({kind}): check that it runs and its address")
+    if isinstance(error, NO_CREDENTIALS):
+        return StorageDenied(f"no S3 credentials ({kind}): set TONALOG_S3_ACCESS_KEY and TONALOG_S3_SECRET_KEY")
+    return StorageDenied(f"{place} cannot be used ({kind}): check bucket name, endpoint and region")
+
+
+def _place(endpoint_url: str | None) -> str:
+    if endpoint_url is None:
+        return "AWS S3"
+    parts = urlsplit(endpoint_url)
+    return f"S3 at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
