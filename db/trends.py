@@ -9,7 +9,17 @@ from db.columns import UtcDateTime
 from db.engine import reading
 from db.schema import EMOTIONS
 
-_TEXTS = ("store", "bucket", "key", "subject", "recorded_at_source", "status", "reason", "label")
+_TEXTS = (
+    "store",
+    "bucket",
+    "key",
+    "subject",
+    "recorded_at_precision",
+    "recorded_at_source",
+    "status",
+    "reason",
+    "label",
+)
 _NOTE = table(
     "v1_note",
     column("recording_id", Integer),
@@ -35,6 +45,7 @@ class Note:
     key: str
     subject: str | None
     recorded_at: datetime | None
+    recorded_at_precision: str | None
     recorded_at_source: str
     uploaded_at: datetime
     status: str

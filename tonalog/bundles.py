@@ -6,20 +6,20 @@ import re
 from pathlib import Path
 
 from config.settings import SHIPPED_MODELS, Settings
-from tonalog.errors import UsageProblem
+from tonalog.errors import TonalogError
 
 
 def default_bundle(settings: Settings) -> Path:
     """Return `TONALOG_MODEL_DIR`, or the newest bundle that ships with Tonalog.
 
     Raises:
-        UsageProblem: No bundle is there.
+        TonalogError: No bundle is there.
     """
     if settings.model_dir is not None:
         return settings.model_dir
     shipped = [path.parent for path in SHIPPED_MODELS.glob("*/manifest.json")]
     if not shipped:
-        raise UsageProblem(f"No model in {SHIPPED_MODELS}: give one with --model DIR or TONALOG_MODEL_DIR.")
+        raise TonalogError(f"No model in {SHIPPED_MODELS}: give one with --model DIR or TONALOG_MODEL_DIR.")
     return max(shipped, key=_version)
 
 

@@ -16,11 +16,11 @@ _KNOWN = (
 )
 
 
-class UsageProblem(Exception):
+class TonalogError(Exception):
     """What the user asked for cannot be done; the message says what can."""
 
 
 def known_errors() -> tuple[type[BaseException], ...]:
     """Return the known error classes of the modules that have been imported so far."""
     loaded = [getattr(sys.modules[name], cls) for name, cls in _KNOWN if name in sys.modules]
-    return (UsageProblem, SettingsError, *loaded)
+    return (TonalogError, SettingsError, *loaded)

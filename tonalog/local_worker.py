@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import Self
 
 from config.settings import Settings
+from tonalog.errors import TonalogError
 
 _STOP_S = 20.0
 _MAX_RESTARTS = 20
 
 
-class WorkerKeepsDying(Exception):
+class WorkerKeepsDying(TonalogError):
     """The worker process exited more often than bad luck explains; its log says why."""
 
 

@@ -20,11 +20,11 @@ class AudioProgress:
             TextColumn("scoring"),
             BarColumn(),
             TextColumn("{task.fields[audio]}"),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} recordings"),
+            TextColumn("{task.fields[recordings]}"),
             TimeElapsedColumn(),
             console=console(),
         )
-        self._task = self._bar.add_task("scoring", total=None, audio="")
+        self._task = self._bar.add_task("scoring", total=None, audio="", recordings="")
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from worker.scoring.bundle import load_bundle
-
 from config.queues import prepare_folders
 from config.settings import Settings
 from db import Engine, migrate, models
 from db.engine import make_engine
 from db.rows import Model, NewModel
 from tonalog.bundles import default_bundle
-from tonalog.errors import UsageProblem
+from tonalog.errors import TonalogError
+from worker.scoring.bundle import load_bundle
 
 
 def open_database(settings: Settings) -> Engine:
@@ -22,7 +21,7 @@ def open_database(settings: Settings) -> Engine:
     upgrading it is the operator's decision.
 
     Raises:
-        UsageProblem: The server's schema is older or newer than this release.
+        TonalogError: The server's schema is older or newer than this release.
         DatabaseError: The database cannot be reached.
     """
     prepare_folders(settings)
@@ -30,7 +29,7 @@ def open_database(settings: Settings) -> Engine:
     if migrate.is_current(engine):
         return engine
     if settings.database_url is not None and engine.dialect.name != "sqlite":
-        raise UsageProblem("The database schema is not of this release: run `tonalog db upgrade`.")
+        raise TonalogError("The database schema is not of this release: run `tonalog db upgrade`.")
     migrate.upgrade(engine)
     return engine
 
@@ -67,9 +66,9 @@ def need_active_model(engine: Engine) -> Model:
     """Return the active model.
 
     Raises:
-        UsageProblem: None is active.
+        TonalogError: None is active.
     """
     active = models.active_model(engine)
     if active is None:
-        raise UsageProblem("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
+        raise TonalogError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
     return active

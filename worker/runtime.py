@@ -14,7 +14,7 @@ from db.engine import make_engine
 from db.rows import Model, Recording
 from storage.open import open_bucket
 from storage.protocol import ObjectStore
-from worker import audio
+from worker.audio import decode
 from worker.audio.decode import Limits
 from worker.limits import limits_of
 from worker.scoring.bundle import BundleError, load_bundle
@@ -105,4 +105,4 @@ def current() -> Runtime:
 
 def preload() -> None:
     """Import the audio libraries in the parent, so that forked children share their memory."""
-    audio.preload()
+    decode.preload()

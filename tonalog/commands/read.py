@@ -12,7 +12,7 @@ from config.settings import Settings
 from db import Engine, history, models, recordings, results, trends
 from db.rows import Recording
 from db.trends import Note
-from tonalog.errors import UsageProblem
+from tonalog.errors import TonalogError
 from tonalog.report import EMOTIONS, console, minutes, new_table, score_cells, when
 from tonalog.session import open_database
 from tonalog.sparkline import sparkline
@@ -50,7 +50,7 @@ def trends_command(subject: str, *, as_json: bool) -> None:
     notes = trends.subject_trend(engine, subject)
     if not notes:
         known = ", ".join(list(trends.subjects(engine))[:10]) or "nobody yet"
-        raise UsageProblem(f"No recordings of {subject!r}. Known: {known}.")
+        raise TonalogError(f"No recordings of {subject!r}. Known: {known}.")
     if as_json:
         click.echo(json.dumps([_as_dict(note) for note in notes]))
         return
@@ -60,11 +60,11 @@ def trends_command(subject: str, *, as_json: bool) -> None:
 def _one(engine: Engine, wanted: str) -> Recording:
     found = recordings.find(engine, wanted)
     if not found:
-        raise UsageProblem(f"No recording {wanted!r}: give an id or a whole key, as `tonalog run` prints it.")
+        raise TonalogError(f"No recording {wanted!r}: give an id or a whole key, as `tonalog run` prints it.")
     live = [recording for recording in found if recording.state.value == "LIVE"] or found
     if len(live) > 1:
         ids = ", ".join(str(recording.id) for recording in live)
-        raise UsageProblem(f"{wanted!r} fits several recordings: give one of the ids {ids}.")
+        raise TonalogError(f"{wanted!r} fits several recordings: give one of the ids {ids}.")
     return live[0]
 
 

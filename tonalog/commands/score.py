@@ -42,17 +42,16 @@ def score_command(ctx: click.Context, files: tuple[Path, ...], *, as_json: bool,
 
 
 def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
-    from worker.scoring.pipeline import score_recording  # noqa: PLC0415
-    from worker.scoring.scorer import ScoringError  # noqa: PLC0415
-
     from worker.audio.errors import AudioError  # noqa: PLC0415
     from worker.limits import limits_of  # noqa: PLC0415
+    from worker.scoring.pipeline import score_recording  # noqa: PLC0415
+    from worker.scoring.scorer import ScoringError  # noqa: PLC0415
 
     try:
         with file.open("rb") as opened:
             note = score_recording(opened, scorer, limits=limits_of(settings))
     except AudioError as error:
-        return _failed(error.reason, str(error))
+        return _failed(error.reason, error.detail)
     except ScoringError as error:
         return _failed("BAD_SCORES", str(error))
     except OSError as error:

@@ -18,6 +18,7 @@ SELECT
     r.key AS key,
     r.subject AS subject,
     r.recorded_at AS recorded_at,
+    r.recorded_at_precision AS recorded_at_precision,
     r.recorded_at_source AS recorded_at_source,
     r.uploaded_at AS uploaded_at,
     {day} AS day,
@@ -29,7 +30,7 @@ SELECT
         WHEN j.state = 'CANCELLED' THEN 'cancelled'
         ELSE 'pending'
     END AS status,
-    CASE WHEN s.status IS NULL THEN j.reason END AS reason,
+    CASE WHEN s.status IS NULL AND j.state IN ('DEAD', 'CANCELLED') THEN j.reason END AS reason,
     s.label AS label,
     s.confidence AS confidence,
     s.is_uncertain AS is_uncertain,
