@@ -16,8 +16,12 @@ SWEEP_TASK: Final = "tonalog.sweep"
 NIGHTLY_TASK: Final = "tonalog.nightly"
 
 # Strict order: a worker takes from a later lane only when the earlier ones are empty.
-LANES: Final = ("nightly", "bulk", "quarantine")
+# (On Redis by `queue_order_strategy`, on the file queue by `config.file_queue`.)
+# Quarantine stands before bulk because the pump lets only a few of its jobs through beside a reprocess:
+# behind bulk, which the pump keeps full, they would wait for the end of the whole reprocess.
+LANES: Final = ("nightly", "quarantine", "bulk")
 SCHEDULER_QUEUE: Final = "scheduler"
+_FILE_TRANSPORT: Final = "config.file_queue:Transport"
 
 # Twice the hard time limit would hold a lost message for half an hour; the sweep heals it sooner,
 # and this only bounds how long Redis itself keeps an unacknowledged copy.
@@ -28,7 +32,7 @@ def lane_queue(lane: str) -> str:
     """Return the queue name of a lane; names sort in the order of the lanes.
 
     >>> lane_queue("bulk")
-    'lane-2-bulk'
+    'lane-3-bulk'
     """
     return f"lane-{LANES.index(lane) + 1}-{lane}"
 
@@ -41,6 +45,7 @@ def celery_settings(settings: Settings) -> Mapping[str, Any]:
     """
     return {
         "broker_url": settings.broker,
+        "broker_transport": _FILE_TRANSPORT if settings.is_embedded_broker else None,
         "broker_transport_options": _transport_options(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

@@ -19,13 +19,14 @@ _PUMP_LOCK = 7_420_002  # any number that no other advisory lock of this program
 def due_jobs(engine: Engine, *, cap_outstanding: int, limit: int) -> list[tuple[int, Lane]]:
     """Choose the jobs to ring now and mark them QUEUED, in one transaction.
 
-    First in line is nightly work. Bulk and quarantined work is rung only while no nightly job is due or waits in the
-    queue. Besides, what was rung and not claimed within 60 s (doubled at each ring, 15 min at most) is rung again: the
-    message may have been lost.
+    First in line is nightly work, and a reprocess that fills the queue leaves its room alone. Bulk and quarantined work
+    is rung only while no nightly job is due or waits in the queue. Besides, what was rung and not claimed within 60 s
+    (doubled at each ring, 15 min at most) is rung again: the message may have been lost.
 
     Args:
         engine: the database.
         cap_outstanding: ring new jobs only up to this many QUEUED and RUNNING ones, so that the broker stays small.
+            Nightly work counts nightly jobs alone, so that there may be twice as many for a while.
         limit: ring this many at most, old and new together.
 
     Returns:
@@ -34,11 +35,13 @@ def due_jobs(engine: Engine, *, cap_outstanding: int, limit: int) -> list[tuple[
     with engine.begin() as connection:
         if not _is_only_pump(connection):
             return []
-        again = _rung_in_vain(connection, limit)
-        room = min(cap_outstanding - (connection.scalar(count_outstanding()) or 0), limit - len(again))
-        fresh = _choose(connection, room) if room > 0 else []
-        _mark_queued(connection, [job_id for job_id, _ in fresh])
-        return again + fresh
+        nightly = _due(connection, Lane.NIGHTLY, min(_room(connection, cap_outstanding, Lane.NIGHTLY), limit))
+        again = _rung_in_vain(connection, limit - len(nightly))
+        room = min(_room(connection, cap_outstanding), limit - len(nightly) - len(again))
+        is_waiting = bool(nightly) or _is_nightly_queued(connection)
+        later = [] if is_waiting else _choose_later(connection, room)
+        _mark_queued(connection, [job_id for job_id, _ in nightly + later])
+        return nightly + again + later
 
 
 def unqueue(engine: Engine, job_ids: Iterable[int]) -> int:
@@ -81,10 +84,14 @@ def _rung_in_vain(connection: Connection, limit: int) -> list[tuple[int, Lane]]:
     return chosen
 
 
-def _choose(connection: Connection, room: int) -> list[tuple[int, Lane]]:
-    nightly = _due(connection, Lane.NIGHTLY, room)
-    if nightly or _is_nightly_queued(connection):
-        return nightly
+def _room(connection: Connection, cap: int, *lanes: Lane) -> int:
+    counted = count_outstanding()
+    if lanes:
+        counted = counted.where(jobs.c.lane.in_(lanes))
+    return max(0, cap - (connection.scalar(counted) or 0))
+
+
+def _choose_later(connection: Connection, room: int) -> list[tuple[int, Lane]]:
     quarantined = _due(connection, Lane.QUARANTINE, room)
     n_reserved = min(len(quarantined), QUARANTINE_RESERVE, room)
     bulk = _due(connection, Lane.BULK, room - n_reserved)
