@@ -43,7 +43,7 @@ class InOrder:
         """Do nothing; kombu closes what it cycles with."""
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]
+class Channel(filesystem.Channel):
     """Serves the lanes as `queue_order_strategy: sorted` does on Redis.
 
     kombu's own file queue takes turns between its queues, so every second job of a worker was a bulk one
@@ -54,7 +54,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
         self._cycle = InOrder(self._get_and_deliver, self._active_queues)
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc]
+class Transport(filesystem.Transport):
     """kombu's file transport with the channel above."""
 
     Channel = Channel
