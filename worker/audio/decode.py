@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from worker.audio.foreign import ForeignReader
 from worker.audio.formats import Format, identify_format
 from worker.audio.integrity import check_whole
 from worker.audio.native import NativeReader
-from worker.audio.resample import SAMPLING_RATE_HZ, Resampler
+from worker.audio.resample import SAMPLING_RATE_HZ, Resampler, resample
 
 __all__ = ["SAMPLING_RATE_HZ", "Limits", "iter_blocks", "preload"]
 
@@ -41,7 +41,7 @@ class Limits:
     max_decode_s: float = 120.0
 
 
-def iter_blocks(file: BinaryIO, *, limits: Limits | None = None) -> Iterator[NDArray[np.float32]]:
+def iter_blocks(file: BinaryIO, *, limits: Limits | None = None) -> Generator[NDArray[np.float32]]:
     """Decode a recording block by block.
 
     Channels are averaged. Pauses that a container marks by time stamps alone are not filled with silence.
@@ -72,8 +72,11 @@ def iter_blocks(file: BinaryIO, *, limits: Limits | None = None) -> Iterator[NDA
 
 
 def preload() -> None:
-    """Import what decoding imports late, so that a pool's children share it; builds no session and no thread."""
-    import librosa.core  # noqa: F401, PLC0415 - librosa loads its parts on first use
+    """Import what decoding imports late, so that a pool's children share it; builds no session and no thread.
+
+    librosa loads its parts on first use, so one sample is resampled.
+    """
+    resample(np.zeros(2, dtype=np.float32), 2 * SAMPLING_RATE_HZ)
 
 
 def _open_reader(file: BinaryIO, found: Format) -> NativeReader | ForeignReader:
@@ -110,7 +113,7 @@ def _check_format(reader: NativeReader | ForeignReader, limits: Limits) -> None:
         )
 
 
-def _convert(reader: NativeReader | ForeignReader, limits: Limits) -> Iterator[NDArray[np.float32]]:
+def _convert(reader: NativeReader | ForeignReader, limits: Limits) -> Generator[NDArray[np.float32]]:
     """Average the channels and resample, float32 (n_samples,) blocks."""
     resampler = Resampler(reader.sampling_rate_hz)
     max_samples = int(limits.max_duration_s * reader.sampling_rate_hz)

@@ -18,8 +18,11 @@ WINDOW_SAMPLES = 1024
 FFT_SAMPLES = 1280
 """Not less than the window plus the longest lag, so that the autocorrelation does not wrap round."""
 PITCH_HZ = (70.0, 400.0)
-BAND_HZ = (150.0, 3400.0)
-"""Where harmonics are looked for. Telephones pass 300 to 3400 Hz; rumble and hum lie below 150 Hz."""
+BAND_HZ = (150.0, 2500.0)
+"""Where harmonics are looked for: rumble and hum lie below, and little of the voicing above."""
+TILT = 0.5
+"""Magnitudes are weighted by frequency to this power (3 dB an octave), which evens out wind and brown noise: without
+it 6 % of a wind-like noise passed, with it none, and no more speech was lost (22 November 2026)."""
 MAX_LAG_STEP = 0.2
 """Pitch moves less than a fifth from one 30 ms frame to the next; the peaks of noise jump about."""
 SILENCE_POWER = 1e-9
@@ -57,7 +60,7 @@ def measure_periodicity(
     spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _taper(), FFT_SAMPLES, axis=1)
     magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
     bins_hz = np.arange(magnitude.shape[1]) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
-    magnitude[:, (bins_hz < BAND_HZ[0]) | (bins_hz > BAND_HZ[1])] = 0.0
+    magnitude *= np.where((bins_hz >= BAND_HZ[0]) & (bins_hz <= BAND_HZ[1]), bins_hz**TILT, 0.0).astype(np.float32)
     correlation = np.fft.irfft(magnitude, FFT_SAMPLES, axis=1)
     shortest, longest = int(SAMPLING_RATE_HZ / PITCH_HZ[1]), int(SAMPLING_RATE_HZ / PITCH_HZ[0])
     around = correlation[:, shortest - 1 : longest + 2]

@@ -1,0 +1,80 @@
+"""What the scoring of one recording says; holds values and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NoteStatus(StrEnum):
+    """How the scoring of a readable recording ended."""
+
+    SCORED = "scored"
+    NO_SPEECH = "no_speech"
+
+
+@dataclass(frozen=True)
+class ScoredSegment:
+    """One window and its scores.
+
+    Attributes:
+        start_ms: on the clock of the original file, in it.
+        end_ms: on the same clock, just after it; pauses in between are not speech.
+        speech_ms: how much speech the window covers.
+        scores: label to probability, in the bundle's order of labels.
+    """
+
+    start_ms: int
+    end_ms: int
+    speech_ms: int
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class EmotionTrend:
+    """How the probability of one emotion moves through a note; `trend` holds the formulas.
+
+    Attributes:
+        slope_per_min: change of probability per minute of the recording.
+        start_mean: mean probability over the first third of the windows.
+        end_mean: mean probability over the last third of the windows.
+        volatility: mean step in probability from one window to the next, 0 to 1.
+    """
+
+    slope_per_min: float
+    start_mean: float
+    end_mean: float
+    volatility: float
+
+
+@dataclass(frozen=True)
+class NoteScores:
+    """One recording, scored.
+
+    Attributes:
+        status: whether there was enough speech to score.
+        duration_ms: of the decoded recording.
+        speech_ms: of it, speech that was scored, or would have been, had there been enough.
+        rejected_ms: of it, sound that was taken for speech at first and turned away by the voicing gate or by the
+            model's speech gate.
+        n_windows: how many windows were pooled, 0 if not scored.
+        label: the label of the highest score, None if not scored.
+        confidence: that score, None if not scored.
+        is_uncertain: whether the confidence is under the bundle's threshold, None if not scored.
+        scores: label to pooled probability, in the bundle's order of labels; empty if not scored.
+        segments: the pooled windows in order of time; empty if not scored.
+        trend: label to trend; empty if not scored.
+    """
+
+    status: NoteStatus
+    duration_ms: int
+    speech_ms: int
+    rejected_ms: int
+    n_windows: int
+    label: str | None
+    confidence: float | None
+    is_uncertain: bool | None
+    scores: Mapping[str, float]
+    segments: tuple[ScoredSegment, ...]
+    trend: Mapping[str, EmotionTrend]

@@ -1,0 +1,165 @@
+"""Score one recording: decode, find speech, cut windows, score, pool, describe; never stores and never retries.
+
+Everything is streamed, so that four hours need no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.audio.decode import Limits, iter_blocks
+from worker.audio.errors import AudioError, AudioReason
+from worker.audio.vad import SAMPLES_PER_MS, SpeechDetector, SpeechSegment
+from worker.audio.windows import Window, WindowCutter
+from worker.scoring.note import NoteScores, NoteStatus, ScoredSegment
+from worker.scoring.pooling import name_label, pool_scores
+from worker.scoring.scorer import Scorer
+from worker.scoring.stopwatch import Stopwatch
+from worker.scoring.trend import describe_trend
+
+
+def score_recording(
+    file: BinaryIO,
+    scorer: Scorer,
+    *,
+    limits: Limits | None = None,
+    on_window: Callable[[int], None] | None = None,
+    stopwatch: Stopwatch | None = None,
+) -> NoteScores:
+    """Score one recording, the one way from bytes to scores.
+
+    Args:
+        file: seekable, the whole recording; it is not closed.
+        scorer: the model.
+        limits: what a recording may be at most.
+        on_window: told how many ms of the recording are decoded, after every window and every decoded block; what it
+            raises ends the scoring.
+        stopwatch: seconds per stage are added to it. It also keeps `limits.max_decode_s`.
+
+    Returns:
+        The scores, or status no_speech if less than the manifest's `min_speech_ms` of speech is left.
+
+    Raises:
+        AudioError: the recording cannot be decoded, or not within `limits.max_decode_s` (TIME_LIMIT).
+        ScoringError: the model gave scores that are no probabilities.
+    """
+    watch = stopwatch or Stopwatch()
+    tally = _Tally(scorer, watch, on_window or (lambda _processed_ms: None))
+    timed_before = sum(watch.seconds.values())
+    start = watch.clock()
+    for block in _decode(file, limits or Limits(), watch):
+        with watch.measure("vad"):
+            segments = tally.detector.feed(block)
+        tally.take(segments)
+        tally.report()
+    with watch.measure("vad"):
+        segments = tally.detector.flush()
+    tally.take(segments)
+    note = tally.finish()
+    watch.seconds["rest"] += watch.clock() - start - (sum(watch.seconds.values()) - timed_before)
+    return note
+
+
+def _decode(file: BinaryIO, limits: Limits, watch: Stopwatch) -> Iterator[NDArray[np.float32]]:
+    """Decode block by block, within the time that decoding may take."""
+    decoded_before_s = watch.seconds["decode"]
+    with closing(iter_blocks(file, limits=limits)) as blocks:
+        while True:
+            with watch.measure("decode"):
+                block = next(blocks, None)
+            decode_s = watch.seconds["decode"] - decoded_before_s
+            if decode_s > limits.max_decode_s:
+                raise AudioError(
+                    AudioReason.TIME_LIMIT, f"decoding took {decode_s:.0f} s, allowed are {limits.max_decode_s} s"
+                )
+            if block is None:
+                return
+            yield block
+
+
+class _Tally:
+    """What is known of the recording so far."""
+
+    def __init__(self, scorer: Scorer, watch: Stopwatch, on_window: Callable[[int], None]) -> None:
+        self._scorer = scorer
+        self._manifest = scorer.bundle.manifest
+        self._watch = watch
+        self._on_window = on_window
+        self.detector = SpeechDetector(self._manifest.vad)
+        self._cutter = WindowCutter(self._manifest.window)
+        self._segments: list[ScoredSegment] = []
+        self._weights: list[float] = []
+        self._speech_ms = 0
+        self._gated_ms = 0
+
+    def take(self, segments: list[SpeechSegment]) -> None:
+        """Score the windows that the segments complete."""
+        for segment in segments:
+            for window in self._cutter.feed(segment):
+                self._score(window)
+
+    def report(self) -> None:
+        """Say how far the recording is decoded."""
+        self._on_window(self.detector.n_samples // SAMPLES_PER_MS)
+
+    def finish(self) -> NoteScores:
+        """Score what is left and make the note."""
+        for window in self._cutter.flush():
+            if self._segments or self._gated_ms or window.speech_ms >= self._manifest.min_speech_ms:
+                self._score(window)
+            else:
+                self._speech_ms += window.new_speech_ms
+        has_enough = bool(self._segments) and self._speech_ms >= self._manifest.min_speech_ms
+        return self._describe() if has_enough else self._make_note(NoteStatus.NO_SPEECH)
+
+    def _score(self, window: Window) -> None:
+        with self._watch.measure("model"):
+            result = self._scorer.score(window.signal)
+        self.report()
+        gate = self._manifest.speech_gate
+        if gate is not None and result.speech_probability is not None and result.speech_probability < gate.threshold:
+            self._gated_ms += window.new_speech_ms
+            return
+        scores = dict(zip(self._manifest.labels, result.scores, strict=True))
+        self._segments.append(ScoredSegment(window.start_ms, window.end_ms, window.speech_ms, scores))
+        self._weights.append(window.new_speech_ms if self._manifest.pooling.weight == "new_speech_ms" else 1.0)
+        self._speech_ms += window.new_speech_ms
+
+    def _describe(self) -> NoteScores:
+        scores = pool_scores([segment.scores for segment in self._segments], self._weights)
+        label, confidence, is_uncertain = name_label(scores, self._manifest.uncertain_below)
+        bare = self._make_note(NoteStatus.SCORED)
+        return NoteScores(
+            status=bare.status,
+            duration_ms=bare.duration_ms,
+            speech_ms=bare.speech_ms,
+            rejected_ms=bare.rejected_ms,
+            n_windows=len(self._segments),
+            label=label,
+            confidence=confidence,
+            is_uncertain=is_uncertain,
+            scores=scores,
+            segments=tuple(self._segments),
+            trend=describe_trend(self._segments),
+        )
+
+    def _make_note(self, status: NoteStatus) -> NoteScores:
+        """Make a note without scores."""
+        return NoteScores(
+            status=status,
+            duration_ms=self.detector.n_samples // SAMPLES_PER_MS,
+            speech_ms=self._speech_ms,
+            rejected_ms=self.detector.rejected_ms + self._gated_ms,
+            n_windows=0,
+            label=None,
+            confidence=None,
+            is_uncertain=None,
+            scores={},
+            segments=(),
+            trend={},
+        )
