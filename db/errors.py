@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - the names say what happened; all of them are DatabaseError
 """The errors this room raises and the one place where the driver's errors become them; it never logs."""
 
 from sqlalchemy.engine import URL, ExceptionContext
@@ -48,7 +47,7 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     if error is None:
         return None
     where = url.render_as_string(hide_password=True)
-    said = " ".join(str(context.original_exception).split())
+    said = _first_words(context.original_exception)
     if _is_missing_table(error, context, said):
         return SchemaOutdated(f"{where} lacks a table or column ({said}): run `tonalog db upgrade`")
     if isinstance(error, IntegrityError | DataError):
@@ -56,6 +55,12 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     if context.is_disconnect or _is_passing(error, context):
         return DatabaseUnavailable(f"{where} is not available ({said}): {_mend(url, said)}")
     return DatabaseError(f"{where} failed: {said}")
+
+
+def _first_words(error: BaseException) -> str:
+    # PostgreSQL's details quote the row, and rows hold keys and people.
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    return " ".join(str(primary or error).split())
 
 
 def _is_missing_table(error: Exception, context: ExceptionContext, said: str) -> bool:

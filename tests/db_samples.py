@@ -1,0 +1,157 @@
+"""Databases and rows for the tests of `db`; never asserts anything."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from servers import PostgresServer
+from sqlalchemy import Engine, event, func, select, update
+
+from db import jobs, ledger, migrate, models, pump, recordings
+from db.engine import make_engine
+from db.reasons import Lane, ResultStatus
+from db.rows import Claim, Model, NewModel, NewRecording, NewResult, Segment
+from db.schema import EMOTIONS, metadata
+from db.schema import jobs as jobs_table
+
+MONDAY = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
+PLENTY = 1_000_000
+
+
+@cache
+def migrated_file() -> bytes:
+    """The bytes of a migrated, empty SQLite database: copying is faster than migrating for every test."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "template.db"
+        migrate.upgrade(make_engine(f"sqlite:///{file}"))
+        return file.read_bytes()
+
+
+def new_sqlite(folder: Path) -> Engine:
+    """An engine on a migrated SQLite file of this test's own."""
+    file = folder / "tonalog.db"
+    file.write_bytes(migrated_file())
+    engine = make_engine(f"sqlite:///{file}")
+    # Nobody pulls the plug in a unit test; tests/integration has the kills.
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return engine
+
+
+@contextmanager
+def new_postgres(server: PostgresServer) -> Iterator[Engine]:
+    """An engine on a migrated PostgreSQL database of this test's own."""
+    name, template = f"test_{uuid.uuid4().hex}", migrated_template(server)
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    yield make_engine(server.url_of(name))
+    if server.is_running():
+        with server.connect() as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@cache
+def migrated_template(server: PostgresServer) -> str:
+    """A migrated, empty database on a server: copying is faster than migrating for every test."""
+    name = "migrated_template"
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    migrate.upgrade(make_engine(server.url_of(name)))
+    return name
+
+
+def a_recording(key: str, version_tag: str = "v1", **others) -> NewRecording:
+    values = {"store": "local", "bucket": "notes", "size_bytes": 1_000, "uploaded_at": MONDAY, **others}
+    return NewRecording(key=key, version_tag=version_tag, **values)
+
+
+def a_model(version: str = "1.0", **others) -> NewModel:
+    values = {"name": "whisper3", "sha256": f"sha-{version}", "labels": EMOTIONS, "manifest": {"format": 1}, **others}
+    return NewModel(version=version, folder=f"models/whisper3-{version}", **values)
+
+
+def scores(anger: float = 0.1, happiness: float = 0.2, neutral: float = 0.3, sadness: float = 0.4) -> dict[str, float]:
+    return {"anger": anger, "happiness": happiness, "neutral": neutral, "sadness": sadness}
+
+
+def a_result(
+    *, pooled: dict[str, float] | None = None, is_uncertain: bool = False, speech_ms: int = 9_000
+) -> NewResult:
+    pooled = pooled or scores()
+    label = max(pooled, key=pooled.__getitem__)
+    halves = ((0, speech_ms // 2), (speech_ms // 2, speech_ms))
+    return NewResult(
+        status=ResultStatus.SCORED,
+        duration_ms=speech_ms + 1_000,
+        speech_ms=speech_ms,
+        rejected_ms=500,
+        n_windows=2,
+        label=label,
+        confidence=pooled[label],
+        is_uncertain=is_uncertain,
+        scores=pooled,
+        segments=tuple(Segment(start_ms=a, end_ms=b, speech_ms=b - a, scores=pooled) for a, b in halves),
+        trend={
+            name: {"slope_per_min": 0.25, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0} for name in EMOTIONS
+        },
+        audio_sha256="0" * 64,
+    )
+
+
+def silence() -> NewResult:
+    return NewResult(status=ResultStatus.NO_SPEECH, duration_ms=2_000, speech_ms=0, rejected_ms=2_000, n_windows=0)
+
+
+def add_active_model(engine: Engine, version: str = "1.0") -> Model:
+    return models.activate(engine, models.add_model(engine, a_model(version)).id)
+
+
+def add_jobs(engine: Engine, n: int, *, lane: Lane = Lane.NIGHTLY) -> list[int]:
+    """Register `n` more recordings with a job each, under a model that becomes active; gives the job ids."""
+    first = count(engine, "recordings")
+    recordings.register(engine, [a_recording(f"anna/{first + i:04}.wav", subject="anna") for i in range(n)])
+    model = models.active_model(engine) or add_active_model(engine)
+    jobs.create_jobs(engine, model.id, lane=lane)
+    with engine.connect() as connection:
+        known = select(jobs_table.c.id).where(jobs_table.c.recording_id > first).order_by(jobs_table.c.id)
+        return list(connection.scalars(known))
+
+
+def take(engine: Engine, job_id: int, *, lease_s: float = 60.0) -> Claim:
+    """Claim a job that must be there to be claimed."""
+    claim = ledger.claim(engine, job_id, worker="test", lease_s=lease_s)
+    if claim is None:
+        raise LookupError(f"job {job_id} cannot be claimed: {job_row(engine, job_id)}")
+    return claim
+
+
+def score_all(engine: Engine) -> int:
+    """Pump, claim and finish until nothing is due; gives the number of jobs done."""
+    n = 0
+    while ids := pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY):
+        for job_id, _ in ids:
+            n += ledger.finish(engine, take(engine, job_id), a_result())
+    return n
+
+
+def job_row(engine: Engine, job_id: int) -> dict:
+    with engine.connect() as connection:
+        return connection.execute(select(jobs_table).where(jobs_table.c.id == job_id)).one()._asdict()
+
+
+def set_job(engine: Engine, job_id: int, **values) -> None:
+    """Change a job by hand, to make time pass."""
+    with engine.begin() as connection:
+        connection.execute(update(jobs_table).where(jobs_table.c.id == job_id).values(**values))
+
+
+def count(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(metadata.tables[table])) or 0
+
+
+def days_later(days: float) -> datetime:
+    return MONDAY + timedelta(days=days)

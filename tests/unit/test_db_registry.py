@@ -1,0 +1,158 @@
+"""Model versions, schedule slots and pulses; also run on PostgreSQL in tests/integration."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from db_samples import MONDAY, a_model, add_active_model, count, days_later, new_sqlite
+
+from db import models, slots
+from db.errors import ModelConflict, RowNotFound
+from db.reasons import SlotState
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return new_sqlite(tmp_path)
+
+
+def test_adding_a_model_twice_keeps_one_and_notes_where_it_lies_now(engine):
+    first = models.add_model(engine, a_model())
+    second = models.add_model(engine, replace(a_model(), folder="elsewhere"))
+
+    assert second == replace(first, folder="elsewhere")
+    assert models.list_models(engine) == [second]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"sha256": "other"}, "sha256 sha-1.0, not other"), ({"manifest": {"vad": 1}}, "format, vad differ")],
+)
+def test_another_bundle_under_the_same_version_is_refused(engine, change, said):
+    models.add_model(engine, a_model())
+
+    with pytest.raises(ModelConflict, match=said):
+        models.add_model(engine, replace(a_model(), **change))
+
+
+def test_eight_processes_that_add_the_same_model_at_once_all_get_it(engine):
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(lambda _: models.add_model(engine, a_model()).id, range(8)))
+
+    assert (len(set(added)), count(engine, "models")) == (1, 1)
+
+
+def test_one_model_is_active_at_a_time(engine):
+    assert models.active_model(engine) is None
+    first = add_active_model(engine, "1.0")
+    second = add_active_model(engine, "2.0")
+
+    assert models.active_model(engine) == second
+    assert [model.is_active for model in models.list_models(engine)] == [False, True]
+    assert models.activate(engine, first.id).is_active
+    assert models.active_model(engine).version == "1.0"
+
+
+def test_activations_that_race_leave_one_active(engine):
+    ids = [models.add_model(engine, a_model(f"{n}.0")).id for n in range(4)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: models.activate(engine, ids[n % 4]), range(24)))
+
+    assert [model.is_active for model in models.list_models(engine)].count(True) == 1
+
+
+def test_activating_an_unknown_model_changes_nothing(engine):
+    active = add_active_model(engine)
+
+    with pytest.raises(RowNotFound, match="no model with id 99"):
+        models.activate(engine, 99)
+
+    assert models.active_model(engine) == active
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"), [("1.0", "whisper3"), ("whisper3-1.0", "whisper3"), ("other-2.0", "other")]
+)
+def test_a_model_is_found_by_version_or_by_name_and_version(engine, wanted, name):
+    for new in (a_model("1.0"), a_model("2.0"), a_model("2.0", name="other")):
+        models.add_model(engine, new)
+
+    assert models.resolve(engine, wanted).name == name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("3.0", "no model 3.0: registered are whisper3-2.0, other-2.0"),
+        ("2.0", "say which one of whisper3-2.0, other-2.0"),
+    ],
+)
+def test_an_unknown_or_unclear_model_is_answered_with_what_there_is(engine, wanted, said):
+    for new in (a_model("2.0"), a_model("2.0", name="other")):
+        models.add_model(engine, new)
+
+    with pytest.raises(RowNotFound, match=said):
+        models.resolve(engine, wanted)
+
+
+def test_without_any_model_the_error_says_how_to_add_one(engine):
+    with pytest.raises(RowNotFound, match="tonalog models add DIR"):
+        models.resolve(engine, "1.0")
+
+
+def test_of_eight_schedulers_one_gets_the_slot(engine):
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda _: slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=60), range(8)))
+
+    assert sorted(got) == [False] * 7 + [True]
+
+
+def test_a_slot_whose_scheduler_died_is_taken_over_by_one(engine):
+    slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=-1)
+
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda _: slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=60), range(4)))
+
+    assert sorted(got) == [False] * 3 + [True]
+
+
+def test_a_long_run_keeps_its_slot_by_making_the_lease_longer(engine):
+    slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=-1)
+
+    assert slots.extend_slot(engine, "nightly", slot=MONDAY, lease_s=60)
+
+    assert not slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=60)
+    assert not slots.extend_slot(engine, "other", slot=MONDAY, lease_s=60)
+
+
+def test_a_finished_slot_is_never_taken_again(engine):
+    slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=-1)
+
+    assert slots.finish_slot(engine, "nightly", slot=MONDAY, n_registered=7, n_jobs=5)
+
+    assert not slots.finish_slot(engine, "nightly", slot=MONDAY, n_registered=8, n_jobs=8)
+    assert not slots.claim_slot(engine, "nightly", slot=MONDAY, lease_s=60)
+    last = slots.last_slot(engine, "nightly")
+    assert (last.slot, last.state, last.n_registered, last.n_jobs) == (MONDAY, SlotState.DONE, 7, 5)
+
+
+def test_the_last_slot_is_the_latest_planned_one_of_its_schedule(engine):
+    for slot in (days_later(2), days_later(1)):
+        slots.claim_slot(engine, "nightly", slot=slot, lease_s=60)
+    slots.claim_slot(engine, "weekly", slot=days_later(9), lease_s=60)
+
+    assert slots.last_slot(engine, "nightly").slot == days_later(2)
+    assert slots.last_slot(engine, "never") is None
+
+
+def test_a_pulse_says_when_a_part_was_last_alive(engine):
+    slots.pulse(engine, "sweep", detail="3 expired")
+    slots.pulse(engine, "sweep", detail="0 expired")
+    slots.pulse(engine, "scan")
+
+    beats = slots.read_pulses(engine)
+
+    assert set(beats) == {"sweep", "scan"}
+    assert beats["sweep"].detail == "0 expired"
+    assert 0 <= beats["sweep"].age_s < 30

@@ -1,0 +1,203 @@
+"""What the schema itself promises, and how it comes about; also run on PostgreSQL in tests/integration."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from db_samples import a_recording, a_result, add_jobs, count, new_sqlite, take
+from sqlalchemy import delete, insert, select, text, update
+
+from db import ledger, migrate, recordings
+from db.columns import db_now, db_now_s
+from db.engine import make_engine, reading, verify
+from db.errors import ConstraintViolated, DatabaseError, SchemaOutdated
+from db.schema import jobs, metadata, models, results, segments
+from db.schema import recordings as recordings_table
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return new_sqlite(tmp_path)
+
+
+@pytest.fixture
+def empty_url(tmp_path):
+    return f"sqlite:///{tmp_path / 'empty.db'}"
+
+
+def test_the_migrated_schema_is_the_schema_of_the_code(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrations_make_every_constraint_of_the_code(empty_url, engine):
+    made = make_engine(empty_url)
+    with made.begin() as connection:
+        metadata.create_all(connection)
+
+    assert constraints(made) == constraints(engine)
+
+
+def test_upgrading_again_does_nothing(engine):
+    assert migrate.is_current(engine)
+    assert migrate.upgrade(engine) == migrate.head()
+    migrate.require_current(engine)
+
+
+def test_an_empty_database_is_told_to_upgrade(empty_url):
+    engine = make_engine(empty_url)
+
+    assert migrate.current(engine) is None
+    with pytest.raises(SchemaOutdated, match="tonalog db upgrade"):
+        migrate.require_current(engine)
+    with pytest.raises(SchemaOutdated, match="tonalog db upgrade"):
+        recordings.get(engine, 1)
+
+
+def test_a_database_of_a_newer_release_is_told_apart(engine):
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(SchemaOutdated, match=r"9999.*newer release"):
+        migrate.require_current(engine)
+
+
+def test_processes_that_upgrade_at_once_all_succeed(empty_url):
+    with ThreadPoolExecutor(4) as pool:
+        revisions = list(pool.map(lambda _: migrate.upgrade(make_engine(empty_url)), range(4)))
+
+    assert revisions == [migrate.head()] * 4
+    assert migrate.is_current(make_engine(empty_url))
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty_url, monkeypatch):
+    monkeypatch.setattr("alembic.operations.Operations.execute", fail)  # the second migration, after the tables
+    engine = make_engine(empty_url)
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        migrate.upgrade(engine)
+
+    monkeypatch.undo()
+    assert migrate.current(engine) is None
+    assert migrate.upgrade(engine) == migrate.head()
+
+
+@pytest.mark.parametrize("table", [results, segments])
+def test_results_and_segments_can_be_erased_but_never_changed(engine, table):
+    (job_id,) = add_jobs(engine, 1)
+    ledger.finish(engine, take(engine, job_id), a_result())
+
+    with pytest.raises(ConstraintViolated, match=f"{table.name} are immutable"), engine.begin() as connection:
+        connection.execute(update(table).values(anger=0.9))
+    with engine.begin() as connection:
+        connection.execute(delete(results))
+
+    assert count(engine, table.name) == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "WAITING"},
+        {"lane": "fast"},
+        {"state": "DEAD", "finished_at": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"state": "RUNNING"},
+        {"state": "DONE"},
+        {"recording_id": 99},
+        {"lease_until_s": 1.0},
+    ],
+    ids="+".join,
+)
+def test_a_job_that_makes_no_sense_is_refused(engine, values):
+    add_jobs(engine, 1)
+
+    with pytest.raises(ConstraintViolated), engine.begin() as connection:
+        connection.execute(update(jobs).values(values))
+
+
+def test_a_key_cannot_hold_two_live_versions(engine):
+    recordings.register(engine, [a_recording("a", "v1"), a_recording("a", "v2")])
+
+    with pytest.raises(ConstraintViolated), engine.begin() as connection:
+        connection.execute(update(recordings_table).values(state="LIVE"))
+
+
+def test_two_models_cannot_be_active(engine):
+    row = {"name": "m", "sha256": "x", "labels": [], "manifest": {}, "folder": "f", "added_at": db_now()}
+    both = [{**row, "version": version, "is_active": True} for version in ("1", "2")]
+
+    with pytest.raises(ConstraintViolated), engine.begin() as connection:
+        connection.execute(insert(models).values(both))
+
+
+def test_the_database_clock_tells_the_time_in_both_forms(engine):
+    with reading(engine) as connection:
+        now, now_s = connection.execute(select(db_now(), db_now_s())).one()
+
+    assert now.tzinfo == UTC
+    assert abs(now.timestamp() - now_s) < 0.1
+    assert abs(datetime.now(UTC).timestamp() - now_s) < 60
+
+
+def test_counters_raised_by_many_at_once_lose_nothing(engine):
+    (job_id,) = add_jobs(engine, 1)
+
+    def raise_ten_times(_):
+        for _ in range(10):
+            with engine.begin() as connection:
+                seen = connection.scalar(select(jobs.c.failures).where(jobs.c.id == job_id).with_for_update())
+                connection.execute(update(jobs).where(jobs.c.id == job_id).values(failures=seen + 1))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(raise_ten_times, range(4)))
+
+    with engine.connect() as connection:
+        assert connection.scalar(select(jobs.c.failures)) == 40
+
+
+def test_readers_do_not_wait_for_a_writer(engine):
+    add_jobs(engine, 1)
+    with engine.begin() as writer:
+        writer.execute(delete(jobs))
+        with reading(engine) as reader:
+            assert reader.scalar(text("SELECT COUNT(*) FROM jobs")) == 1
+
+
+def test_a_round_trip_names_the_server(engine):
+    assert verify(engine).split()[0] in {"SQLite", "PostgreSQL"}
+
+
+def test_an_error_does_not_quote_the_row(engine):
+    row = {"name": "canary-name", "sha256": "x", "labels": [], "manifest": {}, "folder": None, "is_active": False}
+
+    with pytest.raises(ConstraintViolated, match="folder") as caught, engine.begin() as connection:
+        connection.execute(insert(models).values(**row, version="1", added_at=db_now()))
+
+    assert "canary" not in str(caught.value)
+
+
+def test_a_broken_statement_is_our_error_too(engine):
+    with pytest.raises(DatabaseError, match="nonsense"), engine.connect() as connection:
+        connection.execute(text("nonsense"))
+
+
+def fail(*_args, **_kwargs):
+    raise RuntimeError("power cut")
+
+
+def constraints(engine):
+    """The text of every CHECK, and the unique and foreign keys, that the database itself tells."""
+    if engine.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
+        with engine.connect() as connection:
+            tables = connection.execute(text(query)).all()
+        return {name: sorted(line.strip(" ,\t") for line in sql.splitlines()[1:-1]) for name, sql in tables}
+    query = (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'"
+    )
+    with engine.connect() as connection:
+        return sorted(tuple(row) for row in connection.execute(text(query)))

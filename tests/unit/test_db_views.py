@@ -1,0 +1,215 @@
+"""What app backends read, and every query of db/QUERIES.md; also run on PostgreSQL in tests/integration."""
+
+import re
+from pathlib import Path
+
+import pytest
+from db_samples import (
+    PLENTY,
+    a_model,
+    a_recording,
+    a_result,
+    add_active_model,
+    days_later,
+    new_sqlite,
+    scores,
+    silence,
+    take,
+)
+from sqlalchemy import text
+
+import db
+from db import jobs, ledger, models, pump, recordings, trends
+from db.reasons import Lane, Reason
+
+PAGE = (Path(db.__file__).parent / "QUERIES.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"^## ([^\n]+)(?:(?!^## ).)*?^```sql\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return new_sqlite(tmp_path)
+
+
+def note(subject, day, **others):
+    moment = days_later(day)
+    key = f"{subject}/{moment:%Y-%m-%d}.wav"
+    return a_recording(
+        key, subject=subject, subject_source="key", recorded_at=moment, recorded_at_source="key", **others
+    )
+
+
+def end_jobs(engine, ends):
+    """Finish the due job of every key in `ends` with its result, or as dead with its reason."""
+    model = models.active_model(engine) or add_active_model(engine)
+    jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY)
+    for job_id, _ in pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY):
+        claim = take(engine, job_id)
+        end = ends.get(claim.recording.key)
+        if isinstance(end, Reason):
+            ledger.fail_dead(engine, claim, end, detail="x")
+        elif end is not None:
+            ledger.finish(engine, claim, end)
+
+
+def a_few_weeks(engine):
+    """Two people over two weeks, anna's sadness rising, and one note of every other state."""
+    ends = {}
+    found = [a_recording("unknown.wav"), a_recording("broken.wav"), a_recording("quiet.wav", subject="ben")]
+    ends |= {"unknown.wav": a_result(is_uncertain=True), "broken.wav": Reason.NOT_AUDIO, "quiet.wav": silence()}
+    for day in range(8):
+        for subject, sadness in (("anna", 0.1 + 0.1 * day), ("ben", 0.3)):
+            found.append(note(subject, day))
+            pooled = scores(sadness=sadness, anger=0.05, happiness=0.05)
+            ends[found[-1].key] = a_result(pooled=pooled, speech_ms=9_000 + 1_000 * day)
+    recordings.register(engine, found)
+    end_jobs(engine, ends)
+
+
+def test_every_query_of_the_page_runs_and_finds_rows(engine):
+    a_few_weeks(engine)
+
+    found = {}
+    with engine.connect() as connection:
+        for title, query in QUERIES:
+            found[title] = len(connection.execute(text(query)).all())
+
+    assert [title for title, n_rows in found.items() if n_rows == 0] == []
+    assert len(found) == PAGE.count("```sql") >= 9
+
+
+def test_the_page_names_every_column_of_the_note_view(engine):
+    with engine.connect() as connection:
+        columns = connection.execute(text("SELECT * FROM v1_note")).keys()
+
+    missing = [name for name in columns if f"`{name}`" not in PAGE and not name.endswith("_slope_per_min")]
+    assert missing == []
+
+
+def test_a_note_says_how_it_stands(engine):
+    keys = ("scored", "silent", "broken", "running", "waiting")
+    recordings.register(engine, [a_recording(key) for key in keys])
+    end_jobs(engine, {"scored": a_result(), "silent": silence(), "broken": Reason.TRUNCATED})
+    recordings.register(engine, [a_recording("new")])
+
+    notes = {found.key: (found.status, found.reason) for found in trends.list_notes(engine)}
+
+    assert notes == {
+        "scored": ("scored", None),
+        "silent": ("no_speech", None),
+        "broken": ("failed", Reason.TRUNCATED),
+        "running": ("pending", None),
+        "waiting": ("pending", None),
+        "new": ("pending", None),
+    }
+
+
+def test_without_an_active_model_every_note_is_pending(engine):
+    recordings.register(engine, [a_recording("a")])
+
+    (found,) = trends.list_notes(engine)
+
+    assert (found.status, found.model_version) == ("pending", None)
+
+
+def test_a_scored_note_shows_its_numbers(engine):
+    recordings.register(engine, [note("anna", 0)])
+    end_jobs(engine, {"anna/2026-11-02.wav": a_result(is_uncertain=True)})
+
+    (found,) = trends.list_notes(engine, recording_id=1)
+
+    assert (found.anger, found.happiness, found.neutral, found.sadness) == (0.1, 0.2, 0.3, 0.4)
+    assert (found.label, found.confidence, found.is_uncertain) == ("sadness", 0.4, True)
+    assert (found.speech_ms, found.duration_ms, found.sadness_slope_per_min) == (9_000, 10_000, 0.25)
+    assert (found.recorded_at, found.model_name, found.model_version) == (days_later(0), "whisper3", "1.0")
+    assert found.scored_at.tzinfo is not None
+
+
+def test_readers_see_the_active_model_and_all_results_stay(engine):
+    recordings.register(engine, [note("anna", 0)])
+    key = "anna/2026-11-02.wav"
+    end_jobs(engine, {key: a_result(pooled=scores(anger=0.9))})
+    second = models.activate(engine, models.add_model(engine, a_model("2.0")).id)
+    between = trends.list_notes(engine)[0].status
+    end_jobs(engine, {key: a_result(pooled=scores(happiness=0.8))})
+
+    seen = [trends.list_notes(engine)[0].label, len(rows(engine, "v1_segment"))]
+    models.activate(engine, second.id - 1)
+    seen += [trends.list_notes(engine)[0].label, len(rows(engine, "v1_segment"))]
+
+    assert between == "pending"
+    assert seen == ["happiness", 2, "anger", 2]
+
+
+def test_superseded_versions_are_not_shown(engine):
+    recordings.register(engine, [a_recording("a", "v1")])
+    end_jobs(engine, {"a": a_result()})
+    recordings.register(engine, [a_recording("a", "v2")])
+
+    assert [(found.recording_id, found.status) for found in trends.list_notes(engine)] == [(2, "pending")]
+    assert rows(engine, "v1_segment") == []
+
+
+def test_a_day_of_a_person_is_weighted_by_speech(engine):
+    first, second = note("anna", 0), a_recording("anna/later.wav", subject="anna", recorded_at=days_later(0.5))
+    recordings.register(engine, [first, second])
+    loud, short = (
+        a_result(pooled=scores(anger=0.8), speech_ms=9_000),
+        a_result(pooled=scores(anger=0.2), speech_ms=1_000),
+    )
+    end_jobs(engine, {first.key: loud, second.key: short})
+
+    (day,) = rows(engine, "v1_subject_day")
+
+    assert (day.subject, str(day.day), str(day.week)) == ("anna", "2026-11-02", "2026-11-02")
+    assert (day.n_notes, day.n_uncertain, day.speech_ms) == (2, 0, 10_000)
+    assert day.anger == pytest.approx(0.8 * 0.9 + 0.2 * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("days", "monday"), [(0, "2026-11-02"), (6, "2026-11-02"), (6.7, "2026-11-09"), (-1, "2026-10-26")]
+)
+def test_weeks_begin_on_monday_in_utc(engine, days, monday):
+    recordings.register(engine, [note("anna", days)])
+
+    (found,) = rows(engine, "v1_note")
+
+    assert str(found.week) == monday
+    assert str(found.day) == f"{days_later(days):%Y-%m-%d}"
+
+
+def test_a_note_of_an_unknown_person_or_time_is_in_no_day(engine):
+    recordings.register(engine, [a_recording("a", subject="anna"), a_recording("b", recorded_at=days_later(0))])
+    end_jobs(engine, {"a": a_result(), "b": a_result()})
+
+    assert [found.status for found in trends.list_notes(engine)] == ["scored", "scored"]
+    assert rows(engine, "v1_subject_day") == []
+
+
+def test_a_trend_is_in_order_of_recording_and_puts_unknown_times_last(engine):
+    late = note("anna", 3, uploaded_at=days_later(4))
+    early = note("anna", 1, uploaded_at=days_later(9))
+    recordings.register(engine, [a_recording("anna/when", subject="anna"), late, early, note("ben", 2)])
+
+    found = trends.subject_trend(engine, "anna")
+    within = trends.subject_trend(engine, "anna", since=days_later(1), until=days_later(3))
+
+    assert [one.key for one in found] == [early.key, late.key, "anna/when"]
+    assert [one.key for one in within] == [early.key]
+    assert trends.subjects(engine) == {"anna": 3, "ben": 1}
+    assert trends.subject_trend(engine, "nobody") == []
+
+
+def test_notes_are_listed_by_place_and_prefix(engine):
+    found = [a_recording("in/a"), a_recording("in/b"), a_recording("in_b"), a_recording("in/a", bucket="other")]
+    recordings.register(engine, found)
+
+    listed = trends.list_notes(engine, store="local", bucket="notes", prefix="in/")
+
+    assert [one.key for one in listed] == ["in/a", "in/b"]
+    assert len(trends.list_notes(engine, limit=3)) == 3
+
+
+def rows(engine, view):
+    with engine.connect() as connection:
+        return connection.execute(text(f"SELECT * FROM {view}")).all()
