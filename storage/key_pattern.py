@@ -55,7 +55,7 @@ class KeyPattern:
         tokens = _TOKEN.findall(text)
         _check(text, tokens)
         self.text = text
-        self._regex = re.compile("".join(map(_to_regex, tokens)), re.DOTALL)
+        self._regex = re.compile("".join(map(_to_regex, tokens)), re.DOTALL | re.ASCII)
 
     def match(self, key: str) -> KeyParts | None:
         """Read a key; None when it does not follow the pattern."""

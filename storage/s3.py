@@ -6,28 +6,31 @@ from contextlib import closing, suppress
 from datetime import UTC
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
-from boto3.session import Session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
-from storage.errors import ObjectChanged, ObjectTruncated, StorageDenied
-from storage.objects import PAGE_SIZE, OpenedObject, StoredObject, is_listed
+from storage import objects
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied
+from storage.objects import OpenedObject, StoredObject, is_listed
+from storage.s3_client import ClientOptions, make_client
 from storage.s3_errors import BodyBrokenOff, translated
 from storage.spool import BLOCK_BYTES, spool
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
 
 N_READ_ATTEMPTS = 3  # boto3 retries requests, not a body that breaks off half way
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 30
-N_REQUEST_ATTEMPTS = 4
-N_CONNECTIONS = 4
+
+
+class PageStart(TypedDict, total=False):
+    """Where a page of a listing begins: after a key, or where the page before it ended."""
+
+    StartAfter: str
+    ContinuationToken: str
 
 
 class S3Store:
@@ -61,10 +64,15 @@ class S3Store:
             verify_tls: False accepts any certificate; for tests only.
         """
         self.bucket = bucket
-        self._region = region
-        self._credentials = (access_key, secret_key)
         self._endpoint_url = endpoint_url
-        self._verify: bool | str = ca_bundle or verify_tls
+        self._options: ClientOptions = {
+            "bucket": bucket,
+            "endpoint_url": endpoint_url,
+            "region": region,
+            "access_key": access_key,
+            "secret_key": secret_key,
+            "verify": ca_bundle or verify_tls,
+        }
         self._made: tuple[int, S3Client] | None = None
 
     def put(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> StoredObject:
@@ -75,10 +83,9 @@ class S3Store:
 
     def list_objects(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[list[StoredObject]]:
         """Give pages as ListObjectsV2 does; metadata is None throughout."""
-        more: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
+        start: PageStart = {"StartAfter": start_after} if start_after else {}
         while True:
-            with translated(self.bucket, self._endpoint_url):
-                answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=PAGE_SIZE, **more)
+            answer = self._list_page(prefix, n_max=objects.PAGE_SIZE, start=start)
             page = [
                 StoredObject(
                     key=item["Key"],
@@ -94,7 +101,7 @@ class S3Store:
                 yield page
             if not answer.get("IsTruncated"):
                 return
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+            start = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def head(self, key: str) -> StoredObject:
         """Describe an object with one HeadObject."""
@@ -121,36 +128,25 @@ class S3Store:
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def verify(self, prefix: str = "") -> None:
-        """List one key, and read one byte of it if there is one."""
-        with translated(self.bucket, self._endpoint_url):
-            answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
+        """List one key, and read from it if there is one."""
+        answer = self._list_page(prefix, n_max=1)
+        with translated(self.bucket, self._endpoint_url), suppress(self._client.exceptions.NoSuchKey):
             for item in answer.get("Contents", []):
-                body = self._client.get_object(Bucket=self.bucket, Key=item["Key"])["Body"]
-                with closing(body):
-                    body.read(1)
+                with closing(self._client.get_object(Bucket=self.bucket, Key=item["Key"])["Body"]) as body:
+                    next(_read_blocks(body), None)
 
     @property
     def _client(self) -> "S3Client":
         if self._made is None or self._made[0] != os.getpid():
-            self._made = (os.getpid(), self._make_client())
+            self._made = (os.getpid(), make_client(**self._options))
         return self._made[1]
 
-    def _make_client(self) -> "S3Client":
-        config = Config(
-            connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": N_REQUEST_ATTEMPTS},
-            max_pool_connections=N_CONNECTIONS,
-            s3={"addressing_style": "path" if self._endpoint_url else "auto"},
-            # Servers other than AWS often do not know the checksums that boto3 adds to uploads since 1.36.
-            request_checksum_calculation="when_required",
-        )
-        with translated(self.bucket, self._endpoint_url):
-            session = Session(*self._credentials, region_name=self._region)
-            try:
-                return session.client("s3", endpoint_url=self._endpoint_url, verify=self._verify, config=config)
-            except ValueError as error:
-                raise StorageDenied(f"{error}: correct TONALOG_S3_ENDPOINT_URL") from error
+    def _list_page(self, prefix: str, *, n_max: int, start: PageStart | None = None) -> "ListObjectsV2OutputTypeDef":
+        try:
+            with translated(self.bucket, self._endpoint_url):
+                return self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=n_max, **(start or {}))
+        except ObjectMissing as error:  # a 404 that names no bucket
+            raise StorageDenied("the endpoint knows no buckets: is it an S3 server?") from error
 
     def _fetch(self, key: str, *, version_tag: str, size_bytes: int) -> OpenedObject:
         with translated(self.bucket, self._endpoint_url):

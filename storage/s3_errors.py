@@ -36,6 +36,7 @@ MENDS = {
     "ExpiredToken": CREDENTIALS_MEND,
     "InvalidToken": CREDENTIALS_MEND,
     "PermanentRedirect": REGION_MEND,
+    "301": REGION_MEND,  # what HEAD says, which has no body
     "AuthorizationHeaderMalformed": REGION_MEND,
     "RequestTimeTooSkewed": "set this machine's clock",
     "InvalidObjectState": "the object is archived, restore it to a class that can be read",

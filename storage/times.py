@@ -17,7 +17,7 @@ _BASIC = r"(?:[Tt](?P<hm>\d{4})|[Tt _-]?(?P<hms>\d{6})(?:[.,](?P<basic_fraction>
 _EXTENDED = rf"[Tt _-](?P<hour>\d{{2}})(?P<colon>[:._-])(?P<minute>\d{{2}})(?:(?P=colon){_SECOND})?"
 _ZONE = r"(?P<zone>[Zz]|[+-]\d{2}(?:[:._-]?\d{2})?)"
 SHAPE = rf"(?<!\d){_DATE}(?:(?:{_EXTENDED}|{_BASIC}){_ZONE}?)?(?!\d)"
-_WHOLE = re.compile(SHAPE)
+_WHOLE = re.compile(SHAPE, re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ def parse_recorded_at(text: str, *, zone: str = "UTC") -> RecordedAt | None:
     Returns:
         The time, or None when the text is no time or names one that does not exist (30 February, 25:00).
 
+    Raises:
+        ZoneInfoNotFoundError: there is no such zone, or this machine has no zone data.
+
     Examples:
         >>> parse_recorded_at("2026-03-01T08:30:00+01:00").time.isoformat()
         '2026-03-01T07:30:00+00:00'
@@ -59,6 +62,7 @@ def parse_recorded_at(text: str, *, zone: str = "UTC") -> RecordedAt | None:
     match = _WHOLE.fullmatch(text.strip())
     if match is None:
         return None
+    default = ZoneInfo(zone)
     hour, minute, second, fraction = _clock(match)
     try:
         local = datetime(
@@ -69,7 +73,7 @@ def parse_recorded_at(text: str, *, zone: str = "UTC") -> RecordedAt | None:
             int(minute or 0),
             int(second or 0),
             int((fraction or "0")[:6].ljust(6, "0")),
-            tzinfo=_zone(match["zone"], zone),
+            tzinfo=_zone(match["zone"], default),
         )
         time = local.astimezone(UTC)
     except (ValueError, OverflowError):  # no such date, or one that leaves year 1 to 9999 in UTC
@@ -85,9 +89,9 @@ def _clock(match: re.Match[str]) -> tuple[str | None, str | None, str | None, st
     return match["hour"], match["minute"], match["second"], match["fraction"]
 
 
-def _zone(said: str | None, default: str) -> timezone | ZoneInfo:
+def _zone(said: str | None, default: ZoneInfo) -> timezone | ZoneInfo:
     if said is None:
-        return ZoneInfo(default)
+        return default
     digits = re.sub(r"\D", "", said)
     offset = timedelta(hours=int(digits[:2] or 0), minutes=int(digits[2:] or 0))
     return timezone(-offset if said.startswith("-") else offset)

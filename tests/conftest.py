@@ -2,44 +2,23 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-sys.path.insert(
-    0, str(Path(__file__).parent)
-)  # `tests` is no package: this makes `servers` importable everywhere
+# `tests` is no package: this makes `servers` and other shared test modules importable everywhere.
+sys.path.insert(0, str(Path(__file__).parent))
 
-from servers import MissingServerError, PostgresServer, RedisServer, S3Access, S3Server, Server
-
-REQUIRE_VARIABLE = "TONALOG_REQUIRE_SERVERS"
-AnyServer = TypeVar("AnyServer", bound=Server)
+from servers import PostgresServer, RedisServer, S3Access, S3Server
+from servers.running import run_server
 
 
 def pytest_configure() -> None:
     """Keep loopback traffic, ours and that of child processes, away from any proxy of the machine."""
     for name in ("NO_PROXY", "no_proxy"):
-        names = [part for part in os.environ.get(name, "").split(",") if part]
-        os.environ[name] = ",".join(
-            [*names, *(host for host in ("127.0.0.1", "localhost") if host not in names)]
-        )
-
-
-def run_server(make: Callable[[], AnyServer]) -> Iterator[AnyServer]:
-    """Start a server, give it to the test, and remove it with its data; skip (or fail) when it is not installed."""
-    try:
-        server = make()
-    except MissingServerError as error:
-        if os.environ.get(REQUIRE_VARIABLE) == "1":
-            pytest.fail(f"{error} ({REQUIRE_VARIABLE}=1 forbids skipping)")
-        pytest.skip(str(error))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+        hosts = [part for part in os.environ.get(name, "").split(",") if part]
+        os.environ[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
 
 
 @pytest.fixture(scope="session")

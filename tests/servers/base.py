@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,11 +10,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from servers.machine import (
+    PORTS_FILE,
     die_with_parent,
     environment,
     find_free_ports,
     group_of,
     new_folder,
+    remove_folder,
     remove_own_folders,
 )
 
@@ -45,6 +46,7 @@ class Server:
     def __init__(self, *, n_ports: int = 1) -> None:
         self.folder = new_folder(self.name)
         self.ports = find_free_ports(n_ports)
+        (self.folder / PORTS_FILE).write_text(" ".join(map(str, self.ports)))
         self.user_id: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -117,7 +119,7 @@ class Server:
     def close(self) -> None:
         """Kill the server and remove its folder; safe to call twice."""
         self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
     def _command(self) -> list[str]:
         raise NotImplementedError

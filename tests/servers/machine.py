@@ -15,6 +15,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 FOLDER_PREFIX = "tonalog-servers-"
+PORTS_FILE = "ports"
 # Below Linux's ephemeral range (32768 and up): while a killed server is down, no outgoing connection can be
 # given its port, so that it can always come back on it.
 PORT_RANGE = range(12_000, 32_000)
@@ -43,7 +44,7 @@ def new_folder(name: str) -> Path:
 def remove_own_folders() -> None:
     """Remove every folder that this process made."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{os.getpid()}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def remove_stale_folders() -> None:
@@ -51,7 +52,16 @@ def remove_stale_folders() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         owner = folder.name.removeprefix(FOLDER_PREFIX).split("-", 1)[0]
         if owner.isdigit() and not is_alive(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a server's folder, and the sockets that SeaweedFS always puts into /tmp, named by its ports."""
+    with contextlib.suppress(OSError):
+        for port in (folder / PORTS_FILE).read_text().split():
+            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                socket_file.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_alive(process_id: int) -> bool:

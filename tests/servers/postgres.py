@@ -178,9 +178,12 @@ def can_run(programs: Path, user_id: int) -> bool:
 
 
 def copy_installation(programs: Path, target: Path) -> Path:
-    """Copy the whole installation (about 41 MB for the wheel) to a folder that everybody can read."""
-    shutil.copytree(programs.parent, target, symlinks=True)
-    return target / programs.name
+    """Copy a wheel's package (about 41 MB) and the libraries beside it to a folder that everybody can read."""
+    package = programs.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):  # auditwheel puts libraries into the second
+        if part.exists():
+            shutil.copytree(part, target / part.name, symlinks=True)
+    return target / programs.relative_to(package.parent)
 
 
 def run_as(command: list[str], user_id: int | None, folder: Path) -> subprocess.CompletedProcess[bytes]:

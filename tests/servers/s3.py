@@ -87,13 +87,6 @@ class S3Server(Server):
             client.delete_bucket(Bucket=access.bucket)  # SeaweedFS removes what is in it
         client.close()
 
-    def close(self) -> None:
-        """Kill the server, remove its folder and the sockets it leaves in the temporary folder."""
-        super().close()
-        for port in self.ports:
-            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                socket_file.unlink(missing_ok=True)
-
     def _environment(self) -> dict[str, str]:
         # One volume a bucket instead of seven: hundreds of tests make hundreds of buckets.
         return {**super()._environment(), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}

@@ -1,0 +1,73 @@
+"""Make a boto3 client that gives up in time and works with servers other than AWS; never contacts one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from storage.errors import StorageDenied
+from storage.s3_errors import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+N_REQUEST_ATTEMPTS = 4
+N_CONNECTIONS = 4
+
+
+class ClientOptions(TypedDict):
+    """What a client is made of; `verify` is False, True, or a file of CA certificates."""
+
+    bucket: str
+    endpoint_url: str | None
+    region: str
+    access_key: str | None
+    secret_key: str | None
+    verify: bool | str
+
+
+def make_client(
+    bucket: str,
+    *,
+    endpoint_url: str | None,
+    region: str,
+    access_key: str | None,
+    secret_key: str | None,
+    verify: bool | str,
+) -> "S3Client":
+    """Make a client with a session of its own, because boto3's shared one is not safe between threads.
+
+    Args:
+        bucket: for messages.
+        endpoint_url: None for AWS.
+        region: where the bucket is.
+        access_key: None for boto3's own chain.
+        secret_key: None for boto3's own chain.
+        verify: False, True, or a file of CA certificates.
+
+    Raises:
+        StorageDenied: endpoint, region, certificate file or credentials cannot be used.
+    """
+    if isinstance(verify, str) and not Path(verify).exists():
+        raise StorageDenied(f"there is no file {verify!r}: correct TONALOG_S3_CA_BUNDLE")
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": N_REQUEST_ATTEMPTS},
+        max_pool_connections=N_CONNECTIONS,
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        # Servers other than AWS often do not know the checksums that boto3 adds to uploads since 1.36.
+        request_checksum_calculation="when_required",
+    )
+    with translated(bucket, endpoint_url):
+        session = Session(access_key, secret_key, region_name=region)
+        try:
+            return session.client("s3", endpoint_url=endpoint_url, verify=verify, config=config)
+        except BotoCoreError:
+            raise  # some of these are ValueErrors too
+        except ValueError as error:
+            raise StorageDenied(f"{error}: correct TONALOG_S3_ENDPOINT_URL") from error
