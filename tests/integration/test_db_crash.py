@@ -17,10 +17,10 @@ from db.engine import make_engine
 from db.migrate import upgrade
 from db.reasons import JobState
 
-N_JOBS = 300
+N_JOBS = 200
 N_KILLS = 16
 N_WORKERS = 4
-N_BETWEEN_KILLS = 10
+N_BETWEEN_KILLS = 8
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

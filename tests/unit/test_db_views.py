@@ -19,7 +19,7 @@ from db_samples import (
 from sqlalchemy import text
 
 import db
-from db import jobs, ledger, models, pump, recordings, trends
+from db import jobs, ledger, models, progress, pump, recordings, trends
 from db.reasons import Lane, Reason
 
 PAGE = (Path(db.__file__).parent / "QUERIES.md").read_text(encoding="utf-8")
@@ -208,6 +208,20 @@ def test_notes_are_listed_by_place_and_prefix(engine):
 
     assert [one.key for one in listed] == ["in/a", "in/b"]
     assert len(trends.list_notes(engine, limit=3)) == 3
+
+
+def test_progress_counts_what_has_ended_and_guesses_how_much_audio_there_is(engine):
+    keys = ("in/scored", "in/broken", "in/new1", "in/new2", "out")
+    recordings.register(engine, [a_recording(key) for key in keys])
+    end_jobs(engine, {"in/scored": a_result(), "in/broken": Reason.NOT_AUDIO, "out": a_result()})
+    model = models.active_model(engine)
+
+    seen = progress.progress(engine, model.id, store="local", bucket="notes", prefix="in/")
+    before = progress.progress(engine, model.id + 1, store="local", bucket="notes")
+
+    assert (seen.n_recordings, seen.n_ended, seen.is_complete) == (4, 2, False)
+    assert (seen.ended_ms, seen.expected_ms) == (10_000, 40_000)
+    assert (before.n_ended, before.expected_ms) == (0, 0.0)
 
 
 def rows(engine, view):
