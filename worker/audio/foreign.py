@@ -126,7 +126,7 @@ class ForeignReader:
                     raise self._refuse(f"has a damaged packet: {damage}") from damage
                 try:
                     frames = packet.decode()
-                except av.InvalidDataError as error:
+                except av.FFmpegError as error:
                     damage = error
                     continue
                 yield from (frame for frame in frames if frame.samples)

