@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from config.queues import celery_settings, prepare_folders
 from config.settings import Settings
@@ -70,14 +71,13 @@ def _model(settings: Settings) -> str:
 def _broker(settings: Settings) -> str:
     """Send a message to a queue of its own and take it back."""
     from celery import Celery  # noqa: PLC0415
-    from kombu.simple import SimpleQueue  # noqa: PLC0415
 
     prepare_folders(settings)
     app = Celery("tonalog.doctor", set_as_current=False)
     app.conf.update(celery_settings(settings))
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=5)
-        queue: SimpleQueue = connection.SimpleQueue("doctor", no_ack=True)
+        queue: Any = connection.SimpleQueue("doctor", no_ack=True)
         queue.put({"doctor": 1}, serializer="json", expiration=30)
         queue.get(timeout=10)
         queue.close()

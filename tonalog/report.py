@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tonalog.sparkline import sparkline
 
+_PIPE_WIDTH = 300
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 
 
@@ -56,6 +57,6 @@ def label_line(values: Sequence[float]) -> str:
 
 
 def console() -> Console:
-    """Return a console; piped output is as wide as its content needs."""
+    """Return a console; piped output is wide enough that a line of a table stays one line."""
     plain = Console()
-    return plain if plain.is_terminal else Console(width=180)
+    return plain if plain.is_terminal else Console(width=_PIPE_WIDTH)

@@ -7,12 +7,10 @@ import sqlite3
 import pytest
 from command import NOTES, ROOT
 
-SUBJECT = NOTES / "vera"
-
 
 def newer_bundle(folder):
     """Copy the shipped bundle under another version; the same graph, so the same scores."""
-    (shipped,) = sorted((ROOT / "models").glob("*/manifest.json"))[-1:]
+    shipped = max((ROOT / "models").glob("*/manifest.json"), key=lambda path: path.parent.name)
     copy = folder / "whisper3-9.9.9"
     shutil.copytree(shipped.parent, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
@@ -23,7 +21,8 @@ def newer_bundle(folder):
 
 @pytest.fixture
 def two_models(cli, tmp_path):
-    cli("run", SUBJECT)
+    shutil.copytree(NOTES / "vera", tmp_path / "notes" / "vera")
+    cli("run", tmp_path / "notes")
     cli("models", "add", newer_bundle(tmp_path))
     return cli
 
@@ -33,7 +32,7 @@ def ask(cli, statement):
         return database.execute(statement).fetchall()
 
 
-def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two_models):
+def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two_models, tmp_path):
     assert "3 jobs would be made" in two_models("reprocess", "--model", "9.9.9", "--dry-run")
     assert "3 jobs made" in two_models("reprocess", "--model", "9.9.9")
     assert "0 jobs made" in two_models("reprocess", "--model", "9.9.9")
@@ -42,7 +41,7 @@ def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two
 
     two_models("models", "activate", "9.9.9")
     assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("pending",)]
-    two_models("run", SUBJECT)
+    two_models("run", tmp_path / "notes")
 
     assert ask(two_models, "SELECT DISTINCT status, model_version FROM v1_note") == [("scored", "9.9.9")]
     assert ask(two_models, "SELECT count(*), count(DISTINCT model_id) FROM results") == [(6, 2)]

@@ -1,0 +1,51 @@
+"""Every error has one fate: the same bytes die, passing trouble waits, surprises are counted."""
+
+import pytest
+
+from db.errors import DatabaseUnavailable
+from db.reasons import Reason
+from storage.errors import (
+    ObjectChanged,
+    ObjectMissing,
+    ObjectTruncated,
+    StorageDenied,
+    StorageError,
+    StorageUnavailable,
+)
+from worker.audio.errors import AudioError, AudioReason
+from worker.outcomes import Fate, failure_of
+from worker.scoring.bundle import BundleError
+from worker.scoring.scorer import ScoringError
+
+
+@pytest.mark.parametrize("reason", list(AudioReason))
+def test_every_audio_reason_ends_the_job_under_the_same_word(reason):
+    failure = failure_of(AudioError(reason, "what was found"))
+
+    assert (failure.fate, failure.reason.value, failure.detail) == (Fate.DEAD, reason.value, "what was found")
+
+
+@pytest.mark.parametrize(
+    ("error", "fate", "reason"),
+    [
+        (ObjectMissing("gone"), Fate.DEAD, Reason.OBJECT_MISSING),
+        (ObjectChanged("new"), Fate.DEAD, Reason.OBJECT_CHANGED),
+        (ObjectTruncated("short"), Fate.RETRY, Reason.OBJECT_TRUNCATED),
+        (StorageDenied("key"), Fate.WAIT, Reason.STORAGE_DENIED),
+        (StorageUnavailable("down"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
+        (StorageError("odd"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
+        (DatabaseUnavailable("down"), Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
+        (BundleError("gone"), Fate.WAIT, Reason.MODEL_UNAVAILABLE),
+        (ScoringError("nan"), Fate.DEAD, Reason.BAD_SCORES),
+        (MemoryError(), Fate.RETRY, Reason.MEMORY),
+        (ZeroDivisionError("surprise"), Fate.RETRY, Reason.INTERNAL),
+    ],
+)
+def test_each_error_has_its_fate_and_reason(error, fate, reason):
+    failure = failure_of(error)
+
+    assert (failure.fate, failure.reason) == (fate, reason)
+
+
+def test_the_text_of_a_surprise_is_never_stored_because_it_may_hold_anything():
+    assert failure_of(KeyError("ana's secret")).detail == "KeyError"

@@ -1,0 +1,76 @@
+"""The scheduler's pump: what the ledger says is due is rung, and a broker that is down loses nothing."""
+
+import pytest
+from db_samples import add_active_model, add_jobs, new_sqlite
+from kombu.exceptions import OperationalError
+
+from config.queues import SCORE_TASK, lane_queue
+from config.settings import Settings
+from db import history
+from db.reasons import JobState
+from db.slots import read_pulses
+from scheduler.pump import sweep_and_pump
+from scheduler.service import SchedulerError, Service
+
+
+class Bell:
+    """A Celery client that keeps what was sent, and refuses after `n_good` messages."""
+
+    def __init__(self, n_good=1000):
+        self.sent = []
+        self.n_good = n_good
+
+    def send_task(self, name, *, args, queue):
+        if len(self.sent) >= self.n_good:
+            raise OperationalError("broker is down")
+        self.sent.append((name, args, queue))
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = new_sqlite(tmp_path)
+    add_active_model(engine)
+    add_jobs(engine, 5)
+    return engine
+
+
+def test_due_jobs_are_sent_once_as_a_name_and_one_integer(engine):
+    bell = Bell()
+
+    first = sweep_and_pump(engine, bell, queue_cap=100)
+    second = sweep_and_pump(engine, bell, queue_cap=100)
+
+    assert (first.n_sent, second.n_sent) == (5, 0)
+    assert {(name, queue) for name, _, queue in bell.sent} == {(SCORE_TASK, lane_queue("nightly"))}
+    assert all(len(args) == 1 and isinstance(args[0], int) for _, args, _ in bell.sent)
+
+
+def test_the_queue_never_holds_more_than_its_cap(engine):
+    bell = Bell()
+
+    sweep_and_pump(engine, bell, queue_cap=3)
+    sweep_and_pump(engine, bell, queue_cap=3)
+
+    assert len(bell.sent) == 3
+
+
+def test_jobs_that_the_broker_refused_wait_and_are_sent_when_it_is_back(engine):
+    down = sweep_and_pump(engine, Bell(n_good=2), queue_cap=100)
+    counted = history.counts(engine).by_state
+    back = Bell()
+    sweep_and_pump(engine, back, queue_cap=100)
+
+    assert down.n_sent == 2
+    assert (counted[JobState.QUEUED], counted[JobState.PENDING]) == (2, 3)
+    assert len(back.sent) == 3
+
+
+def test_every_sweep_leaves_a_pulse_for_the_operator(engine):
+    sweep_and_pump(engine, Bell(), queue_cap=1)
+
+    assert read_pulses(engine)["sweep"].age_s < 60
+
+
+def test_a_scan_without_a_place_says_what_to_set(tmp_path):
+    with pytest.raises(SchedulerError, match="TONALOG_STORAGE_URL"):
+        Service(Settings.read(home=tmp_path), Bell()).scan_and_queue()
