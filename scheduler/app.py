@@ -41,8 +41,16 @@ def make_app(settings: Settings) -> Celery:
         beat_schedule_filename=str(settings.home.resolve() / "beat-schedule"),
     )
     service = Service(settings, app)
-    app.task(name=SWEEP_TASK)(service.sweep)
-    app.task(name=NIGHTLY_TASK)(service.nightly)
+
+    # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
+    def sweep() -> None:
+        service.sweep()
+
+    def nightly() -> None:
+        service.nightly()
+
+    app.task(name=SWEEP_TASK)(sweep)
+    app.task(name=NIGHTLY_TASK)(nightly)
 
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)
