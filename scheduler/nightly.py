@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from db.reasons import SlotState
 _log = logging.getLogger(__name__)
 NIGHTLY = "nightly"
 FIRST_START = "scheduler first start"
-_MAX_MISSED = 366  # a year of nights; one scan covers them all anyway
+# One scan covers every missed night; this many are noted one by one.
+_LOOK_BACK = timedelta(days=31)
+_MAX_NOTED = 100
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class NightResult:
 
 
 def due_slots(line: str, *, since: datetime, now: datetime) -> list[datetime]:
-    """Return the slots of a crontab line in (since, now], oldest first, in UTC.
+    """Return the slots of a crontab line in (since, now], oldest first, in UTC; the newest 100 of the last 31 days.
 
     Args:
         line: Five crontab fields, read in UTC.
@@ -45,15 +48,14 @@ def due_slots(line: str, *, since: datetime, now: datetime) -> list[datetime]:
     """
     schedule = crontab.from_string(" ".join(line.split()))
     schedule.nowfun = lambda: now
-    found: list[datetime] = []
-    slot = since
-    while len(found) < _MAX_MISSED:
+    found: deque[datetime] = deque(maxlen=_MAX_NOTED)
+    slot = max(since, now - _LOOK_BACK)
+    while True:
         start, delta, _ = schedule.remaining_delta(slot, tz=UTC)
         slot = (start + delta).astimezone(UTC)
         if slot > now:
-            break
+            return list(found)
         found.append(slot)
-    return found
 
 
 def run_due_night(

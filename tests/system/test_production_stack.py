@@ -67,12 +67,24 @@ def test_scores_equal_the_embedded_run_and_a_killed_worker_costs_nothing(product
     assert set(there) == set(here)
     for key, row in there.items():
         assert row == pytest.approx(here[key], abs=1e-6), key
-    assert ask(postgres_url, "SELECT count(*) FROM results") == [(15,)]
+    assert ask(postgres_url, "SELECT count(*) FROM results") == [(states(postgres_url)["DONE"],)]
     assert ask(postgres_url, "SELECT count(*) FROM attempts WHERE outcome = 'LOST'")[0][0] >= 1
     assert ask(
         postgres_url,
         "SELECT count(*) FROM jobs j JOIN results r USING (recording_id, model_id) WHERE r.token <> j.lease_token",
     ) == [(0,)]
+
+
+def test_one_machine_scores_a_bucket_on_the_embedded_default(cli, s3):
+    upload(s3)
+    cli.variables.update(
+        TONALOG_S3_ENDPOINT_URL=s3.endpoint_url,
+        TONALOG_S3_ACCESS_KEY=s3.access_key,
+        TONALOG_S3_SECRET_KEY=s3.secret_key,
+    )
+
+    assert "3 new jobs" in cli("run", f"s3://{s3.bucket}/vera/", "--jobs", "1")
+    assert "0 new jobs" in cli("run", f"s3://{s3.bucket}/vera/")
 
 
 def test_doctor_checks_each_real_server_and_names_the_one_that_is_not_well(production, s3):
@@ -92,7 +104,8 @@ def test_a_server_database_is_never_upgraded_behind_the_operators_back(productio
 
 def test_a_nightly_run_that_no_scheduler_was_up_for_is_caught_up_once(production, postgres_url):
     production("db", "upgrade")
-    ask_and_commit(postgres_url, "INSERT INTO pulses (name, at_s) VALUES ('scheduler first start', 0)")
+    three_days_ago = "extract(epoch from now()) - 3 * 86400"
+    ask_and_commit(postgres_url, f"INSERT INTO pulses (name, at_s) VALUES ('scheduler first start', {three_days_ago})")
     scheduler = production.start("scheduler", log="scheduler.log")
     other = production.start("scheduler", log="other.log")
     try:

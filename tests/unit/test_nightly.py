@@ -52,6 +52,13 @@ def test_every_slot_between_two_moments_is_due_once(line, hours, n_slots):
     assert found == sorted(found)
 
 
+def test_a_scheduler_that_was_away_for_years_still_finds_the_newest_slot_quickly():
+    found = due_slots("* * * * *", since=datetime(2020, 1, 1, tzinfo=UTC), now=MORNING)
+
+    assert found[-1] == MORNING
+    assert len(found) == 100
+
+
 def test_the_first_start_of_a_scheduler_makes_no_past_night_due(engine):
     night = Night()
 
