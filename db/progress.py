@@ -13,10 +13,15 @@ _TERMINAL = (JobState.DONE, JobState.DEAD, JobState.CANCELLED)
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Live recordings of one place under one model: how many, how many have ended, and how much audio that was."""
+    """Live recordings of one place under one model: how many, how many have ended, and how much audio that was.
+
+    `n_waiting` of them failed and wait to be tried again, one of them for `waiting_reason`.
+    """
 
     n_recordings: int
     n_ended: int
+    n_waiting: int
+    waiting_reason: str | None
     total_bytes: int
     ended_bytes: int
     ended_ms: int
@@ -38,9 +43,12 @@ def progress(engine: Engine, model_id: int, *, store: str, bucket: str, prefix: 
     """Count the live recordings under a prefix that have ended under one model."""
     c = recordings.c
     has_ended = jobs.c.state.in_(_TERMINAL)
+    waits = and_(jobs.c.state == JobState.PENDING, jobs.c.reason.is_not(None))
     columns = (
         func.count(),
         func.coalesce(func.sum(case((has_ended, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((waits, 1), else_=0)), 0),
+        func.max(case((waits, jobs.c.reason))),
         func.coalesce(func.sum(c.size_bytes), 0),
         # Dead recordings have no length, so their bytes would spoil the guess.
         func.coalesce(func.sum(case((results.c.duration_ms.is_not(None), c.size_bytes), else_=0)), 0),
@@ -53,10 +61,12 @@ def progress(engine: Engine, model_id: int, *, store: str, bucket: str, prefix: 
         chosen.append(func.substr(c.key, 1, len(prefix)) == prefix)
     statement = select(*columns).outerjoin(jobs, of_job).outerjoin(results, of_result).where(*chosen)
     with reading(engine) as connection:
-        n, n_ended, total_bytes, ended_bytes, ended_ms = connection.execute(statement).one()
+        n, n_ended, n_waiting, reason, total_bytes, ended_bytes, ended_ms = connection.execute(statement).one()
     return Progress(
         n_recordings=n,
         n_ended=int(n_ended),
+        n_waiting=int(n_waiting),
+        waiting_reason=reason,
         total_bytes=int(total_bytes),
         ended_bytes=int(ended_bytes),
         ended_ms=int(ended_ms),

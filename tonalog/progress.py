@@ -39,4 +39,5 @@ class AudioProgress:
         """Show how far the run has come."""
         done = minutes(now.ended_ms)
         rest = f" of about {minutes(now.expected_ms)}" if now.expected_ms and not now.is_complete else ""
+        waiting = f", {now.n_waiting} to be tried again ({now.waiting_reason})" if now.n_waiting else ""
         self._bar.update(self._task, total=now.n_recordings, completed=now.n_ended, audio=f"{done}{rest} min of audio")

@@ -10,6 +10,7 @@ from db_samples import (
     a_recording,
     a_result,
     add_active_model,
+    add_jobs,
     days_later,
     new_sqlite,
     scores,
@@ -19,7 +20,7 @@ from db_samples import (
 from sqlalchemy import text
 
 import db
-from db import jobs, ledger, models, progress, pump, recordings, trends
+from db import backoff, jobs, ledger, models, progress, pump, recordings, trends
 from db.reasons import Lane, Reason
 
 PAGE = (Path(db.__file__).parent / "QUERIES.md").read_text(encoding="utf-8")
@@ -222,6 +223,17 @@ def test_progress_counts_what_has_ended_and_guesses_how_much_audio_there_is(engi
     assert (seen.n_recordings, seen.n_ended, seen.is_complete) == (4, 2, False)
     assert (seen.ended_ms, seen.expected_ms) == (10_000, 40_000)
     assert (before.n_ended, before.expected_ms) == (0, 0.0)
+
+
+def test_progress_says_how_many_wait_to_be_tried_again_and_for_what(engine):
+    (job_id, _) = add_jobs(engine, 2)
+    claim = take(engine, job_id)
+    backoff.retry_later(engine, claim, Reason.STORAGE_UNAVAILABLE, detail="down", is_transient=True)
+
+    seen = progress.progress(engine, models.active_model(engine).id, store="local", bucket="notes")
+
+    assert (seen.n_recordings, seen.n_ended, seen.n_waiting) == (2, 0, 1)
+    assert seen.waiting_reason == "STORAGE_UNAVAILABLE"
 
 
 def rows(engine, view):
