@@ -81,7 +81,7 @@ def retry_later(
             ended = {"reason": last_reason, "detail": last_detail[:DETAIL_LENGTH], "finished_at": db_now()}
         else:
             outcome = Retry(state=JobState.PENDING, delay_s=delay_s, reason=reason)
-            ended = {"next_run_at_s": db_now_s() + delay_s}
+            ended = {"next_run_at_s": db_now_s() + delay_s, "reason": reason, "detail": detail[:DETAIL_LENGTH]}
         freed = {"state": outcome.state, "lease_token": None, "lease_until_s": None}
         connection.execute(update(jobs).where(held).values(**freed, **counters, **ended))
         close_attempt(

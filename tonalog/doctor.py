@@ -38,10 +38,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _bundle(settings: Settings) -> str:
     """Load the bundle and score one second of silence."""
     import numpy as np  # noqa: PLC0415
-    from worker.scoring.bundle import load_bundle  # noqa: PLC0415
-    from worker.scoring.scorer import Scorer  # noqa: PLC0415
 
     from tonalog.bundles import default_bundle  # noqa: PLC0415
+    from worker.scoring.bundle import load_bundle  # noqa: PLC0415
+    from worker.scoring.scorer import Scorer  # noqa: PLC0415
 
     folder = default_bundle(settings)
     bundle = load_bundle(folder)

@@ -40,4 +40,10 @@ class AudioProgress:
         done = minutes(now.ended_ms)
         rest = f" of about {minutes(now.expected_ms)}" if now.expected_ms and not now.is_complete else ""
         waiting = f", {now.n_waiting} to be tried again ({now.waiting_reason})" if now.n_waiting else ""
-        self._bar.update(self._task, total=now.n_recordings, completed=now.n_ended, audio=f"{done}{rest} min of audio")
+        self._bar.update(
+            self._task,
+            total=now.n_recordings,
+            completed=now.n_ended,
+            audio=f"{done}{rest} min of audio",
+            recordings=f"{now.n_ended}/{now.n_recordings} recordings{waiting}",
+        )
