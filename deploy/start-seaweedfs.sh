@@ -16,6 +16,6 @@ cat > "$identities" <<EOF
 ]}
 EOF
 # Telemetry off: a store of voice notes reports to nobody. The IAM API would let keys be made past this file.
-exec weed -logtostderr=true server -dir="${DATA_DIR:-/data}" -ip="${WEED_IP:-seaweedfs}" -ip.bind=0.0.0.0 \
+exec weed -logtostderr=true server -dir="${DATA_DIR:-/data}" -ip="${SEAWEEDFS_IP:-seaweedfs}" -ip.bind=0.0.0.0 \
   -master.telemetry=false -master.volumeSizeLimitMB=1024 -volume.max=0 \
   -s3 -s3.port=8333 -s3.iam=false -s3.config="$identities"

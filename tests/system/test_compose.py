@@ -1,0 +1,171 @@
+"""docker-compose.yml with its own commands and environment as plain processes on real servers, so that it cannot drift.
+
+Only hosts, ports and paths are mapped to this machine: `compose.Stack.loopback` is the one table of it.
+"""
+
+import re
+import shutil
+import signal
+import stat
+import subprocess
+
+import psycopg
+import pytest
+from botocore.exceptions import ClientError
+from command import NOTES, ROOT, wait_until
+from compose import Stack, read_env, services
+from servers import S3Access
+from servers.running import run_server
+
+UPLOADED = ("vera/2026-03-06.mp3", "ana/2026-03-02T08-15-00Z.ogg", "luca/2026-03-02T12-30-00Z.m4a")
+
+
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory):
+    """What `deploy/make-env.sh` writes."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "deploy", folder / "deploy")
+    script = ["/bin/sh", str(folder / "deploy" / "make-env.sh")]
+    subprocess.run(script, check=True, capture_output=True)
+
+    again = subprocess.run(script, check=False, capture_output=True, text=True)
+
+    assert (again.returncode, ".env is there already" in again.stderr) == (1, True)
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+    return read_env((folder / ".env").read_text())
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, variables):
+    yield from run_server(lambda: Stack(tmp_path_factory.mktemp("stack"), services(variables)))
+
+
+@pytest.fixture(scope="module")
+def bucket_of(stack, variables):
+    """The bucket as one of the two key pairs sees it."""
+
+    def access(pair):
+        return S3Access(
+            endpoint_url=f"http://127.0.0.1:{stack.ports['s3']}",
+            bucket="voice-notes",
+            access_key=variables[f"{pair}_S3_ACCESS_KEY"],
+            secret_key=variables[f"{pair}_S3_SECRET_KEY"],
+        )
+
+    return access
+
+
+def ask(stack, statement):
+    url = stack.postgres.url_of("tonalog").replace("+psycopg", "")
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_every_secret_is_made_anew_and_no_two_are_alike(variables):
+    assert len(set(variables.values())) == len(variables) == 6
+    assert all(len(value) == 48 and value.isalnum() for value in variables.values())
+
+
+def test_an_uploaded_note_is_scored_into_a_row(stack, bucket_of):
+    client = bucket_of("UPLOAD").client()
+    for key in UPLOADED:
+        client.put_object(Bucket="voice-notes", Key=key, Body=(NOTES / key).read_bytes())
+
+    code, printed = stack.run("scheduler", ["tonalog", "scan"])
+
+    assert (code, "3 new, 3 jobs made" in printed) == (0, True), printed
+    done = wait_until(
+        lambda: ask(stack, "SELECT count(*) FROM v1_note WHERE status = 'scored'") == [(3,)], timeout_s=60
+    )
+    assert done, f"{ask(stack, 'SELECT key, status, reason FROM v1_note')}\n{stack.logs()}"
+    assert {key for (key,) in ask(stack, "SELECT key FROM v1_note")} == set(UPLOADED)
+    assert client.list_objects_v2(Bucket="voice-notes")["KeyCount"] == 3
+
+
+@pytest.mark.parametrize("name", ["valkey", "postgres", "seaweedfs", "worker", "scheduler"])
+def test_a_running_service_passes_its_health_check(stack, name):
+    code, printed = stack.run(name, stack.services[name].health_command)
+
+    assert code == 0, printed
+
+
+def test_every_long_running_service_has_a_health_check_and_still_runs(stack):
+    running = {name for name, service in stack.services.items() if not service.is_one_shot}
+
+    assert {name for name, service in stack.services.items() if service.has_health} == running
+    assert {name for name, process in stack.processes.items() if process.poll() is None} == running - {"postgres"}
+
+
+def test_a_health_check_fails_without_the_broker(stack):
+    wrong = {"TONALOG_BROKER_URL": "redis://:wrong@valkey:6379/0"}
+    worker = stack.services["worker"]
+    worker.spec["environment"], right = worker.spec["environment"] | wrong, worker.spec["environment"]
+    try:
+        code, printed = stack.run("worker", worker.health_command)
+    finally:
+        worker.spec["environment"] = right
+
+    assert (code, "FAIL  broker" in printed) == (1, True)
+
+
+def test_tonalogs_own_key_lists_and_reads_and_can_neither_write_nor_delete(stack, bucket_of):
+    client = bucket_of("TONALOG").client()
+    key = UPLOADED[0]
+
+    assert client.list_objects_v2(Bucket="voice-notes")["KeyCount"] == len(UPLOADED)
+    assert client.get_object(Bucket="voice-notes", Key=key)["Body"].read() == (NOTES / key).read_bytes()
+    for refused in (
+        lambda: client.put_object(Bucket="voice-notes", Key="new.wav", Body=b"sound"),
+        lambda: client.put_object(Bucket="voice-notes", Key=key, Body=b"sound"),
+        lambda: client.delete_object(Bucket="voice-notes", Key=key),
+        lambda: client.create_bucket(Bucket="another"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()
+
+
+def test_nobody_reads_without_a_key(stack, bucket_of):
+    stranger = S3Access(**{**vars(bucket_of("TONALOG")), "secret_key": "wrong"})
+
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        stranger.client().list_objects_v2(Bucket="voice-notes")
+
+
+def test_the_scheduler_sweeps_by_itself(stack):
+    swept = "SELECT at_s FROM pulses WHERE name = 'sweep'"
+    before = ask(stack, swept)
+
+    assert wait_until(lambda: ask(stack, swept) > before, timeout_s=30), stack.logs()
+
+
+@pytest.mark.parametrize("name", ["bucket", "migrate"])
+def test_what_runs_once_changes_nothing_when_it_runs_again(stack, name):
+    before = ask(stack, "SELECT (SELECT count(*) FROM models), (SELECT count(*) FROM results)")
+
+    code, printed = stack.run(name, stack.services[name].command)
+
+    assert code == 0, printed
+    assert ask(stack, "SELECT (SELECT count(*) FROM models), (SELECT count(*) FROM results)") == before
+
+
+def test_nothing_that_runs_reports_an_error(stack):
+    for name in ("worker", "scheduler"):
+        log = (stack.folder / f"{name}.log").read_text()
+        assert not re.search(r" (ERROR|CRITICAL) |Traceback", log), log
+
+
+def test_no_secret_is_in_a_log_or_in_a_list_of_processes(stack, variables):
+    listed = subprocess.run(["/bin/ps", "-eo", "args"], check=False, capture_output=True, text=True).stdout
+
+    for name, secret in variables.items():
+        assert secret not in stack.logs(), name
+        assert secret not in listed, name
+
+
+@pytest.mark.parametrize("name", ["scheduler", "worker"])
+def test_term_ends_a_service_well_within_its_grace_period(stack, name):
+    process = stack.processes[name]
+
+    process.send_signal(signal.SIGTERM)  # to `tonalog` alone, as `init: true` passes it on
+
+    assert process.wait(timeout=30) == 0, stack.logs()

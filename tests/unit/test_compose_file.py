@@ -1,0 +1,180 @@
+"""docker-compose.yml, the Dockerfile and env.example, read and held against the code; nothing is started."""
+
+import fnmatch
+import re
+import tomllib
+
+import click
+import pytest
+import yaml
+from command import ROOT
+from compose import COMPOSE_FILE, MissingVariable, expand, image_environment, in_order, raw_services, read_env, services
+
+from config.settings import Settings
+from tonalog.cli import cli
+
+EXAMPLE = (ROOT / "deploy" / "env.example").read_text()
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+GIVEN = {name: f"secret-{name}" for name in read_env(EXAMPLE)}
+SERVICES = services(GIVEN)
+TONALOG = [name for name, service in SERVICES.items() if service.is_tonalog]
+every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${A}", "x"),
+        ("${A:-y}:${B:-y}", "x:y"),
+        ("${B}", ""),
+        ("${EMPTY:-y}", "y"),
+        ("$${A}", "${A}"),
+        (["${A}", {"k": "${A:?m}"}, 3], ["x", {"k": "x"}, 3]),
+    ],
+)
+def test_variables_are_filled_in_as_compose_does(text, expected):
+    assert expand(text, {"A": "x", "EMPTY": ""}) == expected
+
+
+@pytest.mark.parametrize("missing", GIVEN)
+def test_a_secret_that_is_not_in_the_env_file_stops_everything_with_a_message(missing):
+    with pytest.raises(MissingVariable, match=rf"{missing}: set it in \.env"):
+        services({name: value for name, value in GIVEN.items() if name != missing})
+
+
+def test_the_example_lists_every_variable_of_the_file_with_its_default_and_no_other():
+    text = COMPOSE_FILE.read_text()
+    optional = dict(re.findall(r"^# ([A-Z]\w+)=(.*)$", EXAMPLE, re.MULTILINE))
+
+    assert set(GIVEN) == set(re.findall(r"\$\{(\w+):\?", text))
+    assert {name: value.strip('"') for name, value in optional.items()} == dict(
+        re.findall(r"\$\{(\w+):-([^}]*)\}", text)
+    )
+    assert set(read_env(EXAMPLE).values()) == {"GENERATE"}
+
+
+@every_service
+def test_no_secret_stands_in_the_file(service):
+    for name, value in raw_services()[service.name].get("environment", {}).items():
+        if re.search(r"PASSWORD|SECRET|ACCESS_KEY|AUTH", name):
+            assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
+    assert not re.search(r"://[^@/$]*:[^$@/]+@", COMPOSE_FILE.read_text())
+
+
+@every_service
+def test_every_service_is_restarted_and_can_do_little_else_than_its_work(service):
+    assert re.fullmatch(r"unless-stopped|on-failure:\d+", service.spec["restart"])
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service.spec["user"])
+    assert service.spec["read_only"] is True
+    assert service.spec["cap_drop"] == ["ALL"]
+    assert service.spec["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service.spec
+
+
+@every_service
+def test_every_service_is_either_checked_for_health_or_runs_once(service):
+    assert service.has_health != service.is_one_shot
+
+
+@every_service
+def test_services_wait_for_what_the_others_can_promise(service):
+    for name, condition in service.needs.items():
+        promised = "service_completed_successfully" if SERVICES[name].is_one_shot else "service_healthy"
+        assert condition == promised, name
+
+
+def test_no_two_services_wait_for_each_other():
+    names = [service.name for service in in_order(SERVICES)]
+
+    assert names.index("migrate") < names.index("worker")
+    assert set(names) == set(SERVICES)
+
+
+@every_service
+def test_what_a_service_mounts_and_joins_exists(service):
+    whole = yaml.safe_load(COMPOSE_FILE.read_text())
+    named = [volume.split(":")[0] for volume in service.spec.get("volumes", []) if not volume.startswith("./")]
+
+    assert all(path.is_file() for path in service.bind_mounts.values())
+    assert set(named) <= set(whole["volumes"])
+    assert set(service.spec["networks"]) <= set(whole["networks"])
+    assert all(port.startswith("127.0.0.1:") for port in service.spec.get("ports", []))
+
+
+@pytest.mark.parametrize("name", TONALOG)
+def test_every_setting_of_a_tonalog_service_is_one_that_is_read_and_allowed(name):
+    given = {key: value for key, value in SERVICES[name].environment.items() if key.startswith("TONALOG_")}
+
+    settings = Settings(**{key.removeprefix("TONALOG_").lower(): value for key, value in given.items()})
+
+    assert str(settings.home) in SERVICES[name].writable
+    assert settings.storage_url == "s3://voice-notes"
+
+
+def test_every_tonalog_variable_that_can_be_given_in_the_env_file_is_a_setting():
+    names = re.findall(r"\bTONALOG_([A-Z0-9_]+)", EXAMPLE + COMPOSE_FILE.read_text())
+
+    assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+COMMANDS = [SERVICES[name].command for name in TONALOG]
+COMMANDS += [SERVICES[name].health_command for name in TONALOG if SERVICES[name].has_health]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_of_the_file_is_one_that_tonalog_has(words):
+    assert words[0] == "tonalog"
+    check_command(words[1:])
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"(?:scheduler tonalog|run --rm worker) ([^`\n#]+)", (ROOT / "deploy" / "README.md").read_text())
+)
+def test_every_command_of_the_deployment_guide_is_one_that_tonalog_has(line):
+    check_command(line.split())
+
+
+def check_command(words):
+    command, name = cli, "tonalog"
+    while isinstance(command, click.Group):
+        name, *words = words
+        command = command.get_command(click.Context(command), name)
+    command.make_context(name, words)
+
+
+def test_the_image_gets_every_package_of_the_wheel_and_what_the_build_reads():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    needed = [*packages, "pyproject.toml", project["project"]["readme"], "LICENSE"]
+    copied = [word for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]]
+
+    assert sorted(copied) == sorted(needed)
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_docker_may_read_what_the_image_copies_and_nothing_else():
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    copied = [word for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]]
+
+    assert lines[0] == "*"
+    assert sorted(line[1:] for line in lines if line.startswith("!")) == sorted(copied)
+    assert any(fnmatch.fnmatch("deploy/.env", line) for line in lines[1:] if not line.startswith("!"))
+
+
+def test_the_worker_can_write_where_numba_keeps_what_it_compiled_for_librosa():
+    assert image_environment()["NUMBA_CACHE_DIR"] in SERVICES["worker"].writable
+
+
+def test_image_and_compose_file_agree_on_the_user_and_on_where_it_may_write():
+    (user,) = re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)
+
+    assert {SERVICES[name].spec["user"] for name in TONALOG} == {user}
+    assert all({"/tmp", "/var/lib/tonalog"} <= set(SERVICES[name].writable) for name in TONALOG)
+
+
+def test_the_images_python_is_one_that_the_distribution_takes():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = set(re.findall(r"^FROM python:([\d.]+)", DOCKERFILE, re.MULTILINE))
+
+    assert len(versions) == 1
+    assert f"Programming Language :: Python :: {versions.pop()}" in project["classifiers"]
