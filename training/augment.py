@@ -1,0 +1,148 @@
+"""Seeded distortions of a recording, as phones, rooms and codecs make them; pure arithmetic that never touches files or labels."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import av
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal as dsp
+
+Signal = NDArray[np.float32]
+SAMPLING_RATE_HZ = 16_000
+# The paper's training noise: gain -18..+6 dB, Gaussian amplitude 0.001..0.015, pitch +-2 semitones, each p .5.
+GAIN_DB = (-18.0, 6.0)
+GAUSSIAN_AMPLITUDE = (0.001, 0.015)
+PITCH_SEMITONES = 2.0
+EQ_BANDS = 5
+EQ_DB = 8.0
+TELEPHONE_HZ = (300.0, 3400.0)
+MU = 255.0  # G.711 mu-law.
+NOISE_COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0, "blue": -1.0}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How often each distortion is applied, in the order sound meets them: voice, room, microphone, codec.
+
+    Attributes:
+        paper: probability of each of the paper's gain, Gaussian noise, pitch and polarity.
+        noise: probability of coloured noise at an SNR drawn from `snr_db`.
+        snr_db: lowest and highest signal-to-noise ratio, dB.
+        equaliser: probability of a random +-8 dB equaliser.
+        telephone: probability of 300-3400 Hz at 8 kHz with mu-law.
+        opus: probability of an Opus round trip at a bit rate drawn from `opus_bps`.
+    """
+
+    paper: float = 0.0
+    noise: float = 0.0
+    snr_db: tuple[float, float] = (5.0, 35.0)
+    equaliser: float = 0.0
+    telephone: float = 0.0
+    opus: float = 0.0
+    opus_bps: tuple[int, ...] = (12_000, 16_000, 24_000, 32_000)
+
+
+def make_coloured_noise(n_samples: int, exponent: float, rng: np.random.Generator) -> Signal:
+    """Return Gaussian noise whose power falls as 1 / f ** exponent, scaled to unit RMS."""
+    spectrum = np.fft.rfft(rng.standard_normal(n_samples))
+    frequency = np.fft.rfftfreq(n_samples)
+    frequency[0] = frequency[1] if n_samples > 1 else 1.0
+    shaped = np.fft.irfft(spectrum * frequency ** (-exponent / 2), n_samples)
+    return np.asarray(shaped / (np.sqrt(np.mean(shaped**2)) + 1e-12), dtype=np.float32)
+
+
+def add_noise(signal: Signal, snr_db: float, rng: np.random.Generator) -> Signal:
+    """Add noise of a random colour at a ratio measured over the louder half of the signal."""
+    colour = float(rng.choice(list(NOISE_COLOURS.values())))
+    power = np.convolve(signal.astype(np.float64) ** 2, np.ones(400) / 400, mode="same")
+    rms = float(np.sqrt(np.mean(power[power >= np.median(power)]) + 1e-12))
+    noise = make_coloured_noise(signal.size, colour, rng)
+    return (signal + noise * rms * 10 ** (-snr_db / 20)).astype(np.float32)
+
+
+def equalise(signal: Signal, rng: np.random.Generator) -> Signal:
+    """Apply a smooth random gain curve of up to +-8 dB, as microphones and rooms do."""
+    n_fft = max(16, signal.size)
+    points_hz = np.geomspace(80.0, SAMPLING_RATE_HZ / 2, EQ_BANDS)
+    gains_db = rng.uniform(-EQ_DB, EQ_DB, EQ_BANDS)
+    frequency = np.maximum(np.fft.rfftfreq(n_fft, 1 / SAMPLING_RATE_HZ), 1.0)
+    curve_db = np.interp(np.log(frequency), np.log(points_hz), gains_db)
+    shaped = np.fft.irfft(np.fft.rfft(signal, n_fft) * 10 ** (curve_db / 20), n_fft)
+    return shaped[: signal.size].astype(np.float32)
+
+
+def pass_telephone(signal: Signal) -> Signal:
+    """Band-limit to 300-3400 Hz, sample at 8 kHz, quantise with 8-bit mu-law, and come back to 16 kHz."""
+    band = dsp.butter(4, TELEPHONE_HZ, "bandpass", fs=SAMPLING_RATE_HZ, output="sos")
+    narrow = np.clip(dsp.resample_poly(dsp.sosfilt(band, signal), 1, 2), -1.0, 1.0)
+    code = np.round(np.sign(narrow) * np.log1p(MU * np.abs(narrow)) / np.log1p(MU) * 127) / 127
+    decoded = np.sign(code) * np.expm1(np.abs(code) * np.log1p(MU)) / MU
+    return np.asarray(dsp.resample_poly(decoded, 2, 1)[: signal.size], dtype=np.float32)
+
+
+def pass_opus(signal: Signal, bit_rate_bps: int) -> Signal:
+    """Encode to Ogg Opus in memory and decode again; the length is kept."""
+    held = io.BytesIO()
+    with av.open(held, "w", format="ogg") as sink:
+        stream = sink.add_stream(
+            "libopus", rate=SAMPLING_RATE_HZ, options={"application": "voip", "compression_level": "4"}
+        )
+        stream.bit_rate = bit_rate_bps
+        stream.layout = "mono"
+        whole = (np.clip(signal, -1.0, 1.0) * 32767).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(whole), format="s16", layout="mono")
+        frame.sample_rate = SAMPLING_RATE_HZ
+        sink.mux([*stream.encode(frame), *stream.encode(None)])
+    held.seek(0)
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLING_RATE_HZ)
+    with av.open(held, "r") as source:
+        frames = [f for decoded in source.decode(audio=0) for f in resampler.resample(decoded)]
+    frames.extend(resampler.resample(None))
+    decoded_signal = np.concatenate([f.to_ndarray().ravel() for f in frames])
+    kept = decoded_signal[: signal.size]
+    return np.pad(kept, (0, signal.size - kept.size)).astype(np.float32)
+
+
+def apply_paper(signal: Signal, probability: float, rng: np.random.Generator) -> Signal:
+    """Apply the paper's pitch, gain, Gaussian noise and polarity, each with the given probability."""
+    if rng.random() < probability:
+        steps = float(rng.uniform(-PITCH_SEMITONES, PITCH_SEMITONES))
+        signal = librosa.effects.pitch_shift(signal, sr=SAMPLING_RATE_HZ, n_steps=steps, n_fft=1024)
+    if rng.random() < probability:
+        signal = signal * np.float32(10 ** (rng.uniform(*GAIN_DB) / 20))
+    if rng.random() < probability:
+        amplitude = rng.uniform(*GAUSSIAN_AMPLITUDE)
+        signal = signal + (amplitude * rng.standard_normal(signal.size)).astype(np.float32)
+    if rng.random() < probability:
+        signal = -signal
+    return np.clip(signal, -1.0, 1.0).astype(np.float32)
+
+
+def distort(signal: Signal, chain: Chain, rng: np.random.Generator) -> Signal:
+    """Send a signal through a chain.
+
+    Args:
+        signal: float32 (n_samples,), 16 kHz, in [-1, 1].
+        chain: what may happen, and how often.
+        rng: the only source of chance.
+
+    Returns:
+        float32 (n_samples,), in [-1, 1].
+    """
+    if chain.paper > 0.0:
+        signal = apply_paper(signal, chain.paper, rng)
+    if rng.random() < chain.noise:
+        signal = add_noise(signal, float(rng.uniform(*chain.snr_db)), rng)
+    if rng.random() < chain.equaliser:
+        signal = equalise(signal, rng)
+    if (largest := float(np.abs(signal).max(initial=0.0))) > 1.0:
+        signal = signal / np.float32(largest)
+    if rng.random() < chain.telephone:
+        signal = pass_telephone(signal)
+    if rng.random() < chain.opus:
+        signal = pass_opus(signal, int(rng.choice(chain.opus_bps)))
+    return np.clip(signal, -1.0, 1.0).astype(np.float32)

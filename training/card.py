@@ -1,0 +1,92 @@
+"""Fill the model card from a manifest; every figure comes from a script's output and none is typed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+from typing import Any
+
+TEMPLATE = Path(__file__).with_name("card_template.md")
+MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
+GATE_VIEWS = (
+    "clean",
+    "untrimmed",
+    "room",
+    "phone",
+    "notes-room",
+    "snr10",
+    "snr5",
+    "telephone",
+    "opus16",
+    "emodb-clean",
+)
+
+
+def format_pair(pair: list[float]) -> str:
+    """Return a mean and its deviation."""
+    return f"{pair[0]:.3f} +- {pair[1]:.3f}"
+
+
+def tabulate(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def tabulate_folds(evaluation: dict[str, Any]) -> str:
+    """Return the cross-validation table, one row a view."""
+    views = [name for name, one in evaluation.items() if isinstance(one, dict) and "ua" in one]
+    rows = [[name, *(format_pair(evaluation[name][measure]) for measure in MEASURES)] for name in views]
+    return tabulate(["windows", "UA", "WA", "macro F1", "F1 anger", "F1 happiness", "F1 neutral", "F1 sadness"], rows)
+
+
+def tabulate_gate(false_accept: dict[str, float]) -> str:
+    """Return the share of accepted sounds, one row a kind."""
+    kinds = sorted({name.split("/")[0] for name in false_accept})
+    rows = [[k, *(f"{false_accept[f'{k}/unseen {part}']:.3f}" for part in ("kind", "seed"))] for k in kinds]
+    return tabulate(["sound", "kind unheard", "seed unheard"], rows)
+
+
+def fill_card(manifest: dict[str, Any]) -> str:
+    """Return the text of the card of a manifest."""
+    results = manifest["metrics"]
+    evaluation, gate, final = results["evaluation"], results["gate"], results["final"]
+    int8 = results["int8"]
+    calibration = evaluation["calibration"]
+    ece = ", ".join(
+        f"{key.removeprefix('ece_')} {before:.3f} to {after:.3f}"
+        for key, (before, after) in sorted((k, v) for k, v in calibration.items() if k.startswith("ece_"))
+    )
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        name=manifest["name"],
+        version=manifest["version"],
+        uncertain_below=f"{manifest['uncertain_below']:.2f}",
+        temperature=f"{manifest['temperature']:.3f}",
+        opset=manifest["opset"],
+        scheme=manifest["quantisation"]["scheme"],
+        speakers=evaluation["n_speakers"],
+        defects="; ".join(results["defects"]),
+        cv_table=tabulate_folds(evaluation),
+        emodb_uar=format_pair(evaluation["emodb"]["uar"]),
+        ece=ece,
+        ua_change=f"{int8['ua_change']:+.4f}",
+        ua_float=f"{int8['ua_float32']:.4f}",
+        ua_int8=f"{int8['ua_int8']:.4f}",
+        n_int8=int8["n_windows"],
+        max_dp=f"{final['max_dp']:.3f}",
+        n_final=final["n_windows"],
+        cpu_float=f"{final['ms']['float32'][1]:.0f}",
+        cpu_int8=f"{final['ms']['int8'][1]:.0f}",
+        megabytes=f"{final['megabytes']:.1f}",
+        batch_effect=f"{final['batch_effect']:.1e}",
+        threshold=manifest["speech_gate"]["threshold"],
+        miss=", ".join(f"{view} {gate['miss'][view]:.4f}" for view in GATE_VIEWS),
+        gate_table=tabulate_gate(gate["false_accept"]),
+        babble=f"{gate['babble_accepted']:.3f}",
+        revision=results["revision"],
+    )
+
+
+def write_card(manifest: dict[str, Any], target: Path) -> None:
+    """Write the card of a manifest."""
+    target.write_text(fill_card(manifest), encoding="utf-8")

@@ -1,0 +1,177 @@
+"""The training copies: which distortion and which cut each one makes of an utterance; it never touches the encoder."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import librosa
+import numpy as np
+
+from training.augment import Chain, Signal, distort
+from training.corpora import Utterance
+from training.nonspeech import MAKERS, happens, make_babble, make_sound
+from training.voice import extract_speech
+from worker.audio.frontend import FrontEnd, prepare
+
+SAMPLING_RATE_HZ = 16_000
+FRONT_END = FrontEnd()  # Training and serving share it; the manifest names its values.
+MIN_SPEECH_SAMPLES = SAMPLING_RATE_HZ // 2  # Serving scores nothing shorter.
+WINDOW_SAMPLES = 8 * SAMPLING_RATE_HZ
+TRIM_TOP_DB = 20  # The paper's trim; serving does not trim, its VAD does that work.
+LOW_NOISE_DB = (-75.0, -35.0)
+
+
+class Cut(StrEnum):
+    """How a signal is reduced to what the model hears."""
+
+    NONE = "none"
+    TRIM = "trim"
+    VAD = "vad"
+
+
+@dataclass(frozen=True)
+class Window:
+    """One scorer input of a training copy, at its natural length.
+
+    Attributes:
+        signal: float32 (n_samples,), peak 0.95.
+        speaker: speaker id; a fold name is drawn from it.
+        kind: emotion label, or the kind of sound for non-speech.
+        name: file name or seed that made it.
+    """
+
+    signal: Signal
+    speaker: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A named way to make windows; `seed` makes each copy rerunnable by itself.
+
+    Attributes:
+        name: of the file that holds its features.
+        seed: of all its chance.
+        cut: how windows are cut.
+        chain: how they are distorted.
+        take: (first, step) over the utterances.
+        notes_per_speaker: how many joined windows a speaker gets, all labels together.
+    """
+
+    name: str
+    seed: int
+    cut: Cut
+    chain: Chain
+    take: tuple[int, int] = (0, 1)
+    notes_per_speaker: int = 16
+
+
+CLEAN = Copy("clean", 10, Cut.VAD, Chain())
+UTTERANCE_COPIES = (
+    CLEAN,
+    Copy("room", 14, Cut.VAD, Chain(noise=0.6, snr_db=(5.0, 30.0), equaliser=0.6, telephone=0.1, opus=0.2)),
+    Copy("phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), take=(0, 2)),
+    Copy("untrimmed", 11, Cut.NONE, Chain(), take=(1, 2)),
+    Copy("paper", 13, Cut.VAD, Chain(paper=0.5, noise=0.3, snr_db=(5.0, 20.0), equaliser=0.3), take=(1, 2)),
+)
+NOTE_COPIES = (
+    Copy("notes-clean", 21, Cut.VAD, Chain(noise=0.3, snr_db=(20.0, 45.0))),
+    Copy("notes-room", 22, Cut.VAD, Chain(noise=0.7, equaliser=0.6, telephone=0.1, opus=0.2)),
+    Copy(
+        "notes-phone", 23, Cut.VAD, Chain(noise=0.4, snr_db=(10.0, 40.0), telephone=0.3, opus=0.4), notes_per_speaker=8
+    ),
+)
+NONSPEECH_PER_KIND = 120
+MIXED_SHARE = 0.33
+NONSPEECH_CHAIN = Chain(noise=0.1, equaliser=0.4, telephone=0.15, opus=0.6)
+
+
+def normalise(signal: Signal) -> Signal:
+    """Prepare a window as serving does."""
+    return prepare(signal, FRONT_END)
+
+
+def reduce_signal(signal: Signal, cut: Cut) -> Signal:
+    """Cut a signal; where the VAD leaves under half a second, the 20 dB trim of the signal stands in."""
+    if cut is Cut.VAD:
+        speech = extract_speech(signal)
+        if speech.size >= MIN_SPEECH_SAMPLES:
+            return speech
+    if cut is Cut.NONE:
+        return signal
+    trimmed, _ = librosa.effects.trim(signal, top_db=TRIM_TOP_DB)
+    return np.asarray(trimmed if trimmed.size >= MIN_SPEECH_SAMPLES else signal)
+
+
+def make_copy(utterances: tuple[Utterance, ...], copy: Copy) -> Iterator[Window]:
+    """Yield one window of every utterance the copy takes, at most 8 s long; each has its own seed, so order does not matter."""
+    first, step = copy.take
+    for index, utterance in list(enumerate(utterances))[first::step]:
+        rng = np.random.default_rng([copy.seed, index])
+        heard = distort(utterance.signal, copy.chain, rng)
+        signal = normalise(reduce_signal(heard, copy.cut)[:WINDOW_SAMPLES])
+        yield Window(signal, utterance.speaker, utterance.label, utterance.path.stem)
+
+
+def join_note(utterances: list[Utterance], n_samples: int, rng: np.random.Generator) -> Signal:
+    """Lay utterances of one speaker one after another with 0.2-1.5 s of faint room noise between them."""
+    parts: list[Signal] = []
+    total = 0
+    while total < 1.25 * n_samples:
+        utterance = utterances[int(rng.integers(len(utterances)))]
+        gap = np.zeros(int(rng.uniform(0.2, 1.5) * SAMPLING_RATE_HZ), dtype=np.float32)
+        trimmed, _ = librosa.effects.trim(utterance.signal, top_db=35)
+        parts += [normalise(np.asarray(trimmed)) if trimmed.size else utterance.signal, gap]
+        total += trimmed.size
+    note = np.concatenate(parts)
+    floor = 10 ** (rng.uniform(*LOW_NOISE_DB) / 20) * rng.standard_normal(note.size)
+    return normalise((note + floor).astype(np.float32))
+
+
+def make_notes(utterances: tuple[Utterance, ...], copy: Copy) -> Iterator[Window]:
+    """Yield joined same-speaker, same-label windows of 3 to 8 s, `notes_per_speaker` a speaker."""
+    groups: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        groups[utterance.speaker, utterance.label].append(utterance)
+    per_label = copy.notes_per_speaker // len({label for _, label in groups})
+    for index, ((speaker, label), members) in enumerate(sorted(groups.items())):
+        for turn in range(per_label):
+            rng = np.random.default_rng([copy.seed, index, turn])
+            n_samples = int(rng.uniform(3.0, 8.0) * SAMPLING_RATE_HZ)
+            heard = distort(join_note(members, n_samples, rng), copy.chain, rng)
+            speech = reduce_signal(heard, copy.cut)
+            first = int(rng.integers(max(1, speech.size - n_samples + 1)))
+            signal = normalise(speech[first : first + n_samples])
+            yield Window(signal, speaker, label, f"{copy.name}-{speaker}-{label}-{turn}")
+
+
+def make_nonspeech(seed: int) -> Iterator[Window]:
+    """Yield windows of 0.5 to 8 s of every kind in `MAKERS`, a third of them mixed with another kind."""
+    kinds = sorted(MAKERS)
+    for index, kind in enumerate(kinds):
+        for turn in range(NONSPEECH_PER_KIND):
+            rng = np.random.default_rng([seed, index, turn])
+            n_samples = int(rng.uniform(0.5, 8.0) * SAMPLING_RATE_HZ)
+            sound = make_sound(kind, n_samples, rng)
+            name = kind
+            if happens(MIXED_SHARE, rng):
+                other = str(rng.choice(kinds))
+                sound = sound + make_sound(other, n_samples, rng) * np.float32(rng.uniform(0.05, 0.6))
+                name = f"{kind}+{other}"
+            level = np.float32(10 ** (rng.uniform(-40, -1) / 20))
+            heard = distort(normalise(sound) * level, NONSPEECH_CHAIN, rng)
+            yield Window(normalise(heard), f"sound-{turn}", kind, f"{name}-{turn}")
+
+
+def make_crowd(utterances: tuple[Utterance, ...], seed: int, *, n_windows: int) -> Iterator[Window]:
+    """Yield babble windows of six to twelve scrambled speakers, 2 to 8 s; evaluation only."""
+    for turn in range(n_windows):
+        rng = np.random.default_rng([seed, turn])
+        chosen = rng.choice(len(utterances), size=int(rng.integers(6, 13)), replace=False)
+        voices = [utterances[int(i)].signal for i in chosen]
+        signal = make_babble(voices, int(rng.uniform(2.0, 8.0) * SAMPLING_RATE_HZ), rng)
+        yield Window(normalise(signal), "crowd", "babble", f"babble-{turn}")

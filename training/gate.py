@@ -1,0 +1,129 @@
+"""Train and judge the speech gate: is this window human speech at all; it never looks at emotions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.copies import CLEAN
+from training.evaluate import TRAINING_COPIES
+from training.features import EVALUATION_COPIES, Features, load_features
+from training.folds import N_FOLDS, assign_folds
+from training.heads import SPEECH_RECIPE, compute_logits, fit_head, make_speech_head, seed_torch
+from training.metrics import apply_softmax
+from training.nonspeech import MAKERS
+
+log = logging.getLogger(__name__)
+MAX_CLEAN_MISS = 0.01
+KIND_SEED = 0
+Scores = NDArray[np.float64]
+
+
+def split_kinds(names: NDArray[np.str_]) -> list[set[str]]:
+    """Return the kinds of sound in each window, read from names like `hum-3` or `hum+rain-3`."""
+    return [set(name.rsplit("-", 1)[0].split("+")) for name in names.tolist()]
+
+
+def gather_speech(views: dict[str, Features], keep: dict[str, bool]) -> NDArray[np.float32]:
+    """Return the statistics of every training window of the kept speakers."""
+    parts = []
+    for copy in TRAINING_COPIES:
+        view = views[copy.name]
+        parts.append(view.statistics[[keep[speaker] for speaker in view.speakers]])
+    return np.concatenate(parts)
+
+
+def fit_speech_head(speech: NDArray[np.float32], sounds: NDArray[np.float32], *, seed: int) -> Any:
+    """Fit a gate on speech and non-speech statistics, the two classes weighing the same."""
+    target = np.concatenate([np.ones(len(speech), dtype=np.int64), np.zeros(len(sounds), dtype=np.int64)])
+    statistics = np.concatenate([speech, sounds])
+    seed_torch(seed)
+    return fit_head(make_speech_head(statistics), statistics, target, recipe=SPEECH_RECIPE, seed=seed)
+
+
+def score_speech(head: Any, statistics: NDArray[np.float32]) -> Scores:
+    """Return the probability of speech, float64 (n_windows,)."""
+    return apply_softmax(compute_logits(head, statistics))[:, 1]
+
+
+def cross_validate(views: dict[str, Features], sounds: Features) -> tuple[dict[str, Scores], dict[str, Scores]]:
+    """Score speech of held-out speakers, and sounds once as an unseen kind and once as an unseen seed.
+
+    Each fold leaves out its speakers, a fifth of the kinds (alone or mixed in) and every fifth seed.
+
+    Returns:
+        Speech scores by view, and sound scores by `kind/unseen kind` and `kind/unseen seed`.
+    """
+    folds = assign_folds(views[CLEAN.name].speakers.tolist())
+    kind_fold = assign_folds(MAKERS, seed=KIND_SEED)
+    kinds = split_kinds(sounds.names)
+    seed_fold = np.array([int(name.rsplit("-", 1)[1]) % N_FOLDS for name in sounds.names.tolist()])
+    heard: dict[str, list[Scores]] = {}
+    rejected: dict[str, list[Scores]] = {}
+    for fold in range(N_FOLDS):
+        has_unseen = np.array([any(kind_fold[kind] == fold for kind in mixed) for mixed in kinds])
+        usable = ~has_unseen & (seed_fold != fold)
+        speech = gather_speech(views, {speaker: mine != fold for speaker, mine in folds.items()})
+        head = fit_speech_head(speech, sounds.statistics[usable], seed=fold)
+        for name, view in views.items():
+            test = [folds.get(speaker, fold) == fold for speaker in view.speakers]
+            heard.setdefault(name, []).append(score_speech(head, view.statistics[test]))
+        scores = score_speech(head, sounds.statistics)
+        for kind in sorted(MAKERS):
+            named = sounds.kinds == kind
+            is_unseen = kind_fold[kind] == fold
+            test = named if is_unseen else named & ~has_unseen & (seed_fold == fold)
+            label = f"{kind}/unseen {'kind' if is_unseen else 'seed'}"
+            rejected.setdefault(label, []).append(scores[test])
+    return _join(heard), _join(rejected)
+
+
+def _join(parts: dict[str, list[Scores]]) -> dict[str, Scores]:
+    return {name: np.concatenate(scores) for name, scores in parts.items()}
+
+
+def report(heard: dict[str, Scores], sounds: dict[str, Scores], threshold: float) -> dict[str, Any]:
+    """Print and return miss rates of speech and false-accept rates of sounds at a threshold."""
+    result: dict[str, Any] = {"threshold": threshold, "miss": {}, "false_accept": {}}
+    for name, scores in heard.items():
+        miss = float((scores < threshold).mean())
+        result["miss"][name] = round(miss, 4)
+        low = np.percentile(scores, [0, 0.1, 1.0])
+        log.info("speech %-13s n %5d  missed %.4f  lowest %.4f  0.1 %% %.3f  1 %% %.3f", name, scores.size, miss, *low)
+    for name, scores in sorted(sounds.items()):
+        accepted = float((scores >= threshold).mean())
+        result["false_accept"][name] = round(accepted, 4)
+        log.info("sound %-21s n %4d  accepted %.3f  highest %.3f", name, scores.size, accepted, scores.max())
+    return result
+
+
+def main() -> None:
+    """Cross-validate the gate, print, and write gate.json."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
+    parser.add_argument("--out", type=Path, required=True, help="gate.json to write")
+    parser.add_argument("--threshold", type=float, default=0.5)
+    arguments = parser.parse_args()
+    names = [copy.name for copy in (*TRAINING_COPIES, *EVALUATION_COPIES)]
+    views = {name: load_features(arguments.features, name) for name in [*names, "emodb-clean"]}
+    sounds = load_features(arguments.features, "nonspeech")
+    heard, rejected = cross_validate(views | {"crowd": load_features(arguments.features, "crowd")}, sounds)
+    babble = heard.pop("crowd")
+    result = report(heard, rejected, arguments.threshold)
+    result["babble_accepted"] = round(float((babble >= arguments.threshold).mean()), 4)
+    log.info("babble of 6 to 12 voices: accepted %.3f (mean of the fold gates)", result["babble_accepted"])
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if result["miss"][CLEAN.name] > MAX_CLEAN_MISS:
+        message = f"the gate misses {result['miss'][CLEAN.name]} of clean speech; at most {MAX_CLEAN_MISS} was allowed"
+        raise SystemExit(message)
+
+
+if __name__ == "__main__":
+    main()
