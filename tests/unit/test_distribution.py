@@ -1,0 +1,129 @@
+"""What is shipped and what every file looks like: names, wheel, sizes, docstrings and the examples in them."""
+
+import ast
+import doctest
+import email
+import importlib.util
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from command import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ROOMS = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+OTHERS = ("benchmarks", "examples", "tests")
+BUNDLES = sorted(path.parent for path in (ROOT / "models").glob("*/manifest.json"))
+# As a script's folder is first on the path, each of these would hide a module that others import.
+TAKEN_NAMES = {"celery", "logging", "queue", "signal", "types"}
+MAX_LINES = 400
+
+SOURCES = sorted(path for folder in (*ROOMS, *OTHERS) for path in (ROOT / folder).rglob("*.py"))
+MODULES = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ROOMS]
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def has_examples(path):
+    is_importable = path.relative_to(ROOT).parts[0] != "training" or importlib.util.find_spec("torch")
+    return is_importable and ">>> " in path.read_text()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = "import sys, hatchling.build; print(hatchling.build.build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(folder)], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(folder / done.stdout.split()[-1]) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    return email.message_from_bytes(wheel.read(name))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_other_distribution_owns_the_name_of_a_room(room):
+    found = importlib.util.find_spec(room)
+
+    assert set(packages_distributions().get(room, [])) <= {"tonalog"}
+    assert {Path(place) for place in found.submodule_search_locations} == {ROOT / room}
+
+
+def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
+    top = {name.split("/")[0] for name in wheel.namelist()}
+
+    assert {name for name in top if not name.endswith(".dist-info")} == set(ROOMS)
+    assert set(ROOMS) == {"config", "db", "models", "scheduler", "storage", "tonalog", "training", "worker"}
+
+
+def test_the_wheel_holds_every_module(wheel):
+    assert {name_of(path) for path in MODULES} <= set(wheel.namelist())
+
+
+def test_the_wheel_holds_every_bundle_whole(wheel):
+    assert BUNDLES
+    for bundle in BUNDLES:
+        assert {name_of(path) for path in bundle.iterdir()} <= set(wheel.namelist())
+        assert wheel.read(f"{name_of(bundle)}/model.onnx") == (bundle / "model.onnx").read_bytes()
+
+
+def test_the_wheel_holds_what_alembic_reads(wheel):
+    needed = [path for path in (ROOT / "db" / "migrations").rglob("*") if path.suffix in {".py", ".mako"}]
+
+    assert len(needed) >= 4
+    assert {name_of(path) for path in needed} <= set(wheel.namelist())
+
+
+def test_the_base_installation_has_no_torch_and_no_test_tool(metadata):
+    base = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
+    names = {line.split(">")[0].split("[")[0].strip().lower() for line in base}
+
+    assert "onnxruntime" in names
+    assert names.isdisjoint({"torch", "transformers", "onnx", "pytest", "hypothesis", "ruff", "mypy"})
+
+
+def test_the_distribution_cannot_be_published_by_mistake(metadata):
+    assert "Private :: Do Not Upload" in metadata.get_all("Classifier")
+    assert metadata["License-Expression"] == "Apache-2.0"
+
+
+def test_the_wheel_installs_the_command(wheel):
+    (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+
+    assert "tonalog = tonalog.__main__:main" in wheel.read(name).decode()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_every_file_says_what_it_is_for_and_is_short_enough_to_read(path):
+    text = path.read_text()
+
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    assert text.count("\n") <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_file_hides_a_module_of_another(path):
+    assert path.stem not in TAKEN_NAMES
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if has_examples(path)], ids=name_of)
+def test_the_examples_in_docstrings_are_true(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+    ran = doctest.testmod(module)
+
+    assert ran.attempted > 0
+    assert ran.failed == 0
