@@ -100,7 +100,7 @@ MAKERS = {
     ),
     "silence": ([wav(np.zeros(4 * RATE_HZ))], {}),
     "loud noise without speech": ([wav(noise())], {}),
-    "less than half a second of speech": ([wav(speech_of(0.08)[0], rate_hz=speech_of(0.08)[1])], {}),
+    "less than a third of a second of speech": ([wav(speech_of(0.08)[0], rate_hz=speech_of(0.08)[1])], {}),
 }
 IN_STORAGE = {"deleted before it was scored", "replaced before it was scored"}  # test_objects_that_change.py
 
