@@ -30,8 +30,8 @@ from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
 
 log = logging.getLogger(__name__)
-# Half a second of speech: pre-roll and hangover make a segment of 870 ms of it, and 540 ms of a mere click.
-MIN_SPEECH_MS = 900
+# A third of a second of speech: pre-roll and hangover make 690 ms of it, and 540 ms of a mere click.
+MIN_SPEECH_MS = 700
 NAME = "whisper3"
 SEED = 0
 CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
