@@ -1,0 +1,190 @@
+"""One job from message to ledger, in this process: every end is recorded, and only its owner writes."""
+
+import shutil
+
+import pytest
+import soundfile
+from db_samples import new_sqlite, set_job
+from sqlalchemy import text
+
+from config.settings import Settings
+from db import history, jobs, models, pump, recordings, results
+from db.reasons import JobState, Lane, Reason
+from db.rows import NewModel, NewRecording
+from storage.local import LocalStore
+from tests.unit.bundles import make_graph, write_bundle
+from tests.unit.sounds import make_voice
+from worker import runtime, tasks
+from worker.scoring.bundle import load_bundle
+
+SETTINGS = {"lease_s": 60.0, "heartbeat_s": 0.05}
+
+
+class Place:
+    """A database, a folder of recordings, a bundle and a configured worker runtime."""
+
+    def __init__(self, folder):
+        self.engine = new_sqlite(folder)
+        self.notes = folder / "notes"
+        self.notes.mkdir()
+        self.bundle = write_bundle(folder / "tiny-0.0.1", make_graph())
+        manifest = load_bundle(self.bundle).manifest
+        new = NewModel(
+            name=manifest.name,
+            version=manifest.version,
+            sha256=manifest.sha256,
+            labels=manifest.labels,
+            manifest={},
+            folder=str(self.bundle),
+        )
+        self.model = models.activate(self.engine, models.add_model(self.engine, new).id)
+        url = f"sqlite:///{folder / 'tonalog.db'}"
+        runtime.configure(Settings.read(home=folder, database_url=url, models_dir=folder / "none", **SETTINGS))
+
+    def add(self, name, content):
+        """Put a recording in place, register it, and return its queued job's id."""
+        (self.notes / name).write_bytes(content)
+        stored = LocalStore(self.notes).head(name)
+        new = NewRecording(
+            store="local",
+            bucket=str(self.notes.resolve()),
+            key=name,
+            version_tag=stored.version_tag,
+            size_bytes=stored.size_bytes,
+            uploaded_at=stored.uploaded_at,
+        )
+        recordings.register(self.engine, [new])
+        jobs.create_jobs(self.engine, self.model.id, lane=Lane.NIGHTLY)
+        ((job_id, _),) = pump.due_jobs(self.engine, cap_outstanding=100, limit=100)
+        return job_id
+
+    def job(self):
+        (found,) = recordings.find(self.engine, "1")
+        (job,) = history.jobs_of(self.engine, found.id)
+        return job
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory):
+    file = tmp_path_factory.mktemp("voice") / "voice.wav"
+    soundfile.write(file, make_voice(12.0), 16_000)
+    return file.read_bytes()
+
+
+def test_a_recording_with_speech_becomes_a_result_with_segments_and_a_finished_attempt(place, voice):
+    tasks.score(place.add("a.wav", voice))
+
+    result = results.result_of(place.engine, 1, place.model.id)
+    (attempt,) = history.attempts_of(place.engine, place.job().id)
+    assert place.job().state is JobState.DONE
+    assert result.n_windows == len(result.segments) == 2
+    assert result.duration_ms == 12_000
+    assert len(result.audio_sha256) == 64
+    assert attempt.outcome == "DONE"
+    assert attempt.wall_ms > 0
+    assert attempt.peak_rss_kib > 10_000
+
+
+def test_a_message_that_comes_three_times_makes_one_result_and_one_attempt(place, voice):
+    job_id = place.add("a.wav", voice)
+
+    for _ in range(3):
+        tasks.score(job_id)
+
+    assert len(history.attempts_of(place.engine, job_id)) == 1
+
+
+def test_bytes_that_are_no_audio_end_the_job_at_once_with_reason_and_sentence(place):
+    tasks.score(place.add("a.ogg", b"Dear diary"))
+
+    job = place.job()
+    assert (job.state, job.reason, job.attempts) == (JobState.DEAD, Reason.NOT_AUDIO, 1)
+    assert "Dear dia" in job.detail
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF"])
+def test_every_dead_job_has_no_result(place, content):
+    tasks.score(place.add("a.wav", content))
+
+    assert place.job().state is JobState.DEAD
+    assert results.result_of(place.engine, 1, place.model.id) is None
+
+
+def test_a_model_that_is_not_there_makes_the_job_wait_and_uses_up_no_attempt(place, voice):
+    job_id = place.add("a.wav", voice)
+    shutil.rmtree(place.bundle)
+
+    tasks.score(job_id)
+
+    job = place.job()
+    assert (job.state, job.reason, job.failures) == (JobState.PENDING, Reason.MODEL_UNAVAILABLE, 0)
+
+
+def test_a_model_file_that_was_swapped_is_never_scored_with(place, voice):
+    job_id = place.add("a.wav", voice)
+    shutil.rmtree(place.bundle)
+    write_bundle(place.bundle, make_graph(constant=[0.7, 0.1, 0.1, 0.1]))
+
+    tasks.score(job_id)
+
+    assert place.job().reason == Reason.MODEL_UNAVAILABLE
+    assert "was registered as" in place.job().detail
+
+
+def test_a_surprise_is_tried_three_times_and_then_dead_with_its_type_alone(place, voice, monkeypatch):
+    job_id = place.add("a.wav", voice)
+
+    def surprise(*_args, **_kwargs):
+        raise KeyError("ana's secret")
+
+    monkeypatch.setattr("worker.job.score_recording", surprise)
+    for _ in range(3):
+        set_job(place.engine, job_id, next_run_at_s=0.0)
+        tasks.score(job_id)
+
+    job = place.job()
+    assert (job.state, job.reason, job.detail, job.failures) == (JobState.DEAD, Reason.INTERNAL, "KeyError", 3)
+
+
+def test_a_worker_that_lost_its_job_stops_and_writes_nothing(place, voice, monkeypatch):
+    job_id = place.add("a.wav", voice)
+    scored = []
+
+    def steal_then_score(*_args, on_window, **_kwargs):
+        with place.engine.begin() as connection:
+            connection.execute(text("UPDATE jobs SET lease_token = 'another worker'"))
+        for _ in range(200):
+            on_window(0)
+            tasks.time.sleep(0.02)
+        scored.append("to the end")
+
+    monkeypatch.setattr("worker.job.score_recording", steal_then_score)
+    tasks.score(job_id)
+
+    assert scored == []
+    assert place.job().state is JobState.RUNNING  # still the other worker's
+    assert results.result_of(place.engine, 1, place.model.id) is None
+
+
+def test_a_database_that_is_away_when_the_outcome_is_to_be_written_leaves_the_job_to_the_sweep(place, monkeypatch):
+    job_id = place.add("a.ogg", b"no audio")
+
+    def away(*_args, **_kwargs):
+        raise tasks.DatabaseError("away")
+
+    monkeypatch.setattr("worker.tasks.ledger.fail_dead", away)
+    tasks.score(job_id)
+
+    assert place.job().state is JobState.RUNNING
+
+
+def test_a_process_without_settings_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(runtime, "_configured", [])
+
+    with pytest.raises(LookupError, match="configure"):
+        runtime.current()
