@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
-
-from tonalog.sparkline import sparkline
 
 _PIPE_WIDTH = 300
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
@@ -45,15 +44,10 @@ def score_cells(scores: dict[str, float] | None, label: str | None) -> list[str]
 
 def new_table(title: str, columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
     """Return an empty table that never cuts a cell."""
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return table
-
-
-def label_line(values: Sequence[float]) -> str:
-    """Return the sparkline of a label's score over a note's segments."""
-    return sparkline(values)
 
 
 def console() -> Console:

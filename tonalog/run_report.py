@@ -22,8 +22,12 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     details = {dead.recording_id: dead.detail for dead in history.dead_jobs(engine, limit=len(notes) + _MAX_ROWS)}
     table = new_table("Voice notes", _COLUMNS, right=("length", "speech", *EMOTIONS))
     for note in notes[:_MAX_ROWS]:
-        table.add_row(*_cells(engine, note, details.get(note.recording_id)))
-    console().print(table)
+        table.add_row(*_cells(engine, note))
+    screen = console()
+    screen.print(table)
+    for note in notes[:_MAX_ROWS]:
+        if note.reason is not None:
+            screen.print(f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}", markup=False)
     if len(notes) > _MAX_ROWS:
         click.echo(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
     click.echo(_summary(notes))
@@ -34,9 +38,8 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     click.echo("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
 
 
-def _cells(engine: Engine, note: Note, detail: str | None) -> list[str]:
+def _cells(engine: Engine, note: Note) -> list[str]:
     scores = {name: getattr(note, name) for name in EMOTIONS} if note.status == "scored" else None
-    state = note.status if note.reason is None else f"{note.status}: {note.reason} ({detail})"
     return [
         note.key,
         note.subject or "unknown",
@@ -46,7 +49,7 @@ def _cells(engine: Engine, note: Note, detail: str | None) -> list[str]:
         f"{note.label}?" if note.is_uncertain else (note.label or ""),
         *score_cells(scores, note.label),
         _segment_line(engine, note),
-        state,
+        note.status,
     ]
 
 
