@@ -7,6 +7,8 @@ from string import Template
 from typing import Any
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
+WHISPER_LICENCE = Path(__file__).with_name("whisper_licence.txt")
+CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "notes-room")
 MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
 GATE_VIEWS = (
     "clean",
@@ -54,8 +56,8 @@ def fill_card(manifest: dict[str, Any]) -> str:
     int8 = results["int8"]
     calibration = evaluation["calibration"]
     ece = ", ".join(
-        f"{key.removeprefix('ece_')} {before:.3f} to {after:.3f}"
-        for key, (before, after) in sorted((k, v) for k, v in calibration.items() if k.startswith("ece_"))
+        f"{view} {calibration[f'ece_{view}'][0]:.3f} to {calibration[f'ece_{view}'][1]:.3f}"
+        for view in CALIBRATED_VIEWS
     )
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=manifest["name"],
@@ -84,6 +86,7 @@ def fill_card(manifest: dict[str, Any]) -> str:
         gate_table=tabulate_gate(gate["false_accept"]),
         babble=f"{gate['babble_accepted']:.3f}",
         revision=results["revision"],
+        whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
     )
 
 

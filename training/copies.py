@@ -58,7 +58,8 @@ class Copy:
         seed: of all its chance.
         cut: how windows are cut.
         chain: how they are distorted.
-        take: (first, step) over the utterances.
+        share: of the utterances that are taken, drawn one by one: every n-th would follow the order of labels in
+            the file names, and tie a distortion to a label.
         notes_per_speaker: how many joined windows a speaker gets, all labels together.
     """
 
@@ -66,7 +67,7 @@ class Copy:
     seed: int
     cut: Cut
     chain: Chain
-    take: tuple[int, int] = (0, 1)
+    share: float = 1.0
     notes_per_speaker: int = 16
 
 
@@ -74,9 +75,9 @@ CLEAN = Copy("clean", 10, Cut.VAD, Chain())
 UTTERANCE_COPIES = (
     CLEAN,
     Copy("room", 14, Cut.VAD, Chain(noise=0.6, snr_db=(5.0, 30.0), equaliser=0.6, telephone=0.1, opus=0.2)),
-    Copy("phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), take=(0, 2)),
-    Copy("untrimmed", 11, Cut.NONE, Chain(), take=(1, 2)),
-    Copy("paper", 13, Cut.VAD, Chain(paper=0.5, noise=0.3, snr_db=(5.0, 20.0), equaliser=0.3), take=(1, 2)),
+    Copy("phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), share=0.5),
+    Copy("untrimmed", 11, Cut.NONE, Chain(), share=0.5),
+    Copy("paper", 13, Cut.VAD, Chain(paper=0.5, noise=0.3, snr_db=(5.0, 20.0), equaliser=0.3), share=0.5),
 )
 NOTE_COPIES = (
     Copy("notes-clean", 21, Cut.VAD, Chain(noise=0.3, snr_db=(20.0, 45.0))),
@@ -87,6 +88,7 @@ NOTE_COPIES = (
 )
 NONSPEECH_PER_KIND = 120
 MIXED_SHARE = 0.33
+SHARE_STREAM = 1  # Which utterances are taken is drawn apart from what happens to them.
 NONSPEECH_CHAIN = Chain(noise=0.1, equaliser=0.4, telephone=0.15, opus=0.6)
 
 
@@ -109,8 +111,9 @@ def reduce_signal(signal: Signal, cut: Cut) -> Signal:
 
 def make_copy(utterances: tuple[Utterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield one window of every utterance the copy takes, at most 8 s long; each has its own seed, so order does not matter."""
-    first, step = copy.take
-    for index, utterance in list(enumerate(utterances))[first::step]:
+    for index, utterance in enumerate(utterances):
+        if not happens(copy.share, np.random.default_rng([copy.seed, index, SHARE_STREAM])):
+            continue
         rng = np.random.default_rng([copy.seed, index])
         heard = distort(utterance.signal, copy.chain, rng)
         signal = normalise(reduce_signal(heard, copy.cut)[:WINDOW_SAMPLES])

@@ -37,13 +37,13 @@ NONSPEECH_SEED = 31
 CROWD_SEED = 41
 N_CROWD = 200
 FLOAT_VIEW = "clean-float32"
-HALF_CLEAN = replace(CLEAN, take=(0, 2))  # The float32 encoder hears half of the clean copy, for comparison.
-SAMPLE = (3, 11)  # Every eleventh utterance: about 445, spread over all speakers and labels.
+HALF_CLEAN = replace(CLEAN, share=0.5)  # The float32 encoder hears half of the clean copy, for comparison.
+SAMPLE_SHARE = 0.1  # About 490 utterances, of all speakers and labels.
 EVALUATION_COPIES = (
-    Copy("snr5", 51, Cut.VAD, Chain(noise=1.0, snr_db=(5.0, 5.0)), take=SAMPLE),
-    Copy("snr10", 52, Cut.VAD, Chain(noise=1.0, snr_db=(10.0, 10.0)), take=SAMPLE),
-    Copy("telephone", 53, Cut.VAD, Chain(telephone=1.0), take=SAMPLE),
-    Copy("opus16", 54, Cut.VAD, Chain(opus=1.0, opus_bps=(16_000,)), take=SAMPLE),
+    Copy("snr5", 51, Cut.VAD, Chain(noise=1.0, snr_db=(5.0, 5.0)), share=SAMPLE_SHARE),
+    Copy("snr10", 52, Cut.VAD, Chain(noise=1.0, snr_db=(10.0, 10.0)), share=SAMPLE_SHARE),
+    Copy("telephone", 53, Cut.VAD, Chain(telephone=1.0), share=SAMPLE_SHARE),
+    Copy("opus16", 54, Cut.VAD, Chain(opus=1.0, opus_bps=(16_000,)), share=SAMPLE_SHARE),
 )
 
 

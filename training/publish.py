@@ -15,7 +15,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training import metrics
-from training.card import write_card
+from training.card import WHISPER_LICENCE, write_card
 from training.compare_int8 import MAX_UA_CHANGE, PADDED_SAMPLES, measure_batch_effect, measure_speed
 from training.copies import CLEAN, FRONT_END, Window, make_copy, normalise
 from training.corpora import LABELS, load_crema_d
@@ -163,7 +163,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Fit, export, check, and write manifest.json, model.onnx and MODEL_CARD.md."""
+    """Fit, export, check, and write manifest.json, model.onnx, MODEL_CARD.md and Whisper's licence."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = parse_arguments()
     results: dict[str, Any] = {"revision": arguments.revision}
@@ -188,6 +188,7 @@ def main() -> None:
     manifest = build_manifest(results, model, version=arguments.version, threshold=threshold)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     write_card(manifest, folder / "MODEL_CARD.md")
+    (folder / "LICENSE.whisper").write_text(WHISPER_LICENCE.read_text(encoding="utf-8"), encoding="utf-8")
     log.info("wrote %s, model.onnx %.2f MB", folder.name, model.stat().st_size / 1e6)
 
 

@@ -11,7 +11,9 @@ import pytest
 import soundfile
 
 from training import metrics
-from training.corpora import Utterance, find_defects, load_crema_d, load_emodb
+from training.augment import Chain
+from training.copies import Copy, Cut, make_copy
+from training.corpora import LABELS, Utterance, find_defects, load_crema_d, load_emodb
 from training.folds import assign_folds
 
 SPEAKERS = [str(1001 + i) for i in range(91)]
@@ -149,3 +151,13 @@ def test_a_name_of_another_corpus_is_refused(tmp_path):
 
 def _name(utterance: Utterance) -> tuple[str, str]:
     return utterance.speaker, utterance.label
+
+
+def test_a_half_copy_takes_every_label_about_as_often_though_files_are_ordered_by_label():
+    signal = np.full(160, 0.1, dtype=np.float32)
+    utterances = tuple(Utterance(Path(f"{i}"), "a", LABELS[i % 4], signal) for i in range(400))
+    copy = Copy("half", 1, Cut.NONE, Chain(), share=0.5)
+
+    kinds = [window.kind for window in make_copy(utterances, copy)]
+
+    assert all(35 <= kinds.count(label) <= 65 for label in LABELS)
