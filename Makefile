@@ -2,17 +2,21 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# librosa compiles for its cache when it is first imported (18 s and more); better here than in a progress bar.
+WARM   := $(BIN)/python -c 'from worker.audio.decode import preload; preload()'
 
 .PHONY: demo test lint types check unit integration clean
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
+	$(WARM)
 	touch $@
 
 $(VENV)/.test: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[test]'
+	$(WARM)
 	touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> scored rows in SQLite

@@ -23,7 +23,7 @@ class JobState(StrEnum):
 
 
 class Lane(StrEnum):
-    """Which queue a job is rung in; the order here is the order of service."""
+    """Which queue a job is rung in; `config.queues.LANES` is the order of service."""
 
     NIGHTLY = "nightly"
     BULK = "bulk"
