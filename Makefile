@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # librosa compiles for its cache when it is first imported (18 s and more); better here than in a progress bar.
 WARM   := $(BIN)/python -c 'from worker.audio.decode import preload; preload()'
 
-.PHONY: demo test lint types check unit integration clean
+.PHONY: demo test check unit clean
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
