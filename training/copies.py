@@ -11,7 +11,7 @@ import librosa
 import numpy as np
 
 from training.augment import Chain, Signal, distort
-from training.corpora import Utterance
+from training.corpora import HeardUtterance
 from training.nonspeech import MAKERS, happens, make_babble, make_sound
 from training.voice import extract_speech
 from worker.audio.frontend import FrontEnd, prepare
@@ -109,7 +109,7 @@ def reduce_signal(signal: Signal, cut: Cut) -> Signal:
     return np.asarray(trimmed if trimmed.size >= MIN_SPEECH_SAMPLES else signal)
 
 
-def make_copy(utterances: tuple[Utterance, ...], copy: Copy) -> Iterator[Window]:
+def make_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield one window of every utterance the copy takes, at most 8 s long; each has its own seed, so order does not matter."""
     for index, utterance in enumerate(utterances):
         if not happens(copy.share, np.random.default_rng([copy.seed, index, SHARE_STREAM])):
@@ -120,7 +120,7 @@ def make_copy(utterances: tuple[Utterance, ...], copy: Copy) -> Iterator[Window]
         yield Window(signal, utterance.speaker, utterance.label, utterance.path.stem)
 
 
-def join_note(utterances: list[Utterance], n_samples: int, rng: np.random.Generator) -> Signal:
+def join_note(utterances: list[HeardUtterance], n_samples: int, rng: np.random.Generator) -> Signal:
     """Lay utterances of one speaker one after another with 0.2-1.5 s of faint room noise between them."""
     parts: list[Signal] = []
     total = 0
@@ -135,9 +135,9 @@ def join_note(utterances: list[Utterance], n_samples: int, rng: np.random.Genera
     return normalise((note + floor).astype(np.float32))
 
 
-def make_notes(utterances: tuple[Utterance, ...], copy: Copy) -> Iterator[Window]:
+def make_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield joined same-speaker, same-label windows of 3 to 8 s, `notes_per_speaker` a speaker."""
-    groups: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[HeardUtterance]] = defaultdict(list)
     for utterance in utterances:
         groups[utterance.speaker, utterance.label].append(utterance)
     per_label = copy.notes_per_speaker // len({label for _, label in groups})
@@ -170,7 +170,7 @@ def make_nonspeech(seed: int) -> Iterator[Window]:
             yield Window(normalise(heard), f"sound-{turn}", kind, f"{name}-{turn}")
 
 
-def make_crowd(utterances: tuple[Utterance, ...], seed: int, *, n_windows: int) -> Iterator[Window]:
+def make_crowd(utterances: tuple[HeardUtterance, ...], seed: int, *, n_windows: int) -> Iterator[Window]:
     """Yield babble windows of six to twelve scrambled speakers, 2 to 8 s; evaluation only."""
     for turn in range(n_windows):
         rng = np.random.default_rng([seed, turn])

@@ -27,7 +27,7 @@ from training.copies import (
     make_nonspeech,
     make_notes,
 )
-from training.corpora import Corpus, Utterance, load_crema_d, load_emodb
+from training.corpora import HeardCorpus, HeardUtterance, load_crema_d, load_emodb
 from training.encoder import load_encoder
 from training.graph import export_onnx, make_waveform
 from training.quantise import quantise_encoder, take_calibration
@@ -93,7 +93,7 @@ def compute_features(windows: Iterable[Window], session: ort.InferenceSession) -
     return Features(np.stack(statistics), np.array(speakers), np.array(kinds), np.array(names), np.array(sizes))
 
 
-def list_makers(crema_d: Corpus, emodb: Corpus) -> Iterator[tuple[str, Callable[[], Iterator[Window]]]]:
+def list_makers(crema_d: HeardCorpus, emodb: HeardCorpus) -> Iterator[tuple[str, Callable[[], Iterator[Window]]]]:
     """Yield (name, maker) of every copy there is."""
     used = crema_d.utterances
     for copy in UTTERANCE_COPIES:
@@ -108,7 +108,7 @@ def list_makers(crema_d: Corpus, emodb: Corpus) -> Iterator[tuple[str, Callable[
     yield FLOAT_VIEW, partial(make_copy, used, HALF_CLEAN)
 
 
-def build_encoder(weights: Path, utterances: tuple[Utterance, ...], folder: Path) -> dict[str, Path]:
+def build_encoder(weights: Path, utterances: tuple[HeardUtterance, ...], folder: Path) -> dict[str, Path]:
     """Export the encoder in float32 and in static int8, unless both are there already.
 
     The heads are trained on what the int8 encoder says, so its rounding is nothing new to them.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from training.copies import NOTE_COPIES, make_notes
-from training.corpora import Utterance
+from training.corpora import HeardUtterance
 
 MIN_WEIGHTS = 512 * 512  # Smaller products (the heads) stay float32: they are a sliver of the time.
 FLOAT16_MIN_VALUES = 50_000  # Smaller tensors are not worth a Cast.
@@ -142,7 +142,7 @@ def store_half(model: Any) -> Any:
     return small
 
 
-def take_calibration(utterances: tuple[Utterance, ...]) -> list[NDArray[np.float32]]:
+def take_calibration(utterances: tuple[HeardUtterance, ...]) -> list[NDArray[np.float32]]:
     """Return joined training windows, four of every third speaker, to measure ranges on."""
     speakers = set(sorted({u.speaker for u in utterances})[::3])
     chosen = tuple(u for u in utterances if u.speaker in speakers)

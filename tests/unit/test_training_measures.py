@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from training import metrics
 from training.augment import Chain
 from training.copies import Copy, Cut, make_copy
-from training.corpora import LABELS, Utterance, find_defects, load_crema_d, load_emodb
+from training.corpora import LABELS, HeardUtterance
 from training.folds import assign_folds
 
 SPEAKERS = [str(1001 + i) for i in range(91)]
@@ -91,71 +90,9 @@ def test_folds_need_a_speaker_each(n_folds, expectation):
         assign_folds(["a", "b", "c"], n_folds=n_folds)
 
 
-def test_silence_and_one_sound_under_two_labels_are_defects():
-    rng = np.random.default_rng(0)
-    sound, other = (rng.uniform(-0.5, 0.5, 800).astype(np.float32) for _ in range(2))
-    quiet = np.zeros(800, dtype=np.float32)
-
-    found = find_defects(
-        [
-            ("a", "anger", sound),
-            ("b", "neutral", sound),
-            ("c", "anger", other),
-            ("d", "anger", other),
-            ("e", "anger", quiet),
-        ]
-    )
-
-    assert {defect.name for defect in found} == {"a", "b", "e"}
-
-
-def _write(folder: Path, name: str, seed: int) -> None:
-    sound = np.random.default_rng(seed).uniform(-0.5, 0.5, 1600)
-    soundfile.write(folder / name, sound, 16_000)
-
-
-def test_crema_d_layout_gives_speaker_and_label_from_the_name(tmp_path):
-    (tmp_path / "AudioWAV").mkdir()
-    for seed, name in enumerate(("1001_DFA_ANG_XX.wav", "1002_IEO_SAD_HI.wav", "1002_IEO_FEA_HI.wav")):
-        _write(tmp_path / "AudioWAV", name, seed)
-
-    corpus = load_crema_d(tmp_path)
-
-    assert [_name(u) for u in corpus.utterances] == [("1001", "anger"), ("1002", "sadness")]
-    assert corpus.defects == ()
-
-
-def test_an_unused_label_spoils_its_twin(tmp_path):
-    _write(tmp_path, "1001_WSI_SAD_XX.wav", 0)
-    _write(tmp_path, "1001_WSI_DIS_XX.wav", 0)
-
-    corpus = load_crema_d(tmp_path)
-
-    assert corpus.utterances == ()
-    assert len(corpus.defects) == 2
-
-
-def test_emodb_layout_gives_speaker_and_label_from_the_name(tmp_path):
-    _write(tmp_path, "03a01Wa.wav", 0)
-    _write(tmp_path, "08b02Na.wav", 1)
-
-    assert [_name(u) for u in load_emodb(tmp_path).utterances] == [("03", "anger"), ("08", "neutral")]
-
-
-def test_a_name_of_another_corpus_is_refused(tmp_path):
-    _write(tmp_path, "03a01Wa.wav", 0)
-
-    with pytest.raises(ValueError, match="1001_DFA_ANG_XX"):
-        load_crema_d(tmp_path)
-
-
-def _name(utterance: Utterance) -> tuple[str, str]:
-    return utterance.speaker, utterance.label
-
-
 def test_a_half_copy_takes_every_label_about_as_often_though_files_are_ordered_by_label():
     signal = np.full(160, 0.1, dtype=np.float32)
-    utterances = tuple(Utterance(Path(f"{i}"), "a", LABELS[i % 4], signal) for i in range(400))
+    utterances = tuple(HeardUtterance(Path(f"{i}"), "a", LABELS[i % 4], signal) for i in range(400))
     copy = Copy("half", 1, Cut.NONE, Chain(), share=0.5)
 
     kinds = [window.kind for window in make_copy(utterances, copy)]

@@ -1,0 +1,32 @@
+"""Labelled corpora in their official layouts, their defects found by listening; this room never writes audio.
+
+A corpus is one file under `layouts`. Recordings are decoded as serving decodes them.
+"""
+
+from training.corpora.files import find_audio, read_signal
+from training.corpora.heard import HeardCorpus, HeardUtterance, load_crema_d, load_emodb, load_heard
+from training.corpora.inspection import inspect_listing
+from training.corpora.registry import find_layout, list_layouts, load_corpus
+from training.corpora.utterance import LABELS, Corpus, Finding, FindingKind, Layout, Listing, Utterance, Whole
+
+__all__ = [
+    "LABELS",
+    "Corpus",
+    "Finding",
+    "FindingKind",
+    "HeardCorpus",
+    "HeardUtterance",
+    "Layout",
+    "Listing",
+    "Utterance",
+    "Whole",
+    "find_audio",
+    "find_layout",
+    "inspect_listing",
+    "list_layouts",
+    "load_corpus",
+    "load_crema_d",
+    "load_emodb",
+    "load_heard",
+    "read_signal",
+]
