@@ -76,7 +76,7 @@ def leave_one_session_out(corpus: Corpus, *, further: Sequence[Corpus] = ()) -> 
     names = [f"{corpus.name} session {number}" for number in numbers]
     description = (
         f"each of {len(numbers)} sessions of {corpus.name} is tested once, the next one validates, the others train"
-        f"{_mention(further)}; {len(corpus.speakers)} speakers"
+        f"{_mention(further)}"
     )
     return _check(Protocol("strict leave-one-session-out", description, _rotate(names, groups, further)))
 
