@@ -6,17 +6,14 @@ import io
 from dataclasses import dataclass
 
 import av
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as dsp
 
+from training.paper_augment import Augmentation, apply_augmentation
+
 Signal = NDArray[np.float32]
 SAMPLING_RATE_HZ = 16_000
-# The paper's training noise: gain -18..+6 dB, Gaussian amplitude 0.001..0.015, pitch +-2 semitones, each p .5.
-GAIN_DB = (-18.0, 6.0)
-GAUSSIAN_AMPLITUDE = (0.001, 0.015)
-PITCH_SEMITONES = 2.0
 EQ_BANDS = 5
 EQ_DB = 8.0
 TELEPHONE_HZ = (300.0, 3400.0)
@@ -107,21 +104,6 @@ def pass_opus(signal: Signal, bit_rate_bps: int) -> Signal:
     return np.pad(kept, (0, signal.size - kept.size)).astype(np.float32)
 
 
-def apply_paper(signal: Signal, probability: float, rng: np.random.Generator) -> Signal:
-    """Apply the paper's pitch, gain, Gaussian noise and polarity, each with the given probability."""
-    if rng.random() < probability:
-        steps = float(rng.uniform(-PITCH_SEMITONES, PITCH_SEMITONES))
-        signal = librosa.effects.pitch_shift(signal, sr=SAMPLING_RATE_HZ, n_steps=steps, n_fft=1024)
-    if rng.random() < probability:
-        signal = signal * np.float32(10 ** (rng.uniform(*GAIN_DB) / 20))
-    if rng.random() < probability:
-        amplitude = rng.uniform(*GAUSSIAN_AMPLITUDE)
-        signal = signal + (amplitude * rng.standard_normal(signal.size)).astype(np.float32)
-    if rng.random() < probability:
-        signal = -signal
-    return np.clip(signal, -1.0, 1.0).astype(np.float32)
-
-
 def distort(signal: Signal, chain: Chain, rng: np.random.Generator) -> Signal:
     """Send a signal through a chain.
 
@@ -134,7 +116,7 @@ def distort(signal: Signal, chain: Chain, rng: np.random.Generator) -> Signal:
         float32 (n_samples,), in [-1, 1].
     """
     if chain.paper > 0.0:
-        signal = apply_paper(signal, chain.paper, rng)
+        signal = apply_augmentation(signal, Augmentation(probability=chain.paper), rng)
     if rng.random() < chain.noise:
         signal = add_noise(signal, float(rng.uniform(*chain.snr_db)), rng)
     if rng.random() < chain.equaliser:

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
+from training.backbones.shared.masking import MASKED_SCORE, make_mask, measure_length, pool_mean
+
 SAMPLING_RATE_HZ = 16_000
 N_FFT = 400  # Whisper's log-mel: 25 ms windows every 10 ms (openai/whisper, audio.py, MIT).
 HOP_SAMPLES = 160
@@ -21,8 +23,6 @@ D_MODEL = 512
 N_HEADS = 8
 N_LAYERS = 3
 N_STATISTICS = 2 * D_MODEL
-# A score this low leaves exp() exactly 0 in float32, while staying finite for int8 tools.
-MASKED_SCORE = -1e9
 # Smallest positive std: keeps the gradient-free square root away from 0 for a constant window.
 MIN_VARIANCE = 1e-7
 
@@ -116,13 +116,9 @@ class PooledEncoder(nn.Module):  # type: ignore[misc]  # torch has no types here
         Returns:
             float32 (batch, 1024): mean over frames, then standard deviation over frames.
         """
-        n_samples = waveform.shape[1]
-        position = torch.arange(1, n_samples + 1, dtype=torch.float32)
-        heard = (waveform != 0).to(torch.float32) * position
-        length = torch.clamp(heard.amax(dim=1, keepdim=True), min=1.0)
-        n_frames = (n_samples + HOP_SAMPLES - 1) // HOP_SAMPLES
-        starts = torch.arange(0, n_frames, dtype=torch.float32) * HOP_SAMPLES
-        frame_mask = (starts[None, :] < length).to(torch.float32)[:, None, :]
+        n_frames = (waveform.shape[1] + HOP_SAMPLES - 1) // HOP_SAMPLES
+        starts = measure_length(waveform) / HOP_SAMPLES
+        frame_mask = make_mask(starts, n_frames)[:, None, :]
         x = F.gelu(self.conv1(self.log_mel(waveform, frame_mask))) * frame_mask
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + self.embed_positions.weight[None, : x.shape[1]]
@@ -130,7 +126,7 @@ class PooledEncoder(nn.Module):  # type: ignore[misc]  # torch has no types here
         score_bias = (1.0 - mask[:, :, None, :]) * MASKED_SCORE
         for layer in self.layers:
             x = layer(x, score_bias)
-        return pool_statistics(x, mask.transpose(1, 2))
+        return pool_statistics(x, mask[:, 0])
 
 
 def pool_statistics(frames: Any, mask: Any) -> Any:
@@ -138,15 +134,14 @@ def pool_statistics(frames: Any, mask: Any) -> Any:
 
     Args:
         frames: float32 (batch, n_frames, n_features).
-        mask: float32 (batch, n_frames, 1) of 0 and 1, at least one 1 a row.
+        mask: float32 (batch, n_frames) of 0 and 1, at least one 1 a row.
 
     Returns:
         float32 (batch, 2 * n_features).
     """
-    n_heard = mask.sum(dim=1)
-    mean = (frames * mask).sum(dim=1) / n_heard
-    deviation = (frames - mean[:, None, :]) * mask
-    variance = (deviation * deviation).sum(dim=1) / n_heard
+    mean = pool_mean(frames, mask)
+    deviation = frames - mean[:, None, :]
+    variance = pool_mean(deviation * deviation, mask)
     return torch.cat([mean, torch.sqrt(variance + MIN_VARIANCE)], dim=1)
 
 

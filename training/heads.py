@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional as F
 
 from training.corpora import LABELS
 from training.encoder import N_STATISTICS
+from training.losses import balance_classes, compute_focal_loss
 
 HIDDEN = 256
 SPEECH_HIDDEN = 32
@@ -83,20 +83,6 @@ def make_speech_head(statistics: NDArray[np.float32]) -> Any:
     )
 
 
-def compute_focal_loss(logits: Any, target: Any, class_weight: Any, recipe: Recipe) -> Any:
-    """Return the mean class-weighted focal loss with label smoothing.
-
-    FL(p_t) = -alpha_t (1 - p_t)^gamma log(p_t) (Lin et al. 2017), with alpha the balanced class weights and
-    the smoothed cross-entropy in place of -log(p_t), as the paper combines them.
-    """
-    log_p = F.log_softmax(logits, dim=1)
-    p_true = log_p.gather(1, target[:, None])[:, 0].exp()
-    cross_entropy = F.nll_loss(log_p, target, reduction="none")
-    smooth = -log_p.mean(dim=1)
-    loss = (1 - recipe.label_smoothing) * cross_entropy + recipe.label_smoothing * smooth
-    return (class_weight[target] * (1 - p_true) ** recipe.gamma * loss).mean()
-
-
 def fit_head(
     head: Any, statistics: NDArray[np.float32], target: NDArray[np.int64], *, recipe: Recipe, seed: int
 ) -> Any:
@@ -111,8 +97,7 @@ def fit_head(
     """
     torch.manual_seed(seed)
     x, y = torch.from_numpy(statistics), torch.from_numpy(target)
-    counts = torch.bincount(y).float()
-    weight = counts.sum() / (len(counts) * counts)
+    weight = balance_classes(y, int(y.max()) + 1)
     optimiser = torch.optim.AdamW(head.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = -(-len(y) // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -121,7 +106,9 @@ def fit_head(
     head.train()
     for _ in range(recipe.epochs):
         for rows in torch.randperm(len(y)).split(recipe.batch_size):
-            loss = compute_focal_loss(head(x[rows]), y[rows], weight, recipe)
+            loss = compute_focal_loss(
+                head(x[rows]), y[rows], weight, gamma=recipe.gamma, label_smoothing=recipe.label_smoothing
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -1,0 +1,60 @@
+"""Masks for windows that end in exact zeros, and layers whose rows never depend on each other; nothing here is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+# A score this low leaves exp() exactly 0 in float32, while staying finite for int8 tools.
+MASKED_SCORE = -1e9
+
+
+def measure_length(waveform: Any) -> Any:
+    """Return float32 (batch, 1): samples up to the last that is not exactly zero, at least 1.
+
+    Args:
+        waveform: float32 (batch, n_samples), under 2**24 samples, so that float32 counts them exactly.
+    """
+    position = torch.arange(1, waveform.shape[1] + 1, dtype=torch.float32, device=waveform.device)
+    heard = (waveform != 0).to(torch.float32) * position
+    return torch.clamp(heard.amax(dim=1, keepdim=True), min=1.0)
+
+
+def count_frames(length: Any, kernel: int, stride: int) -> Any:
+    """Return how many whole frames of a convolution without padding fit into each length, at least 1."""
+    return torch.clamp(torch.floor((length - kernel) / stride) + 1.0, min=1.0)
+
+
+def make_mask(n_valid: Any, n_frames: int) -> Any:
+    """Return float32 (batch, n_frames): 1 for the first `n_valid` frames of each row, else 0."""
+    index = torch.arange(0, n_frames, dtype=torch.float32, device=n_valid.device)
+    return (index[None, :] < n_valid).to(torch.float32)
+
+
+def pool_mean(frames: Any, mask: Any) -> Any:
+    """Return the mean over unmasked frames.
+
+    As a matrix product a window: a sum over an axis may take another order when more windows share the batch.
+
+    Args:
+        frames: float32 (batch, n_frames, n_features).
+        mask: float32 (batch, n_frames) of 0 and 1, at least one 1 a row.
+
+    Returns:
+        float32 (batch, n_features).
+    """
+    return (mask[:, None, :] @ frames)[:, 0] / mask.sum(dim=1, keepdim=True)
+
+
+class RowLinear(nn.Linear):  # type: ignore[misc]  # torch has no types here
+    """A linear layer as one matrix product a row.
+
+    One product of the whole batch picks another kernel for one row than for eight, and so other last bits: a score
+    would depend on its batch.
+    """
+
+    def forward(self, x: Any) -> Any:
+        """Return float32 (batch, n_out) of float32 (batch, n_in)."""
+        return (self.weight[None] @ x[:, :, None])[:, :, 0] + self.bias
