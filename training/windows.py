@@ -1,0 +1,111 @@
+"""Training windows of utterances: read, front end, augmentation, batches with exact zeros at the end; it trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.copies import Cut, reduce_signal
+from training.paper_augment import apply_augmentation
+from training.recipe import Recipe
+from worker.audio.frontend import prepare
+
+Signal = NDArray[np.float32]
+SAMPLING_RATE_HZ = 16_000
+# The receptive field of HuBERT's first frames; shorter windows are padded to it.
+MIN_BATCH_SAMPLES = 4000
+CACHE_BYTES = 1_500_000_000
+
+
+class Labelled(Protocol):
+    """What training needs of an utterance."""
+
+    @property
+    def path(self) -> Path:
+        """The audio file."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """The class it belongs to."""
+        ...
+
+
+@dataclass
+class WindowSet:
+    """The windows of some utterances, prepared once and kept in memory up to a limit.
+
+    Attributes:
+        utterances: one window each.
+        labels: names of the classes, in the order of the logits.
+        recipe: front end, length and augmentation.
+        read: from an audio file to its signal, float32 (n_samples,), 16 kHz.
+    """
+
+    utterances: Sequence[Labelled]
+    labels: tuple[str, ...]
+    recipe: Recipe
+    read: Callable[[Path], Signal]
+    _kept: dict[int, Signal] = field(default_factory=dict, repr=False)
+    _n_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be learnt.
+
+        Raises:
+            ValueError: there is no utterance, or one has a label that is not among the labels.
+        """
+        if not self.utterances:
+            raise ValueError("0 utterances, allowed are 1 and more")
+        if unknown := sorted({one.label for one in self.utterances} - set(self.labels)):
+            raise ValueError(f"labels {unknown} are unknown, allowed are {list(self.labels)}")
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    @property
+    def target(self) -> NDArray[np.int64]:
+        """The index of each utterance's label, int64 (n,)."""
+        return np.array([self.labels.index(one.label) for one in self.utterances], dtype=np.int64)
+
+    def take_window(self, index: int) -> Signal:
+        """Return an utterance as serving would hear it, float32 (n_samples,), at most `max_duration_s` long."""
+        if index in self._kept:
+            return self._kept[index]
+        signal = self.read(self.utterances[index].path)
+        if self.recipe.is_vad_cut:
+            signal = reduce_signal(signal, Cut.VAD)
+        window = prepare(signal, self.recipe.front_end)[: int(self.recipe.max_duration_s * SAMPLING_RATE_HZ)]
+        if self._n_bytes + window.nbytes <= CACHE_BYTES:
+            self._kept[index] = window
+            self._n_bytes += window.nbytes
+        return window
+
+    def make_batch(self, rows: NDArray[np.int64], *, seed: tuple[int, int] | None = None) -> tuple[Any, Any]:
+        """Return waveforms padded with exact zeros to the longest, and their labels.
+
+        Args:
+            rows: int64, which utterances.
+            seed: of the augmentation, (run, epoch); each utterance draws from its own, so that order does not matter.
+                None leaves the windows as they are.
+
+        Returns:
+            float32 (batch, n_samples) and int64 (batch,), torch tensors.
+        """
+        windows = [self._augment(int(row), seed) for row in rows]
+        batch = np.zeros((len(rows), max(MIN_BATCH_SAMPLES, *map(len, windows))), dtype=np.float32)
+        for line, window in zip(batch, windows, strict=True):
+            line[: len(window)] = window
+        return torch.from_numpy(batch), torch.from_numpy(self.target[rows])
+
+    def _augment(self, row: int, seed: tuple[int, int] | None) -> Signal:
+        window = self.take_window(row)
+        if seed is None or self.recipe.augmentation is None:
+            return window
+        return apply_augmentation(window, self.recipe.augmentation, np.random.default_rng([*seed, row]))
