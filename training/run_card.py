@@ -1,0 +1,86 @@
+"""The model card of a bundle that `tonalog export` writes; every figure in it comes from the manifest and none is typed in."""
+
+from __future__ import annotations
+
+import json
+from string import Template
+from typing import Any
+
+from training.backbones.base import Facts
+from training.card import tabulate
+
+_CARD = Template("""\
+# $name $version
+
+Four-class speech emotion model for `tonalog score` and `tonalog worker`: $backbone ($source), trained with the recipe
+`$recipe`. One ONNX graph, opset $opset, $megabytes MB, from a 16 kHz waveform to probabilities.
+
+## Intended use
+
+Trends of one person's own voice notes over time. A score says how a voice *sounds* to a model, not how a person
+feels; it is no diagnosis. Inferring emotions of people at work or in education is prohibited in the EU and out of scope.
+
+## Training data
+
+$corpora
+
+## How it was trained
+
+```json
+$training
+```
+
+## Figures
+
+Printed by `tonalog train` and `tonalog export`; held-out speakers only.
+
+$figures
+
+## Int8 against float32
+
+$scheme. $notes
+
+$parity
+
+## Limits
+
+Acted speech is louder and clearer than what people send each other. Other languages, microphones, ages and codecs than
+those of the training data are untested unless a figure above names them. There is no speech gate in this graph: what is
+no speech is left to the voice activity detector.
+
+## Licence
+
+$licence
+""")
+
+
+def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
+    """Return the text of the card.
+
+    Args:
+        manifest: of the bundle, with `training.corpora` and `metrics.parity`.
+        facts: of the backbone.
+    """
+    training, measured = manifest["training"], dict(manifest["metrics"])
+    parity = measured.pop("parity")
+    corpora = [[one["name"], one["licence"], str(one["n_utterances"])] for one in training["corpora"]]
+    return _CARD.substitute(
+        name=manifest["name"],
+        version=manifest["version"],
+        backbone=facts.name,
+        source=facts.source,
+        recipe=training["recipe"]["name"],
+        opset=manifest["opset"],
+        megabytes=f"{parity['megabytes']:.1f}",
+        corpora=tabulate(["corpus", "licence", "utterances"], corpora),
+        training=json.dumps({key: value for key, value in training.items() if key != "corpora"}, indent=1),
+        figures=tabulate(["measure", "value"], [[key, _format(value)] for key, value in measured.items()]),
+        scheme=manifest["quantisation"]["scheme"],
+        notes=facts.export_notes,
+        parity=tabulate(["measure", "value"], [[key, _format(value)] for key, value in parity.items()]),
+        licence=manifest["licence"],
+    )
+
+
+def _format(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
