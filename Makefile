@@ -5,7 +5,10 @@ BIN    := $(VENV)/bin
 # librosa compiles for its cache when it is first imported (18 s and more); better here than in a progress bar.
 WARM   := $(BIN)/python -c 'from worker.audio.decode import preload; preload()'
 
-.PHONY: demo test check unit clean
+# torch stays out of the other environment: only training needs it.
+TRAIN  := .venv-train
+
+.PHONY: demo test test-train check unit clean
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,11 +22,19 @@ $(VENV)/.test: pyproject.toml
 	$(WARM)
 	touch $@ $(VENV)/.base
 
+$(TRAIN)/.train: pyproject.toml training/constraints.txt
+	test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/pip install --quiet --constraint training/constraints.txt --editable '.[train]' 'pytest>=8.3' 'pytest-timeout>=2.3'
+	touch $@
+
 demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> scored rows in SQLite
 	$(BIN)/tonalog run examples/notes
 
 test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
 	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest --cov --cov-report=term:skip-covered
+
+test-train: $(TRAIN)/.train  ## the tests of training, with torch in an environment of its own
+	$(TRAIN)/bin/python -m pytest tests/train --confcutdir tests/train
 
 check: $(VENV)/.test  ## style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -35,4 +46,4 @@ unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
 clean:
-	rm -rf $(VENV) .tonalog .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAIN) .tonalog .mypy_cache .ruff_cache .pytest_cache
