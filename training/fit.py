@@ -25,13 +25,13 @@ class Epoch:
     Attributes:
         number: from 0.
         loss: mean over training windows.
-        ua: unweighted accuracy on the validation windows, 0 to 1.
+        ua: unweighted accuracy on the validation windows, 0 to 1; None where there are none.
         learning_rate: after the last step.
     """
 
     number: int
     loss: float
-    ua: float
+    ua: float | None
     learning_rate: float
 
 
@@ -41,7 +41,7 @@ class Fitted:
 
     Attributes:
         epochs: all that ran, of earlier calls too.
-        best: the epoch of highest validation UA, the earliest of equals.
+        best: the epoch of highest validation UA, the earliest of equals; the last one where nothing validates.
     """
 
     epochs: tuple[Epoch, ...]
@@ -85,7 +85,8 @@ class _Run:
 
     @property
     def best(self) -> Epoch:
-        return max(self.epochs, key=lambda epoch: epoch.ua)
+        judged = [epoch for epoch in self.epochs if epoch.ua is not None]
+        return max(judged, key=lambda epoch: epoch.ua or 0.0) if judged else self.epochs[-1]
 
     @property
     def is_over(self) -> bool:
@@ -118,7 +119,7 @@ class _Run:
             report((index + 1) / self.n_batches)
         return total / len(self.train)
 
-    def end_epoch(self, loss: float, ua: float) -> None:
+    def end_epoch(self, loss: float, ua: float | None) -> None:
         """Keep what the epoch gave, and its weights where it is the best."""
         rate = float(self.schedule.get_last_lr()[0])
         self.epochs.append(Epoch(len(self.epochs), loss, ua, rate))
@@ -149,7 +150,7 @@ class _Run:
 def fit(
     net: Any,
     train: WindowSet,
-    validate: WindowSet,
+    validate: WindowSet | None,
     *,
     recipe: Recipe,
     seed: int,
@@ -165,7 +166,7 @@ def fit(
     Args:
         net: frozen where it shall not train, built with the same seed each time.
         train: windows to learn from.
-        validate: windows of other speakers, for early stopping.
+        validate: windows of other speakers, for early stopping; None trains every epoch and keeps the last.
         recipe: loss and schedule.
         seed: of order, augmentation and dropout.
         checkpoint: file to keep after every epoch.
@@ -176,7 +177,7 @@ def fit(
         CheckpointMismatch: the checkpoint belongs to another run.
     """
     run = _Run(net, train, recipe, seed=seed, device=device)
-    sizes = {"n_train": len(train), "n_validate": len(validate)}
+    sizes = {"n_train": len(train), "n_validate": 0 if validate is None else len(validate)}
     fingerprint = {"seed": seed, **sizes, **{key: repr(value) for key, value in recipe.as_dict().items()}}
     if (content := load_checkpoint(checkpoint, fingerprint)) is not None:
         run.load(content)
@@ -186,7 +187,8 @@ def fit(
         best = run.best.ua if run.epochs else None
         n_done = len(run.epochs)
         loss = run.run_epoch(lambda share, n=n_done, ua=best: on_progress(Progress(n, share, ua)))  # type: ignore[misc]
-        run.end_epoch(loss, measure_ua(predict(net, validate, device=device), validate.target))
+        ua = None if validate is None else measure_ua(predict(net, validate, device=device), validate.target)
+        run.end_epoch(loss, ua)
         run.save(checkpoint, fingerprint)
     put_state(net, run.best_state)
     net.eval()

@@ -90,7 +90,7 @@ def _silence(part: str) -> Callable[[Recipe], Recipe]:
     def change(recipe: Recipe) -> Recipe:
         if recipe.augmentation is None:
             return recipe
-        value = False if part == "is_polarity_flipped" else None
+        value: Any = False if part == "is_polarity_flipped" else None
         return replace(recipe, augmentation=replace(recipe.augmentation, **{part: value}))
 
     return change
@@ -150,6 +150,8 @@ def read_recipe(values: dict[str, Any]) -> Recipe:
     """Return the recipe that `Recipe.as_dict` wrote, also through JSON."""
     augmentation = values["augmentation"]
     if augmentation is not None:
-        pairs = {key: tuple(value) if isinstance(value, list) else value for key, value in augmentation.items()}
+        pairs: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in augmentation.items()
+        }
         augmentation = Augmentation(**pairs)
     return Recipe(**{**values, "front_end": FrontEnd(**values["front_end"]), "augmentation": augmentation})

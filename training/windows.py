@@ -38,22 +38,46 @@ class Labelled(Protocol):
 
 
 @dataclass
-class WindowSet:
-    """The windows of some utterances, prepared once and kept in memory up to a limit.
+class WindowStore:
+    """Prepared windows by file, kept in memory up to a limit, so that folds share them.
 
     Attributes:
-        utterances: one window each.
-        labels: names of the classes, in the order of the logits.
         recipe: front end, length and augmentation.
         read: from an audio file to its signal, float32 (n_samples,), 16 kHz.
     """
 
-    utterances: Sequence[Labelled]
-    labels: tuple[str, ...]
     recipe: Recipe
     read: Callable[[Path], Signal]
-    _kept: dict[int, Signal] = field(default_factory=dict, repr=False)
+    _kept: dict[Path, Signal] = field(default_factory=dict, repr=False)
     _n_bytes: int = 0
+
+    def take(self, path: Path) -> Signal:
+        """Return a recording as serving would hear it, float32 (n_samples,), at most `max_duration_s` long."""
+        if path in self._kept:
+            return self._kept[path]
+        signal = self.read(path)
+        if self.recipe.is_vad_cut:
+            signal = reduce_signal(signal, Cut.VAD)
+        window = prepare(signal, self.recipe.front_end)[: int(self.recipe.max_duration_s * SAMPLING_RATE_HZ)]
+        if self._n_bytes + window.nbytes <= CACHE_BYTES:
+            self._kept[path] = window
+            self._n_bytes += window.nbytes
+        return window
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """The windows of some utterances.
+
+    Attributes:
+        utterances: one window each.
+        labels: names of the classes, in the order of the logits.
+        store: where windows come from.
+    """
+
+    utterances: Sequence[Labelled]
+    labels: tuple[str, ...]
+    store: WindowStore
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt.
@@ -75,17 +99,8 @@ class WindowSet:
         return np.array([self.labels.index(one.label) for one in self.utterances], dtype=np.int64)
 
     def take_window(self, index: int) -> Signal:
-        """Return an utterance as serving would hear it, float32 (n_samples,), at most `max_duration_s` long."""
-        if index in self._kept:
-            return self._kept[index]
-        signal = self.read(self.utterances[index].path)
-        if self.recipe.is_vad_cut:
-            signal = reduce_signal(signal, Cut.VAD)
-        window = prepare(signal, self.recipe.front_end)[: int(self.recipe.max_duration_s * SAMPLING_RATE_HZ)]
-        if self._n_bytes + window.nbytes <= CACHE_BYTES:
-            self._kept[index] = window
-            self._n_bytes += window.nbytes
-        return window
+        """Return an utterance's window, float32 (n_samples,)."""
+        return self.store.take(self.utterances[index].path)
 
     def make_batch(self, rows: NDArray[np.int64], *, seed: tuple[int, int] | None = None) -> tuple[Any, Any]:
         """Return waveforms padded with exact zeros to the longest, and their labels.
@@ -106,6 +121,6 @@ class WindowSet:
 
     def _augment(self, row: int, seed: tuple[int, int] | None) -> Signal:
         window = self.take_window(row)
-        if seed is None or self.recipe.augmentation is None:
+        if seed is None or self.store.recipe.augmentation is None:
             return window
-        return apply_augmentation(window, self.recipe.augmentation, np.random.default_rng([*seed, row]))
+        return apply_augmentation(window, self.store.recipe.augmentation, np.random.default_rng([*seed, row]))

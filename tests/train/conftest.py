@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-# `tests` is no package: this makes `nets` importable here.
-sys.path.insert(0, str(Path(__file__).parent))
+# `tests` is no package: this makes `nets` and the corpora of the unit tests importable here.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit")]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from torch import nn
 
 from training.backbones import Backbone, find_backbone
 from training.recipe import Recipe
-from training.windows import WindowSet
+from training.windows import WindowSet, WindowStore
 
 LABELS = ("anger", "happiness", "neutral", "sadness")
 RATE_HZ = 16_000
@@ -60,7 +60,7 @@ def make_tone(path: Path) -> np.ndarray:
 
 def make_tones(first: int, n_tones: int, recipe: Recipe) -> WindowSet:
     tones = [Tone(Path(f"{i}-{LABELS[i % 4]}"), LABELS[i % 4]) for i in range(first, first + n_tones)]
-    return WindowSet(tones, LABELS, recipe, make_tone)
+    return WindowSet(tones, LABELS, WindowStore(recipe, make_tone))
 
 
 class TinyNet(nn.Module):

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from nets import LABELS, build_small, find_small, make_tones
+from nets import LABELS, build_small, find_small, make_tone, make_tones
 
 from training.backbones import find_backbone, list_backbones
 from training.export import Identity, export_bundle
@@ -54,7 +54,7 @@ def open_graph(bundle):
 
 def test_serving_scores_a_window_with_it(exported):
     _, _, _, bundle = exported
-    tone = make_tones(7, 1, RECIPE).read(make_tones(7, 1, RECIPE).utterances[0].path)
+    tone = make_tone(make_tones(7, 1, RECIPE).utterances[0].path)
     scores = Scorer(bundle).score(tone).scores
     assert len(scores) == len(LABELS)
     assert sum(scores) == pytest.approx(1.0)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from nets import LABELS, TinyNet, make_tones
+from nets import LABELS, TinyNet, make_tone, make_tones
 
 from training.checkpoint import CheckpointMismatch
 from training.fit import fit, shape_rate
 from training.predict import measure_ua, predict
 from training.recipe import PAPER
-from training.windows import WindowSet
+from training.windows import WindowSet, WindowStore
 from worker.audio.frontend import FrontEnd
 
 RECIPE = replace(PAPER, front_end=FrontEnd(), epochs=4, batch_size=8, peak_learning_rate=3e-2)
@@ -73,6 +73,13 @@ def test_the_net_ends_with_the_weights_of_its_best_epoch(tmp_path):
     assert measure_ua(predict(net, validate), validate.target) == fitted.best.ua == max(e.ua for e in fitted.epochs)
 
 
+def test_without_validation_every_epoch_runs_and_the_last_one_stays(tmp_path):
+    recipe = replace(RECIPE, patience=1)
+    fitted = fit(TinyNet(), make_tones(0, 12, recipe), None, recipe=recipe, seed=0, checkpoint=tmp_path / "c.pt")
+    assert [epoch.ua for epoch in fitted.epochs] == [None] * recipe.epochs
+    assert fitted.best is fitted.epochs[-1]
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     _, first = train(tmp_path / "c.pt")
     steps = []
@@ -117,4 +124,4 @@ def test_augmentation_depends_on_the_epoch_and_not_on_the_order():
 
 def test_an_unknown_label_is_refused_before_training():
     with pytest.raises(ValueError, match="sadness"):
-        WindowSet(make_tones(0, 4, RECIPE).utterances, LABELS[:3], RECIPE, lambda path: path)
+        WindowSet(make_tones(0, 4, RECIPE).utterances, LABELS[:3], WindowStore(RECIPE, make_tone))

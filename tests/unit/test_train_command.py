@@ -1,0 +1,37 @@
+"""The training commands where the extra `train` is not installed."""
+
+import importlib.util
+
+import pytest
+from click.testing import CliRunner
+
+from tonalog.cli import cli
+from tonalog.errors import TonalogError
+
+
+@pytest.fixture
+def _without_torch(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "crema-d=x", "--out", "y"),
+        ("evaluate", "run", "y"),
+        ("export", "y", "--out", "z-1", "--version", "1"),
+    ],
+)
+@pytest.mark.usefixtures("_without_torch")
+def test_without_the_extra_one_sentence_says_what_to_install(arguments):
+    error = CliRunner().invoke(cli, arguments).exception
+
+    assert isinstance(error, TonalogError)
+    assert "torch" in str(error)
+    assert str(error).endswith("pip install 'tonalog[train]'")
+
+
+@pytest.mark.parametrize("command", [("train",), ("evaluate",), ("evaluate", "run"), ("export",)])
+def test_help_needs_no_extra(command):
+    assert CliRunner().invoke(cli, [*command, "--help"]).exit_code == 0

@@ -1,0 +1,197 @@
+"""`tonalog train`, `evaluate` and `export`: the recipe from corpora to a bundle; torch is imported on use only."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tonalog.errors import TonalogError
+from tonalog.report import console
+
+if TYPE_CHECKING:
+    from training.corpora import Corpus
+    from training.plan import Plan
+    from training.report import Summary
+
+NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
+_EPILOG = """\b
+Examples:
+  tonalog train crema-d=CREMA-D --backbone light-sernet --recipe scratch --protocol speakers --out runs/light
+  tonalog train iemocap=IEMOCAP crema-d=CREMA-D --backbone distilhubert \\
+      --pretrained ntu-spml/distilhubert --protocol loso --out runs/paper
+  tonalog train --resume --out runs/paper
+"""
+_RUN = click.argument("run", type=click.Path(path_type=Path))
+_CORPORA = click.argument("corpora", nargs=-1, metavar="[NAME=FOLDER]...")
+
+
+@contextmanager
+def _explain() -> Iterator[None]:
+    """Answer wrong use and a missing extra with one sentence."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise TonalogError(f"training needs {', '.join(missing)}: pip install 'tonalog[train]'")
+    try:
+        yield
+    except (ValueError, FileNotFoundError, FileExistsError) as error:
+        raise TonalogError(str(error)) from error
+
+
+def _parse_corpora(corpora: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(one.partition("=") for one in corpora)
+    for name, equals, folder in pairs:
+        if not (name and equals and folder):
+            raise ValueError(f"corpus {name + equals + folder!r} is not NAME=FOLDER")
+    return tuple((name, str(Path(folder).resolve())) for name, _, folder in pairs)
+
+
+def _load_corpora(pairs: tuple[tuple[str, str], ...]) -> list[Corpus]:
+    from training.corpora import load_corpus  # noqa: PLC0415 - heavy, and not for --help
+
+    loaded = []
+    columns = (SpinnerColumn(), TextColumn("listening to {task.description}"), TextColumn("{task.completed}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console()) as bar:
+        for name, folder in pairs:
+            task = bar.add_task(name, total=None)
+            corpus = load_corpus(name, Path(folder), on_sound=lambda *_, task=task: bar.advance(task))
+            bar.update(task, total=1, completed=1)
+            loaded.append(corpus)
+    for corpus in loaded:
+        counts = ", ".join(f"{n} {label}" for label, n in corpus.count_labels().items())
+        click.echo(f"{corpus.name}: {counts}; left out {len(corpus.defects)}")
+    return loaded
+
+
+def _print_measures(summary: Summary) -> None:
+    for one in summary.measures:
+        spread = "" if one.deviation is None else f" +- {one.deviation:.3f}"
+        click.echo(f"{one.name:16} {one.mean:.3f}{spread}")
+
+
+def _read_options(options: dict[str, Any]) -> Plan:
+    from training.backbones import list_backbones  # noqa: PLC0415
+    from training.plan import PLAN_FILE, Plan, read_plan  # noqa: PLC0415
+    from training.recipe import find_recipe, leave_out  # noqa: PLC0415
+
+    out: Path = options["out"]
+    is_there = (out / PLAN_FILE).is_file()
+    if is_there and not options["is_resumed"]:
+        raise ValueError(f"{out} holds a run already: add --resume to go on, or choose another --out")
+    if is_there and not options["corpora"]:
+        return read_plan(out)
+    if options["backbone"] not in list_backbones():
+        raise ValueError(f"--backbone is {options['backbone']!r}, allowed are {list(list_backbones())}")
+    changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
+    recipe = find_recipe(options["recipe"], **changes)
+    return Plan(
+        corpora=_parse_corpora(options["corpora"]),
+        protocol=options["protocol"],
+        backbone=options["backbone"],
+        recipe=replace(leave_out(recipe, options["without"])),
+        seed=options["seed"],
+        pretrained=options["pretrained"],
+    )
+
+
+@click.command(name="train", epilog=_EPILOG)
+@_CORPORA
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--backbone", default="whisper-base", show_default=True, help="distilhubert, light-sernet, ...")
+@click.option("--pretrained", help="Folder, file or name of the backbone's weights; default: from chance.")
+@click.option("--recipe", default="default", show_default=True, help="paper, default or scratch.")
+@click.option(
+    "--without", multiple=True, metavar="PART", help="Leave a part of the recipe out: pitch, trim, focal, ..."
+)
+@click.option("--epochs", type=int, help="Instead of the recipe's.")
+@click.option("--batch-size", type=int, help="Instead of the recipe's.")
+@click.option("--learning-rate", "peak_learning_rate", type=float, help="Instead of the recipe's.")
+@click.option("--protocol", default="speakers", show_default=True, help="loso, speakers, production, cross-corpus.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@click.option("--resume", "is_resumed", is_flag=True, help="Go on with the run in --out.")
+def train_command(*, device: str, **options: Any) -> None:
+    """Train and test every fold of a protocol on CORPORA, and write one report of it.
+
+    The first corpus is divided into folds, the others only train; with cross-corpus the last one is tested.
+    """
+    with _explain():
+        from training.run import FoldProgress, run_plan  # noqa: PLC0415
+
+        plan = _read_options(options)
+        corpora = _load_corpora(plan.corpora)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console()) as bar:
+            task = bar.add_task("training", total=None)
+
+            def show(now: FoldProgress) -> None:
+                at = now.training
+                best = "" if at.best_ua is None else f", best UA {at.best_ua:.3f}"
+                done = now.fold * plan.recipe.epochs + at.n_epochs_done + at.share
+                told = f"fold {now.fold + 1}/{now.n_folds} ({now.name}), epoch {at.n_epochs_done + 1}{best}"
+                bar.update(task, description=told, total=now.n_folds * plan.recipe.epochs, completed=done)
+
+            summary = run_plan(plan, corpora, options["out"], on_progress=show, device=device)
+        _print_measures(summary)
+        click.echo(f"report: {options['out'] / 'report.html'}")
+
+
+@click.group(name="evaluate")
+def evaluate_command() -> None:
+    """Measure what was trained."""
+
+
+@evaluate_command.command(name="run")
+@_RUN
+@_CORPORA
+def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
+    """Print the measures of RUN, or score further corpora with each of its nets and report each."""
+    with _explain():
+        from training.plan import read_plan  # noqa: PLC0415
+        from training.report import read_predictions, summarise  # noqa: PLC0415
+        from training.run import PREDICTIONS_FILE, evaluate_elsewhere  # noqa: PLC0415
+
+        plan = read_plan(run)
+        if not corpora:
+            _print_measures(summarise(read_predictions(run / PREDICTIONS_FILE)))
+            return
+        trained = _load_corpora(plan.corpora)
+        pairs = _parse_corpora(corpora)
+        for (name, _), corpus in zip(pairs, _load_corpora(pairs), strict=True):
+            _print_measures(evaluate_elsewhere(plan, trained, corpus, run, folder=run / name))
+            click.echo(f"report: {run / name / 'report.html'}")
+
+
+@click.command(name="export")
+@_RUN
+@click.option("--out", "target", type=click.Path(path_type=Path), required=True, help="Bundle folder NAME-VERSION.")
+@click.option("--version", required=True, help="Of the model.")
+@click.option("--fold", default=0, show_default=True, help="Whose net.")
+@click.option("--max-ua-drop", default=0.005, show_default=True, help="What int8 may cost.")
+@click.option("--min-same-label", default=0.95, show_default=True, help="Share of labels that int8 must not change.")
+@click.option("--max-change", default=0.15, show_default=True, help="Of any probability, int8 against float32.")
+@click.option("--revision", default="unknown", help="Of the code, for the record.")
+def export_command(run: Path, **options: Any) -> None:
+    """Write one fold's net of RUN as an int8 bundle, or nothing where parity fails."""
+    with _explain():
+        from training.parity import Gate  # noqa: PLC0415
+        from training.plan import read_plan  # noqa: PLC0415
+        from training.run_export import export_run  # noqa: PLC0415
+
+        plan = read_plan(run)
+        gate = Gate(
+            max_ua_drop=options["max_ua_drop"],
+            min_same_label=options["min_same_label"],
+            max_probability_change=options["max_change"],
+        )
+        kept = {name: options[name] for name in ("fold", "version", "revision")}
+        parity = export_run(plan, _load_corpora(plan.corpora), run, options["target"], gate=gate, **kept)
+        for name, value in parity.as_dict().items():
+            click.echo(f"{name:24} {value:g}")
+        click.echo(f"bundle: {options['target']}; try `tonalog score --model {options['target']} FILE`")
