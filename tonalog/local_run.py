@@ -45,10 +45,10 @@ class LocalRun:
         """Register what is new and make its jobs."""
         return self._service.scan_and_queue(self._url)
 
-    def work(self) -> bool:
-        """Start a worker, ring the queue and wait until every recording has ended; say whether all did."""
+    def work(self) -> None:
+        """Start a worker, ring the queue and wait until every recording has ended."""
         if self._progress().is_complete:
-            return True
+            return
         with LocalWorker(self._settings) as worker, AudioProgress() as bar:
             pump_at = 0.0
             while not (now := self._progress()).is_complete:
@@ -59,7 +59,6 @@ class LocalRun:
                     pump_at = time.monotonic() + _PUMP_S
                 time.sleep(_POLL_S)
             bar.show(now)
-        return True
 
     def _progress(self) -> Progress:
         place = self.place
