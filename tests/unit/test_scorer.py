@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, external_data_helper
 
+from config.settings import SHIPPED_MODELS
 from tests.unit.bundles import LABELS, make_graph, write_bundle
 from tests.unit.sounds import make_noise, make_silence, make_voice
 from worker.scoring.bundle import BundleError, load_bundle
@@ -45,6 +46,43 @@ def test_a_shorter_window_ends_in_exact_zeros(tmp_path: Path) -> None:
     voice = make_voice(2.0)
 
     assert scorer.score(voice) == scorer.score(np.concatenate([voice, make_silence(6.0)]))
+
+
+def count_shapes(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Keep the lengths of what the session is given."""
+    lengths: list[int] = []
+    run = scorer._session.run
+
+    def spy(outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        lengths.append(inputs["waveform"].shape[1])
+        return run(outputs, inputs)
+
+    monkeypatch.setattr(scorer, "_session", type("Spy", (), {"run": staticmethod(spy)})())
+    return lengths
+
+
+def test_a_graph_that_feels_padding_always_gets_a_whole_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = build(tmp_path)
+    lengths = count_shapes(scorer, monkeypatch)
+
+    scorer.score(make_voice(1.0))
+
+    assert lengths == [128_000]
+
+
+def test_the_shipped_graph_masks_padding_so_short_windows_are_run_short_with_the_same_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scorer = Scorer(load_bundle(max(SHIPPED_MODELS.glob("*/manifest.json")).parent))
+    lengths = count_shapes(scorer, monkeypatch)
+    voice = make_voice(2.5)
+    short = scorer.score(voice)
+
+    scorer._step_samples = 128_000
+    whole = scorer.score(voice)
+
+    assert lengths == [64_000, 128_000]
+    assert short.scores == pytest.approx(whole.scores, abs=1e-6)
 
 
 def test_two_threads_give_the_same_scores(tmp_path: Path) -> None:
