@@ -64,7 +64,9 @@ class Parity:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every figure, rounded, as JSON can hold it."""
-        return {key: float(f"{value:.6g}") for key, value in asdict(self).items()}
+        return {
+            key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in asdict(self).items()
+        }
 
 
 def measure_parity(net: Any, exact: Path, small: Path, windows: WindowSet) -> Parity:

@@ -41,6 +41,25 @@ _PROTOCOLS: Mapping[str, Callable[[Sequence[Corpus], int], Protocol]] = {
 PROTOCOLS = tuple(_PROTOCOLS)
 
 
+def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return name and absolute folder of each NAME=FOLDER.
+
+    Raises:
+        ValueError: one is not of that form.
+    """
+    pairs = [one.partition("=") for one in corpora]
+    for name, equals, folder in pairs:
+        if not (name and equals and folder):
+            raise ValueError(f"corpus {name + equals + folder!r} is not NAME=FOLDER")
+    return tuple((name, str(Path(folder).resolve())) for name, _, folder in pairs)
+
+
+def resolve_pretrained(pretrained: str | None) -> str | None:
+    """Return a path that holds from any folder; what is no path stays a name for transformers."""
+    is_path = pretrained is not None and Path(pretrained).exists()
+    return str(Path(pretrained).resolve()) if pretrained is not None and is_path else pretrained
+
+
 @dataclass(frozen=True)
 class Plan:
     """One training run.

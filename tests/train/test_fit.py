@@ -1,15 +1,18 @@
 """The training loop: interruption, early stopping, checkpoints, schedule and batches."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from nets import LABELS, TinyNet, make_tone, make_tones
+from sounds import make_silence, make_voice
 
 from training.checkpoint import CheckpointMismatch
 from training.fit import fit, shape_rate
 from training.predict import measure_ua, predict
-from training.recipe import PAPER
+from training.recipe import DEFAULT, PAPER, leave_out
 from training.windows import WindowSet, WindowStore
 from worker.audio.frontend import FrontEnd
 
@@ -120,6 +123,20 @@ def test_augmentation_depends_on_the_epoch_and_not_on_the_order():
     first, again = windows.make_batch(rows, seed=(0, 1))[0], windows.make_batch(rows[::-1].copy(), seed=(0, 1))[0]
     assert torch.equal(first, again.flip(0))
     assert not torch.equal(first, windows.make_batch(rows, seed=(0, 2))[0])
+
+
+def test_a_recipe_with_servings_cut_trains_on_what_serving_hears():
+    voice = make_voice(2.0)
+    recording = np.concatenate([make_silence(3.0), voice, make_silence(3.0)])
+    windows = [WindowStore(recipe, lambda _: recording).take(Path("note")) for recipe in (PAPER, DEFAULT)]
+    assert all(0.5 * len(voice) < len(window) < 1.5 * len(voice) for window in windows)
+    assert all(np.abs(window).max() == pytest.approx(0.95, abs=1e-6) for window in windows)
+    uncut = WindowStore(leave_out(DEFAULT, ["vad"]), lambda _: recording).take(Path("note"))
+    assert len(uncut) == len(recording)
+
+
+def test_a_long_recording_is_truncated_to_a_window():
+    assert len(WindowStore(PAPER, lambda _: make_voice(11.0)).take(Path("note"))) == 8 * 16_000
 
 
 def test_an_unknown_label_is_refused_before_training():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +39,8 @@ def _explain() -> Iterator[None]:
         raise TonalogError(f"training needs {', '.join(missing)}: pip install 'tonalog[train]'")
     try:
         yield
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
+    except (ValueError, OSError) as error:
         raise TonalogError(str(error)) from error
-
-
-def _parse_corpora(corpora: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(one.partition("=") for one in corpora)
-    for name, equals, folder in pairs:
-        if not (name and equals and folder):
-            raise ValueError(f"corpus {name + equals + folder!r} is not NAME=FOLDER")
-    return tuple((name, str(Path(folder).resolve())) for name, _, folder in pairs)
 
 
 def _load_corpora(pairs: tuple[tuple[str, str], ...]) -> list[Corpus]:
@@ -77,7 +68,7 @@ def _print_measures(summary: Summary) -> None:
 
 def _read_options(options: dict[str, Any]) -> Plan:
     from training.backbones import list_backbones  # noqa: PLC0415
-    from training.plan import PLAN_FILE, Plan, read_plan  # noqa: PLC0415
+    from training.plan import PLAN_FILE, Plan, parse_corpora, read_plan, resolve_pretrained  # noqa: PLC0415
     from training.recipe import find_recipe, leave_out  # noqa: PLC0415
 
     out: Path = options["out"]
@@ -91,12 +82,12 @@ def _read_options(options: dict[str, Any]) -> Plan:
     changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
     recipe = find_recipe(options["recipe"], **changes)
     return Plan(
-        corpora=_parse_corpora(options["corpora"]),
+        corpora=parse_corpora(options["corpora"]),
         protocol=options["protocol"],
         backbone=options["backbone"],
-        recipe=replace(leave_out(recipe, options["without"])),
+        recipe=leave_out(recipe, options["without"]),
         seed=options["seed"],
-        pretrained=options["pretrained"],
+        pretrained=resolve_pretrained(options["pretrained"]),
     )
 
 
@@ -153,7 +144,7 @@ def evaluate_command() -> None:
 def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
     """Print the measures of RUN, or score further corpora with each of its nets and report each."""
     with _explain():
-        from training.plan import read_plan  # noqa: PLC0415
+        from training.plan import parse_corpora, read_plan  # noqa: PLC0415
         from training.report import read_predictions, summarise  # noqa: PLC0415
         from training.run import PREDICTIONS_FILE, evaluate_elsewhere  # noqa: PLC0415
 
@@ -162,7 +153,7 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
             _print_measures(summarise(read_predictions(run / PREDICTIONS_FILE)))
             return
         trained = _load_corpora(plan.corpora)
-        pairs = _parse_corpora(corpora)
+        pairs = parse_corpora(corpora)
         for (name, _), corpus in zip(pairs, _load_corpora(pairs), strict=True):
             _print_measures(evaluate_elsewhere(plan, trained, corpus, run, folder=run / name))
             click.echo(f"report: {run / name / 'report.html'}")

@@ -61,7 +61,13 @@ class WhisperBase:
 
     def build(self, n_labels: int, *, pretrained: Path | str | None) -> Any:
         """Return the module; pretrained is a safetensors file in Hugging Face `WhisperEncoder` naming."""
-        encoder = PooledEncoder() if pretrained is None else load_encoder(Path(pretrained))
+        if pretrained is None:
+            encoder = PooledEncoder()
+        else:
+            try:
+                encoder = load_encoder(Path(pretrained))
+            except RuntimeError as error:
+                raise ValueError(str(error)) from error
         return PooledWhisper(encoder, n_labels, n_hidden=self.n_hidden)
 
 
