@@ -1,7 +1,9 @@
-"""Fill the model card from a manifest; every figure comes from a script's output and none is typed in."""
+"""Fill the model card from a manifest and the printed slices; every figure comes from a script's output and none is typed in."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -49,8 +51,13 @@ def tabulate_gate(false_accept: dict[str, float]) -> str:
     return tabulate(["sound", "kind unheard", "seed unheard"], rows)
 
 
-def fill_card(manifest: dict[str, Any]) -> str:
-    """Return the text of the card of a manifest."""
+def fill_card(manifest: dict[str, Any], *, slices: str) -> str:
+    """Return the text of the card of a manifest.
+
+    Args:
+        manifest: as `training.publish` builds it.
+        slices: Markdown, as `training.slices` printed it.
+    """
     results = manifest["metrics"]
     evaluation, gate, final = results["evaluation"], results["gate"], results["final"]
     int8 = results["int8"]
@@ -84,12 +91,27 @@ def fill_card(manifest: dict[str, Any]) -> str:
         threshold=manifest["speech_gate"]["threshold"],
         miss=", ".join(f"{view} {gate['miss'][view]:.4f}" for view in GATE_VIEWS),
         gate_table=tabulate_gate(gate["false_accept"]),
+        slices=slices.strip(),
         babble=f"{gate['babble_accepted']:.3f}",
         revision=results["revision"],
         whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
     )
 
 
-def write_card(manifest: dict[str, Any], target: Path) -> None:
+def write_card(manifest: dict[str, Any], target: Path, *, slices: str) -> None:
     """Write the card of a manifest."""
-    target.write_text(fill_card(manifest), encoding="utf-8")
+    target.write_text(fill_card(manifest, slices=slices), encoding="utf-8")
+
+
+def main() -> None:
+    """Write the card of a published bundle again; manifest and model stay as they are."""
+    parser = argparse.ArgumentParser(prog="python -m training.card", description=__doc__)
+    parser.add_argument("bundle", type=Path, help="folder with manifest.json, as training.publish wrote it")
+    parser.add_argument("--slices", type=Path, required=True, help="slices.md of training.slices")
+    arguments = parser.parse_args()
+    manifest = json.loads((arguments.bundle / "manifest.json").read_text(encoding="utf-8"))
+    write_card(manifest, arguments.bundle / "MODEL_CARD.md", slices=arguments.slices.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

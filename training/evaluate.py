@@ -18,6 +18,7 @@ from training.corpora import LABELS
 from training.features import EVALUATION_COPIES, Features, load_features
 from training.folds import N_FOLDS, SEED, assign_folds
 from training.heads import EMOTION_RECIPE, compute_logits, fit_head, make_emotion_head, seed_torch
+from training.report.predictions import Predictions, write_predictions
 
 log = logging.getLogger(__name__)
 TRAINING_COPIES = (*UTTERANCE_COPIES, *NOTE_COPIES)
@@ -149,12 +150,25 @@ def calibrate(scored: dict[str, OutOfFold]) -> dict[str, Any]:
     return result
 
 
+def collect_clean(scored: OutOfFold, view: Features, temperature: float) -> Predictions:
+    """Return out-of-fold probabilities at the shipped temperature, as `training.report` and `training.slices` read them."""
+    return Predictions(
+        LABELS,
+        view.names,
+        view.speakers,
+        np.array([f"fold {number}" for number in scored.fold], dtype=np.str_),
+        scored.truth,
+        metrics.apply_softmax(scored.logits, temperature),
+    )
+
+
 def main() -> None:
     """Cross-validate, print, and write evaluation.json beside the features."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
     parser.add_argument("--out", type=Path, required=True, help="evaluation.json to write")
+    parser.add_argument("--predictions", type=Path, help="CSV of the clean view, out of fold, to write as well")
     arguments = parser.parse_args()
     names = [copy.name for copy in (*TRAINING_COPIES, *EVALUATION_COPIES)]
     views = {name: load_features(arguments.features, name) for name in names}
@@ -167,6 +181,9 @@ def main() -> None:
     result["emodb"] = report_zero_shot(heads, load_features(arguments.features, "emodb-clean"))
     result["calibration"] = calibrate(scored)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if arguments.predictions is not None:
+        held = collect_clean(scored[CLEAN.name], views[CLEAN.name], result["calibration"]["temperature"])
+        write_predictions(held, arguments.predictions)
     reached = result[CLEAN.name]["ua"][0]
     if reached < MIN_UA:
         message = f"UA {reached} on the serving view; at least {MIN_UA} was expected"

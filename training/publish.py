@@ -155,7 +155,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--crema-d", type=Path, required=True, help="folder of CREMA-D audio")
     parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
-    parser.add_argument("--work", type=Path, required=True, help="folder with evaluation, gate and int8 .json")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder with evaluation, gate and int8 .json, and slices/"
+    )
     parser.add_argument("--models", type=Path, required=True, help="folder of bundles")
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--revision", default="unknown", help="git revision of these scripts, recorded")
@@ -169,6 +171,7 @@ def main() -> None:
     results: dict[str, Any] = {"revision": arguments.revision}
     for name in ("evaluation", "gate", "int8"):
         results[name] = json.loads((arguments.work / f"{name}.json").read_text(encoding="utf-8"))
+    slices = (arguments.work / "slices" / "slices.md").read_text(encoding="utf-8")
     check_held_out(results["int8"])
     threshold = results["gate"]["threshold"]
     corpus = load_crema_d(arguments.crema_d)
@@ -187,7 +190,7 @@ def main() -> None:
     model.write_bytes(graphs["int8"].read_bytes())
     manifest = build_manifest(results, model, version=arguments.version, threshold=threshold)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    write_card(manifest, folder / "MODEL_CARD.md")
+    write_card(manifest, folder / "MODEL_CARD.md", slices=slices)
     (folder / "LICENSE.whisper").write_text(WHISPER_LICENCE.read_text(encoding="utf-8"), encoding="utf-8")
     log.info("wrote %s, model.onnx %.2f MB", folder.name, model.stat().st_size / 1e6)
 

@@ -44,6 +44,11 @@ def render_page(summary: Summary, *, title: str, protocol: Protocol) -> str:
         _render_reliability(summary),
         _render_folds(summary),
     ]
+    return wrap_page(title, sections)
+
+
+def wrap_page(title: str, sections: Sequence[str]) -> str:
+    """Return sections of HTML as one page in the style of all reports."""
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -80,7 +85,7 @@ def _render_labels(summary: Summary) -> str:
     head = ("", "mean of folds", "deviation", "pooled", "95 % interval")
     return (
         "<h2>F1 by label</h2><p class='note'>Mean over folds; the whisker is one standard deviation of folds.</p>"
-        f'<figure class="wide">{bars}</figure>{_render_table(head, rows)}'
+        f'<figure class="wide">{bars}</figure>{render_table(head, rows)}'
         '<p class="note">The interval is of the pooled figure and comes from drawing whole speakers, since one speaker\'s '
         "utterances are no independent trials. ECE has none, as it does not add up over speakers.</p>"
     )
@@ -131,10 +136,11 @@ def _render_folds(summary: Summary) -> str:
         (fold.name, str(fold.n_speakers), str(fold.n_utterances), *(f"{fold.figures[name]:.3f}" for name in names))
         for fold in summary.folds
     ]
-    return f"<h2>Fold by fold</h2>{_render_table(('', 'speakers', 'utterances', *names), rows)}"
+    return f"<h2>Fold by fold</h2>{render_table(('', 'speakers', 'utterances', *names), rows)}"
 
 
-def _render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of plain text that scrolls where it is too wide."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

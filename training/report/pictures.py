@@ -34,12 +34,12 @@ def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], *,
             parts.append(_draw_cell(left + j * cell, top + i * cell, cell, n / total, n, said=said, is_small=is_small))
     if not is_small:
         for i, label in enumerate(labels):
-            parts.append(_write(left - 10, top + (i + 0.5) * cell + 4, label, anchor="end"))
-            parts.append(_write(left + (i + 0.5) * cell, top - 10, label, anchor="middle"))
-        parts.append(_write(left + side / 2, 12, "guess", anchor="middle", kind="soft"))
-        parts.append(_write(0, 12, "truth ↓", kind="soft"))
+            parts.append(write_text(left - 10, top + (i + 0.5) * cell + 4, label, anchor="end"))
+            parts.append(write_text(left + (i + 0.5) * cell, top - 10, label, anchor="middle"))
+        parts.append(write_text(left + side / 2, 12, "guess", anchor="middle", kind="soft"))
+        parts.append(write_text(0, 12, "truth ↓", kind="soft"))
     parts.append(f'<rect class="frame" x="{left}" y="{top}" width="{side}" height="{side}"/>')
-    return _frame(left + side + 1, top + side + 1, "confusion matrix", parts)
+    return frame_picture(left + side + 1, top + side + 1, "confusion matrix", parts)
 
 
 def draw_f1_bars(measures: Sequence[Measure]) -> str:
@@ -48,16 +48,16 @@ def draw_f1_bars(measures: Sequence[Measure]) -> str:
     parts: list[str] = []
     for i, one in enumerate(measures):
         y = i * step + 6
-        parts.append(_write(left - 12, y + 16, one.name.removeprefix("F1 "), anchor="end"))
+        parts.append(write_text(left - 12, y + 16, one.name.removeprefix("F1 "), anchor="end"))
         parts.append(f'<rect class="track" x="{left}" y="{y}" width="{width}" height="22" rx="4"/>')
         parts.append(f'<rect class="bar" x="{left}" y="{y}" width="{one.mean * width:.1f}" height="22" rx="4"/>')
         if one.deviation is not None:
             low, high = (left + width * min(max(one.mean + s * one.deviation, 0.0), 1.0) for s in (-1, 1))
-            parts.append(_draw_line("whisker", (low, y + 11), (high, y + 11)))
-            parts += [_draw_line("whisker", (x, y + 6), (x, y + 16)) for x in (low, high)]
+            parts.append(draw_line("whisker", (low, y + 11), (high, y + 11)))
+            parts += [draw_line("whisker", (x, y + 6), (x, y + 16)) for x in (low, high)]
         spread = "" if one.deviation is None else f" ± {one.deviation:.3f}"
-        parts.append(_write(left + width + 12, y + 16, f"{one.mean:.3f}{spread}"))
-    return _frame(left + width + 130, len(measures) * step, "F1 by label", parts)
+        parts.append(write_text(left + width + 12, y + 16, f"{one.mean:.3f}{spread}"))
+    return frame_picture(left + width + 130, len(measures) * step, "F1 by label", parts)
 
 
 def draw_arousal(arousal: Arousal) -> str:
@@ -74,13 +74,13 @@ def draw_arousal(arousal: Arousal) -> str:
             f'<rect class="{kind}" x="{x:.1f}" y="{top}" width="{share * width:.1f}" height="{height}">'
             f"<title>{name}: {share:.1%} of errors</title></rect>"
         )
-        parts.append(_write(label_x, top + height + 18, f"{name} {share:.0%}"))
+        parts.append(write_text(label_x, top + height + 18, f"{name} {share:.0%}"))
         x += share * width
         label_x = max(x, label_x + NAME_PX)  # a narrow part must not push its name into the next one
     mark = arousal.expected_within * width
-    parts.append(_draw_line("whisker", (mark, top - 6), (mark, top + height + 4)))
-    parts.append(_write(mark, 14, f"even spread {arousal.expected_within:.0%}", anchor="middle", kind="soft"))
-    return _frame(width + NAME_PX, top + height + 26, "errors by arousal", parts)
+    parts.append(draw_line("whisker", (mark, top - 6), (mark, top + height + 4)))
+    parts.append(write_text(mark, 14, f"even spread {arousal.expected_within:.0%}", anchor="middle", kind="soft"))
+    return frame_picture(width + NAME_PX, top + height + 26, "errors by arousal", parts)
 
 
 def draw_reliability(bins: Sequence[ReliabilityBin]) -> str:
@@ -90,19 +90,19 @@ def draw_reliability(bins: Sequence[ReliabilityBin]) -> str:
     parts: list[str] = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         x, y = left + tick * side, top + (1 - tick) * side
-        parts += [_draw_line("grid", (left, y), (left + side, y)), _draw_line("grid", (x, top), (x, top + side))]
-        parts.append(_write(left - 8, y + 4, f"{tick:.2f}", anchor="end", kind="soft"))
-        parts.append(_write(x, top + side + 18, f"{tick:.2f}", anchor="middle", kind="soft"))
-    parts.append(_draw_line("ideal", (left, top + side), (left + side, top)))
+        parts += [draw_line("grid", (left, y), (left + side, y)), draw_line("grid", (x, top), (x, top + side))]
+        parts.append(write_text(left - 8, y + 4, f"{tick:.2f}", anchor="end", kind="soft"))
+        parts.append(write_text(x, top + side + 18, f"{tick:.2f}", anchor="middle", kind="soft"))
+    parts.append(draw_line("ideal", (left, top + side), (left + side, top)))
     for one in bins:
         x, y = left + one.confidence * side, top + (1 - one.accuracy) * side
         radius = 3 + 22 * (one.n_utterances / total) ** 0.5
         said = f"sure {one.confidence:.2f}, right {one.accuracy:.2f}, {one.n_utterances} utterances"
         parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{said}</title></circle>')
     parts.append(
-        _write(left + side / 2, top + side + 38, "confidence → share that is right ↑", anchor="middle", kind="soft")
+        write_text(left + side / 2, top + side + 38, "confidence → share that is right ↑", anchor="middle", kind="soft")
     )
-    return _frame(left + side + 24, top + side + 46, "reliability", parts)
+    return frame_picture(left + side + 24, top + side + 46, "reliability", parts)
 
 
 def _draw_cell(x: float, y: float, size: float, share: float, n: int, *, said: str, is_small: bool) -> str:
@@ -113,24 +113,27 @@ def _draw_cell(x: float, y: float, size: float, share: float, n: int, *, said: s
     )
     middle = x + size / 2
     if is_small:
-        return drawn + _write(
+        return drawn + write_text(
             middle, y + size / 2 + 4, f"{share:.0%}".rstrip("%"), anchor="middle", kind=f"count{tone}"
         )
     return (
         drawn
-        + _write(middle, y + size / 2 + 2, f"{share:.0%}", anchor="middle", kind=f"share{tone}")
-        + _write(middle, y + size / 2 + 19, str(n), anchor="middle", kind=f"count{tone}")
+        + write_text(middle, y + size / 2 + 2, f"{share:.0%}", anchor="middle", kind=f"share{tone}")
+        + write_text(middle, y + size / 2 + 19, str(n), anchor="middle", kind=f"count{tone}")
     )
 
 
-def _write(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
+def write_text(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
+    """Draw a text at a point; `anchor` is SVG's, `kind` a class of the style sheet."""
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _draw_line(kind: str, start: tuple[float, float], end: tuple[float, float]) -> str:
+def draw_line(kind: str, start: tuple[float, float], end: tuple[float, float]) -> str:
+    """Draw a line of one of the style sheet's classes."""
     return f'<line class="{kind}" x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"/>'
 
 
-def _frame(width: float, height: float, name: str, parts: Sequence[str]) -> str:
+def frame_picture(width: float, height: float, name: str, parts: Sequence[str]) -> str:
+    """Return a picture of a size in px, with a name for those who cannot see it."""
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return f'<svg {size} role="img" aria-label="{escape(name)}">{"".join(parts)}</svg>'
