@@ -1,0 +1,142 @@
+"""Score every cached window with the heads that never heard its speaker; it measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training import metrics
+from training.corpora import LABELS
+from training.evaluate import TRAINING_COPIES, fit_folds
+from training.features import load_features
+from training.folds import N_FOLDS, assign_folds
+from training.gate import fit_speech_head, gather_speech, score_speech
+from training.heads import compute_logits
+from training.voice_notes.encode import Encoded
+from training.voice_notes.outcomes import NO_SCORE, Outcome, measure_jitter, pool_windows
+from training.voice_notes.plan import MIXED, Task, list_tasks
+
+Array = NDArray[np.float64]
+TEMPERATURE = 0.925  # The shipped manifest's.
+GATE_THRESHOLD = 0.5  # Likewise.
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The windows of one speaker with their scores.
+
+    Attributes:
+        encoded: the windows.
+        probabilities: float64 (n_windows, 4).
+        speech: float64 (n_windows,), the gate's probability of speech.
+    """
+
+    encoded: Encoded
+    probabilities: Array
+    speech: Array
+
+
+def fit_heads(features: Path, kept: Path) -> list[tuple[Any, Any]]:
+    """Fit an emotion head and a speech gate for every fold on the speakers of the others, or load them if they are kept.
+
+    Args:
+        features: folder that `training.features` filled.
+        kept: file that holds fitted heads; delete it when features change.
+    """
+    if not kept.exists():
+        views = {copy.name: load_features(features, copy.name) for copy in TRAINING_COPIES}
+        folds = assign_folds(views["clean"].speakers.tolist())
+        sounds = load_features(features, "nonspeech").statistics
+        emotion = fit_folds(views, folds)
+        gates = []
+        for fold in range(N_FOLDS):
+            speech = gather_speech(views, {speaker: mine != fold for speaker, mine in folds.items()})
+            gates.append(fit_speech_head(speech, sounds, seed=fold))
+        torch.save(list(zip(emotion, gates, strict=True)), kept)
+    heads: list[tuple[Any, Any]] = torch.load(kept, weights_only=False)
+    return heads
+
+
+def judge_speakers(
+    encoded: Mapping[str, Encoded], heads: list[tuple[Any, Any]], folds: Mapping[str, int]
+) -> dict[str, Judged]:
+    """Score every speaker's windows with the heads of that speaker's fold."""
+    judged: dict[str, Judged] = {}
+    for speaker, one in encoded.items():
+        emotion, gate = heads[folds[speaker]]
+        probabilities = metrics.apply_softmax(compute_logits(emotion, one.statistics), TEMPERATURE)
+        judged[speaker] = Judged(one, probabilities[one.row], score_speech(gate, one.statistics)[one.row])
+    return judged
+
+
+def collect_outcomes(
+    judged: Mapping[str, Judged], *, heard: str, finder: str, window_ms: int, pooling: str, is_gated: bool = False
+) -> list[Outcome]:
+    """Return the outcome of every note of one emotion that was heard and cut in this way.
+
+    Args:
+        judged: scores by speaker.
+        heard: as in `Task`.
+        finder: as in `Task`.
+        window_ms: as in `Task`.
+        pooling: one of `POOLINGS`.
+        is_gated: leave windows out that the model's own gate calls no speech.
+    """
+    outcomes: list[Outcome] = []
+    for speaker, one in judged.items():
+        for index, task in enumerate(list_tasks()):
+            if (task.heard, task.finder, task.window_ms) != (heard, finder, window_ms) or task.emotion == MIXED:
+                continue
+            chosen = one.encoded.task == index
+            if is_gated:
+                chosen &= one.speech >= GATE_THRESHOLD
+            probabilities = one.probabilities[chosen]
+            # Without a detector in front, our detector still says how much speech a window holds.
+            weights = one.encoded.window_ms[chosen, 2 if finder == "none" else 1].astype(np.float64)
+            scores = pool_windows(probabilities, weights, pooling)
+            outcomes.append(Outcome(speaker, LABELS.index(task.emotion), scores, measure_jitter(probabilities)))
+    return outcomes
+
+
+@dataclass(frozen=True)
+class WindowRow:
+    """One window and the truth about it.
+
+    Attributes:
+        speaker: who speaks in it.
+        task: how it was cut.
+        guess: index of the highest score.
+        truth: index of the label with most true speech, or -1 without any.
+        speech_share: true speech, 0 to 1 of its length.
+        is_passed: whether the model's gate calls it speech.
+    """
+
+    speaker: str
+    task: Task
+    guess: int
+    truth: int
+    speech_share: float
+    is_passed: bool
+
+
+def list_windows(judged: Mapping[str, Judged], finder: str) -> list[WindowRow]:
+    """List all windows of a way of finding speech."""
+    tasks = list_tasks()
+    rows: list[WindowRow] = []
+    for speaker, one in judged.items():
+        guesses = one.probabilities.argmax(axis=1)
+        for i, index in enumerate(one.encoded.task):
+            if tasks[index].finder != finder:
+                continue
+            true_ms = one.encoded.true_ms[i]
+            truth = int(true_ms.argmax()) if true_ms.any() else NO_SCORE
+            share = float(true_ms.sum() / one.encoded.window_ms[i, 0])
+            is_passed = bool(one.speech[i] >= GATE_THRESHOLD)
+            rows.append(WindowRow(speaker, tasks[index], int(guesses[i]), truth, share, is_passed))
+    return rows
