@@ -29,7 +29,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(arguments):
 
     assert isinstance(error, TonalogError)
     assert "torch" in str(error)
-    assert str(error).endswith("pip install 'tonalog[train]'")
+    assert str(error).endswith("pip install --editable '.[train]'")
 
 
 @pytest.mark.parametrize("command", [("train",), ("evaluate",), ("evaluate", "run"), ("export",)])

@@ -36,7 +36,7 @@ def _explain() -> Iterator[None]:
     """Answer wrong use and a missing extra with one sentence."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise TonalogError(f"training needs {', '.join(missing)}: pip install 'tonalog[train]'")
+        raise TonalogError(f"training needs {', '.join(missing)}: pip install --editable '.[train]'")
     try:
         yield
     except (ValueError, OSError) as error:
