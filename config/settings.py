@@ -73,7 +73,11 @@ class Settings(BaseSettings):
     lease_s: float = Field(60.0, gt=0, description="How long a claim holds without a heartbeat.")
     heartbeat_s: float = Field(15.0, gt=0, description="How often a running job renews its lease.")
     sweep_s: float = Field(15.0, gt=0, description="How often the scheduler sweeps and pumps.")
-    queue_cap: int = Field(1000, ge=1, description="How many jobs the pump keeps in the queue at the most.")
+    queue_cap: int = Field(
+        1000,
+        ge=1,
+        description="How many jobs the pump keeps in the queue; for a while twice as many when nightly work meets bulk.",
+    )
     soft_time_limit_s: int = Field(840, ge=1, description="A job is told to stop after this.")
     time_limit_s: int = Field(900, ge=2, description="A job's process is killed after this.")
     max_size_mb: int = Field(100, ge=1, description="Largest recording, in MiB.")

@@ -26,7 +26,7 @@ class Pumped:
 
 
 def sweep_and_pump(engine: Engine, app: Celery, *, queue_cap: int) -> Pumped:
-    """Take back expired leases, then send due jobs until `queue_cap` are outstanding.
+    """Take back expired leases, then send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
 
     A job is marked QUEUED before its id is sent. If the broker refuses, the job goes back to PENDING;
     if this process dies in between, a later sweep rings again.

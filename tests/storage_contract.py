@@ -54,7 +54,7 @@ class StoreContract:
         assert listed.version_tag == described.version_tag
         assert listed.size_bytes == described.size_bytes == opened.size_bytes == 5
         assert listed.uploaded_at.tzinfo is UTC
-        assert described.metadata is not None
+        assert described.metadata == {}
         assert content == b"sound"
         assert opened.sha256 == sha256(b"sound").hexdigest()
         assert opened.file.closed

@@ -83,11 +83,14 @@ def test_a_superseded_version_keeps_its_result(engine):
     (old_job,) = scheduled(engine, a_recording("a", "v1"))
     claim = take(engine, old_job)
     ledger.finish(engine, claim, a_result())
+    before = results.result_of(engine, claim.recording.id, claim.model.id)
 
     scheduled(engine, a_recording("a", "v2"))
 
     assert job_row(engine, old_job)["state"] == JobState.DONE
-    assert results.result_of(engine, claim.recording.id, claim.model.id) is not None
+    after = results.result_of(engine, claim.recording.id, claim.model.id)
+    assert after == before
+    assert after.scores == a_result().scores
 
 
 def test_work_on_a_version_that_is_superseded_meanwhile_may_still_finish(engine):

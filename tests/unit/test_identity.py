@@ -78,6 +78,7 @@ def test_unusable_subject_is_unknown_and_reported_without_being_repeated(subject
 
     assert (found.subject, found.subject_source) == (None, "unknown")
     assert found.problem is not None
+    assert "metadata subject-id" in found.problem
     assert subject not in found.problem
 
 
