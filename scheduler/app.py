@@ -36,9 +36,9 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": crontab.from_string(" ".join(settings.nightly_crontab.split())),
             },
         },
-        beat_cron_starting_deadline=3600,
+        # In memory: SQL remembers which night is done, and two schedulers that share a home would break each other's file.
+        beat_scheduler="celery.beat:Scheduler",
         beat_max_loop_interval=min(30.0, settings.sweep_s),
-        beat_schedule_filename=str(settings.home.resolve() / "beat-schedule"),
     )
     service = Service(settings, app)
 
