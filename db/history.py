@@ -8,7 +8,7 @@ from sqlalchemy import Engine, func, select
 
 from db.columns import db_now
 from db.engine import reading
-from db.reasons import JobState, Lane
+from db.reasons import JobState, Lane, Reason, RecordingState
 from db.rows import Job
 from db.schema import attempts, jobs, models, recordings
 
@@ -32,7 +32,10 @@ class JobCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadJob:
-    """A job that ended without a result, and why."""
+    """A job that ended without a result, and why; `is_live` says whether its recording is still what its key holds.
+
+    `detail` is what the last attempt said.
+    """
 
     job_id: int
     recording_id: int
@@ -43,6 +46,7 @@ class DeadJob:
     detail: str | None
     attempts: int
     finished_at: datetime
+    is_live: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +83,17 @@ def counts(engine: Engine, *, model_id: int | None = None) -> JobCounts:
     return JobCounts(by_state=by_state, by_lane=by_lane, oldest_pending_at=oldest_at, oldest_pending_age_s=age_s)
 
 
-def dead_jobs(engine: Engine, *, limit: int = 100) -> list[DeadJob]:
-    """List the jobs that died last, newest first."""
+def dead_jobs(engine: Engine, *, limit: int = 100, reason: Reason | None = None) -> list[DeadJob]:
+    """List the jobs that died last, newest first; of one reason or of all."""
     c = jobs.c
     columns = [c.id.label("job_id"), c.recording_id, recordings.c.key, models.c.name.label("model_name")]
     columns += [models.c.version.label("model_version"), c.reason, c.detail, c.attempts, c.finished_at]
+    columns.append((recordings.c.state == RecordingState.LIVE).label("is_live"))
+    chosen = [c.state == JobState.DEAD] + ([] if reason is None else [c.reason == reason])
     statement = (
         select(*columns).join(recordings, recordings.c.id == c.recording_id).join(models, models.c.id == c.model_id)
     )
-    statement = statement.where(c.state == JobState.DEAD).order_by(c.finished_at.desc(), c.id.desc()).limit(limit)
+    statement = statement.where(*chosen).order_by(c.finished_at.desc(), c.id.desc()).limit(limit)
     with reading(engine) as connection:
         return [DeadJob(**row._asdict()) for row in connection.execute(statement)]
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "scheduler": ("tonalog.commands.processes", "Run the scheduler."),
     "db": ("tonalog.commands.operate", "Set up or upgrade the database."),
     "status": ("tonalog.commands.operate", "Show jobs by state, what waits and what died."),
+    "dead": ("tonalog.commands.dead", "List dead jobs with their reasons and messages."),
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
     "show": ("tonalog.commands.read", "Show one recording with its segments."),
     "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),

@@ -11,6 +11,7 @@ from config.settings import Settings
 from db import Engine, history, jobs, migrate, models, slots
 from db.engine import make_engine
 from db.reasons import JobState, Reason
+from tonalog.commands.dead import list_dead
 from tonalog.report import console, new_table
 from tonalog.session import ensure_model, need_active_model, open_database
 
@@ -97,18 +98,7 @@ def read_status(engine: Engine, *, limit: int) -> dict[str, Any]:
         "last_sweep_age_s": pulses["sweep"].age_s if "sweep" in pulses else None,
         "last_scan_age_s": pulses["scan"].age_s if "scan" in pulses else None,
         "last_nightly_slot": None if last_night is None else last_night.slot.isoformat(),
-        "dead": [
-            {
-                "job_id": dead.job_id,
-                "recording_id": dead.recording_id,
-                "key": dead.key,
-                "model": f"{dead.model_name}-{dead.model_version}",
-                "reason": dead.reason,
-                "detail": dead.detail,
-                "attempts": dead.attempts,
-            }
-            for dead in history.dead_jobs(engine, limit=limit)
-        ],
+        "dead": list_dead(engine, limit=limit),
     }
 
 
