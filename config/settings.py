@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     )
     lease_s: float = Field(60.0, gt=0, description="How long a claim holds without a heartbeat.")
     heartbeat_s: float = Field(15.0, gt=0, description="How often a running job renews its lease.")
+    watchdog_s: float = Field(
+        300.0,
+        gt=0,
+        description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
+    )
     sweep_s: float = Field(15.0, gt=0, description="How often the scheduler sweeps and pumps.")
     queue_cap: int = Field(
         1000,

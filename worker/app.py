@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import setup_logging, task_received, worker_init, worker_process_init, worker_ready
 
 from config import logs
-from config.queues import SCORE_TASK, celery_settings, prepare_folders
+from config.queues import LANES, SCORE_TASK, celery_settings, lane_queue, prepare_folders
 from config.settings import Settings
+from db.engine import make_engine
+from db.reasons import Lane
+from db.waiting import Waiting, look
 from worker import runtime, tasks
+from worker.watchdog import Watchdog, end_process
 
 
 def make_app(settings: Settings) -> Celery:
@@ -36,6 +41,7 @@ def make_app(settings: Settings) -> Celery:
 
     worker_init.connect(before_fork, weak=False)
     worker_process_init.connect(after_fork, weak=False)
+    worker_ready.connect(lambda sender, **_: start_watchdog(settings, sender), weak=False)
     setup_logging.connect(configure_logging, weak=False)
     if settings.is_embedded_broker:
         # The file queue moves each message through the temporary folder: only a rename on one file
@@ -43,3 +49,23 @@ def make_app(settings: Settings) -> Celery:
         tempfile.tempdir = str(settings.home.resolve() / "queue" / "moved")
     runtime.configure(settings)
     return app
+
+
+def start_watchdog(settings: Settings, consumer: Any) -> Watchdog:
+    """Watch over a Celery consumer that has begun to take messages."""
+    engine = make_engine(settings.database)
+    queues = consumer.app.amqp.queues.consume_from
+    lanes = [Lane(lane) for lane in LANES if lane_queue(lane) in queues]
+
+    def children() -> list[int]:
+        pids: list[int] = consumer.pool.info.get("processes", [])
+        return list(pids)
+
+    def look_here(answer_s: float) -> Waiting:
+        workers = [runtime.worker_name(pid) for pid in (os.getpid(), *children())]
+        return look(engine, lanes=lanes, workers=workers, answer_s=answer_s)
+
+    watchdog = Watchdog(look_here, limit_s=settings.watchdog_s, end=lambda: end_process(children()))
+    task_received.connect(lambda **_: watchdog.hear(), weak=False)
+    watchdog.start()
+    return watchdog

@@ -42,7 +42,7 @@ class Runtime:
     @property
     def worker_name(self) -> str:
         """Host and process id, as written into claims and attempts."""
-        return f"{socket.gethostname()}:{os.getpid()}"
+        return worker_name(os.getpid())
 
     @property
     def limits(self) -> Limits:
@@ -82,6 +82,11 @@ class Runtime:
                 f"was registered as {model.sha256[:12]}; put the registered bundle back"
             )
         return Scorer(bundle, threads=self.settings.scorer_threads)
+
+
+def worker_name(pid: int) -> str:
+    """Return the name under which a process of this host claims jobs."""
+    return f"{socket.gethostname()}:{pid}"
 
 
 _configured: list[Runtime] = []

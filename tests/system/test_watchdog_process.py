@@ -1,0 +1,33 @@
+"""A real worker that hears none of the rings in its ledger ends with the status that its supervisor waits for."""
+
+from command import wait_until
+from db_samples import add_jobs, new_sqlite, set_job
+from sqlalchemy import select
+
+from db.columns import db_now_s
+from db.reasons import JobState
+
+
+def test_a_worker_whose_messages_never_come_ends_with_status_70(cli):
+    home = cli.folder / "home"
+    home.mkdir()
+    engine = new_sqlite(home)
+    (job_id,) = add_jobs(engine, 1)
+    cli.variables["TONALOG_WATCHDOG_S"] = "1"
+    worker = cli.start("worker", "--concurrency", "1", log="worker.log")
+
+    def ring_and_look():
+        """Do what the pump does, but send no message: the worker must not hear anything."""
+        with engine.connect() as connection:
+            now_s = connection.scalar(select(db_now_s()))
+        set_job(engine, job_id, state=JobState.QUEUED, queued_at_s=now_s)
+        return worker.poll() is not None
+
+    try:
+        assert wait_until(ring_and_look, timeout_s=120, every_s=0.3), cli.worker_log()
+    finally:
+        worker.kill()
+        worker.wait()
+
+    assert worker.returncode == 70
+    assert "worker takes no work" in (cli.folder / "worker.log").read_text()
