@@ -1,0 +1,230 @@
+"""Each role of deploy/postgres/roles.sql does its own work on a real PostgreSQL, and is refused everybody else's."""
+
+from datetime import UTC, datetime
+
+import pytest
+from command import ROOT
+from db_samples import PLENTY, a_model, a_recording, a_result, new_postgres
+from sqlalchemy import text
+
+from db import backoff, history, jobs, ledger, migrate, models, pump, recordings, slots, sweep, trends, waiting
+from db.engine import make_engine
+from db.errors import DatabaseError
+from db.reasons import JobState, Lane, Reason
+from db.schema import metadata
+
+ROLES = ("migrator", "scheduler", "worker", "api", "eraser")
+VIEWS = ("v1_note", "v1_segment", "v1_subject_day")
+TABLES = (*metadata.tables, "alembic_version")
+PASSWORD = "canary-role-password"
+
+
+class Roles:
+    """One database with the roles' rights, and an engine for each role."""
+
+    def __init__(self, admin):
+        self.admin = admin
+        self.grant()
+        for role in ROLES:
+            run(admin, f"ALTER ROLE tonalog_{role} PASSWORD '{PASSWORD}'")
+
+    def grant(self):
+        """Run the file as psql would."""
+        statements = (ROOT / "deploy" / "postgres" / "roles.sql").read_text()
+        with self.admin.connect() as connection:
+            connection.connection.driver_connection.autocommit = True
+            connection.connection.driver_connection.execute(statements)
+
+    def __getattr__(self, role):
+        url = self.admin.url.set(username=f"tonalog_{role}", password=PASSWORD)
+        return make_engine(url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def roles(postgres_server):
+    with new_postgres(postgres_server) as admin:
+        yield Roles(admin)
+
+
+@pytest.fixture(scope="module")
+def granted(postgres_server):
+    """One database for all the questions that change nothing."""
+    with new_postgres(postgres_server) as admin:
+        yield Roles(admin)
+
+
+def run(engine, statement):
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def add_work(roles, n=1):
+    """A model by the migrator, recordings and queued jobs by the scheduler; gives the job ids."""
+    models.activate(roles.migrator, models.add_model(roles.migrator, a_model()).id)
+    recordings.register(roles.scheduler, [a_recording(f"anna/{i}.wav", subject="anna") for i in range(n)])
+    jobs.create_jobs(roles.scheduler, models.active_model(roles.scheduler).id, lane=Lane.NIGHTLY)
+    return [job_id for job_id, _ in pump.due_jobs(roles.scheduler, cap_outstanding=PLENTY, limit=PLENTY)]
+
+
+def claim(roles, job_id, lease_s=60.0):
+    return ledger.claim(roles.worker, job_id, worker="w", lease_s=lease_s)
+
+
+def test_a_job_goes_its_whole_way_with_each_step_done_by_its_own_role(roles):
+    (job_id,) = add_work(roles)
+    taken = claim(roles, job_id)
+
+    assert waiting.look(roles.worker, lanes=list(Lane), workers=["w"], answer_s=0.0).is_working
+    assert ledger.heartbeat(roles.worker, taken.token, job_id=job_id, lease_s=60)
+    assert ledger.finish(roles.worker, taken, a_result(), wall_ms=1, peak_rss_kib=1)
+
+    (note,) = trends.list_notes(roles.api)
+    assert (note.subject, note.status) == ("anna", "scored")
+
+
+def test_a_worker_can_end_a_job_in_every_other_way_too(roles):
+    dead, failing, waits, back = add_work(roles, 4)
+
+    assert ledger.fail_dead(roles.worker, claim(roles, dead), Reason.NOT_AUDIO, detail="x")
+    for job_id, is_transient in ((failing, False), (waits, True)):
+        end = backoff.retry_later(
+            roles.worker, claim(roles, job_id), Reason.INTERNAL, detail="x", is_transient=is_transient
+        )
+        assert end.state is JobState.PENDING
+    assert ledger.release(roles.worker, claim(roles, back))
+    migrate.require_current(roles.worker)
+
+
+def test_the_scheduler_can_do_a_whole_night_and_what_operators_ask_for(roles):
+    lost, dead = add_work(roles, 2)
+    claim(roles, lost, lease_s=-1.0)
+    ledger.fail_dead(roles.worker, claim(roles, dead), Reason.NOT_AUDIO, detail="x")
+    night = {"slot": datetime(2026, 3, 2, 2, tzinfo=UTC)}
+
+    assert slots.claim_slot(roles.scheduler, "nightly", lease_s=60, **night)
+    assert slots.extend_slot(roles.scheduler, "nightly", lease_s=60, **night)
+    assert slots.finish_slot(roles.scheduler, "nightly", n_registered=0, n_jobs=0, **night)
+    slots.pulse(roles.scheduler, "sweep")
+    slots.pulse(roles.scheduler, "sweep")
+    assert sweep.sweep_expired(roles.scheduler).n_requeued == 1
+    assert [job.reason for job in history.dead_jobs(roles.scheduler)] == ["NOT_AUDIO"]
+    assert jobs.retry(roles.scheduler, reason=Reason.NOT_AUDIO) == 1
+    queued = pump.due_jobs(roles.scheduler, cap_outstanding=PLENTY, limit=PLENTY)
+    assert pump.unqueue(roles.scheduler, [job_id for job_id, _ in queued]) == 2
+    replaced = [a_recording(f"anna/{i}.wav", "v2", subject="anna") for i in range(2)]
+    assert recordings.register(roles.scheduler, replaced).n_new == 2
+    assert recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")]).n_known == 1
+
+
+def test_the_eraser_can_take_results_away_and_empty_what_names_a_person(roles):
+    (job_id,) = add_work(roles)
+    ledger.finish(roles.worker, claim(roles, job_id), a_result())
+
+    run(roles.eraser, "DELETE FROM segments")
+    run(roles.eraser, "DELETE FROM results")
+    run(roles.eraser, "UPDATE recordings SET key = '', bucket = '', subject = NULL, state = 'ERASED'")
+    run(roles.eraser, "UPDATE attempts SET detail = NULL")
+
+    assert trends.list_notes(roles.api) == []
+
+
+def test_the_migrator_can_make_the_whole_schema_in_an_empty_database(postgres_url):
+    roles = Roles(make_engine(postgres_url))
+
+    migrate.upgrade(roles.migrator)
+    roles.grant()
+
+    (job_id,) = add_work(roles)
+    assert ledger.finish(roles.worker, claim(roles, job_id), a_result())
+
+
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "CREATE SCHEMA mine",
+        "CREATE ROLE mine",
+        "ALTER TABLE jobs ADD COLUMN mine int",
+        "ALTER TABLE results DISABLE TRIGGER ALL",
+        "DROP TRIGGER results_are_immutable ON results",
+        "CREATE OR REPLACE FUNCTION refuse_update() RETURNS trigger LANGUAGE sql AS 'SELECT NULL'",
+        "DROP VIEW v1_note",
+        "DROP TABLE segments",
+        "TRUNCATE segments",
+        "UPDATE results SET label = 'anger'",
+        "UPDATE models SET sha256 = 'mine'",
+        "INSERT INTO models SELECT * FROM models",
+        "SET ROLE tonalog_migrator",
+    ],
+)
+def test_only_the_migrator_changes_the_schema_results_stay_and_models_are_its_own(granted, role, statement):
+    with pytest.raises(DatabaseError, match=r"permission denied|must be owner"):
+        run(getattr(granted, role), statement)
+
+
+MAY_DELETE = {
+    ("eraser", "results"),
+    ("eraser", "segments"),
+    ("eraser", "erasure_objects"),
+    ("eraser", "removed_audio"),
+    ("scheduler", "removed_audio"),
+}
+MAY_INSERT = {
+    ("worker", "attempts"),
+    ("worker", "results"),
+    ("worker", "segments"),
+    *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses")),
+    *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio")),
+}
+
+
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])
+@pytest.mark.parametrize("table", [*TABLES, *VIEWS])
+def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role, table):
+    for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):
+        assert has_right(granted, role, table, right) is ((role, table) in allowed), right
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_app_backend_reads_the_views_and_no_table(granted, table):
+    for view in VIEWS:
+        run(granted.api, f"SELECT * FROM {view}")
+
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run(granted.api, f"SELECT * FROM {table}")
+
+
+@pytest.mark.parametrize("column", ["id", "recording_id", "model_id", "lane", "created_at"])
+def test_a_worker_cannot_turn_a_job_into_another(granted, column):
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run(granted.worker, f"UPDATE jobs SET {column} = {column}")
+
+
+def test_nobody_can_pass_on_what_it_was_given(granted):
+    before = rights(granted)
+    run(granted.worker, "GRANT SELECT ON recordings TO PUBLIC")  # PostgreSQL warns, and grants nothing
+
+    assert rights(granted) == before
+
+
+def test_running_the_file_again_changes_nothing(granted):
+    before = rights(granted)
+    granted.grant()
+
+    assert rights(granted) == before
+
+
+def has_right(roles, role, table, right):
+    with roles.admin.connect() as connection:
+        asked = text("SELECT has_table_privilege(:role, :table, :right)")
+        return connection.scalar(asked, {"role": f"tonalog_{role}", "table": table, "right": right})
+
+
+def rights(roles):
+    """All grants on tables and columns."""
+    listed = "SELECT relname, relacl::text, relowner FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    columns = "SELECT attrelid::regclass::text, attname, attacl::text FROM pg_attribute WHERE attacl IS NOT NULL"
+    with roles.admin.connect() as connection:
+        return [sorted(map(str, connection.execute(text(statement)))) for statement in (listed, columns)]
