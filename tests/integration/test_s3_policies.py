@@ -1,0 +1,52 @@
+"""What scheduler and worker ask of a real S3 is exactly what their policies allow."""
+
+import pytest
+from db_samples import new_sqlite
+from s3_policies import allowed, record_calls
+
+from scheduler.scan import Naming, scan
+from storage.errors import ObjectMissing
+from storage.s3 import S3Store
+
+
+@pytest.fixture
+def store(s3):
+    made = S3Store(s3.bucket, endpoint_url=s3.endpoint_url, access_key=s3.access_key, secret_key=s3.secret_key)
+    made.put("anna/2026-03-02T08-15-00Z.ogg", b"sound")
+    return made
+
+
+def test_a_scan_needs_just_what_the_schedulers_policy_allows(store, tmp_path):
+    needed = record_calls(store._client)
+
+    assert scan(new_sqlite(tmp_path), store, prefix="", naming=Naming("{subject}/{recorded_at}...", "UTC")).n_new == 1
+
+    assert needed == allowed("scheduler")
+
+
+def test_a_job_needs_just_what_the_workers_policy_allows(store):
+    known = store.head("anna/2026-03-02T08-15-00Z.ogg")
+    needed = record_calls(store._client)
+
+    with store.open(known.key, version_tag=known.version_tag, size_bytes=known.size_bytes) as opened:
+        assert opened.file.read() == b"sound"
+    with pytest.raises(ObjectMissing):
+        store.open("gone.ogg", version_tag="x", size_bytes=1)
+
+    assert needed == allowed("worker")
+
+
+def test_a_health_check_needs_no_more_than_either_may(store):
+    needed = record_calls(store._client)
+
+    store.verify()
+
+    assert needed <= allowed("worker") & allowed("scheduler")
+
+
+def test_removing_an_object_is_allowed_to_the_eraser(store):
+    needed = record_calls(store._client)
+
+    store.delete("anna/2026-03-02T08-15-00Z.ogg")
+
+    assert needed <= allowed("eraser")

@@ -1,0 +1,50 @@
+"""The policies in deploy/s3 allow what the code calls, one thing at a time, and nothing that the code never does."""
+
+import ast
+
+import pytest
+from botocore import xform_name
+from botocore.session import get_session
+from command import ROOT
+from s3_policies import BUCKET, NEEDS, ON_BUCKET, allowed, statements
+
+ROLES = ("worker", "scheduler", "eraser")
+# Only tests and `examples` bring recordings; whoever uploads has a key pair of its own.
+NOT_OURS = {"PutObject"}
+
+
+def calls_in_storage():
+    """Every S3 operation that a line of storage/ asks a boto3 client for."""
+    names = {xform_name(name): name for name in get_session().get_service_model("s3").operation_names}
+    for file in (ROOT / "storage").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_client(node.func.value):
+                asked = node.args[0].value if node.func.attr == "get_paginator" else node.func.attr
+                yield names[asked]
+
+
+def is_client(node):
+    return getattr(node, "attr", getattr(node, "id", None)) in ("client", "_client")
+
+
+def test_every_call_of_the_code_is_allowed_to_somebody():
+    calls = set(calls_in_storage()) - NOT_OURS
+
+    assert {"ListObjectsV2", "HeadObject", "GetObject", "DeleteObject"} <= calls
+    assert {call for call in calls if not any(NEEDS[call] <= allowed(role) for role in ROLES)} == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_policy_allows_named_actions_on_one_bucket_each_on_the_kind_of_resource_that_it_has(role):
+    for statement in statements(role):
+        on_bucket = set(statement["Action"]) <= ON_BUCKET
+        assert statement["Effect"] == "Allow"
+        assert statement["Resource"] == (BUCKET if on_bucket else f"{BUCKET}/*")
+        assert not any("*" in action for action in statement["Action"])
+
+
+def test_only_the_eraser_may_delete_and_nobody_may_write_or_change_the_bucket():
+    deleting = {role for role in ROLES if any("Delete" in action for action in allowed(role))}
+
+    assert deleting == {"eraser"}
+    assert not any("Put" in action or "Policy" in action for role in ROLES for action in allowed(role))
