@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from db.errors import DatabaseError, translate
+from db.errors import DatabaseError, DatabaseUnavailable, translate
 
 SQLITE_BUSY_TIMEOUT_S = 30.0
 POSTGRES_CONNECT_TIMEOUT_S = 10
@@ -19,6 +19,7 @@ POSTGRES_CONNECT_TIMEOUT_S = 10
 _POSTGRES_SESSION = "-c timezone=UTC -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000"
 _POSTGRES_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _READ_ONLY = "tonalog_read_only"
+_NO_TRANSACTION = "tonalog_no_transaction"
 _POSTGRES_NAMES = ("postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
@@ -75,6 +76,21 @@ def verify(engine: Engine) -> str:
     return f"{'SQLite' if is_sqlite else 'PostgreSQL'} {version}"
 
 
+def scrub(engine: Engine) -> None:
+    """Rewrite a SQLite file without what is left of deleted rows; PostgreSQL's own vacuum does so in its time.
+
+    Raises:
+        DatabaseUnavailable: somebody keeps the file busy.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect().execution_options(**{_NO_TRANSACTION: True}) as connection:
+        connection.exec_driver_sql("VACUUM")
+        is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+    if is_busy:
+        raise DatabaseUnavailable("another process keeps the database busy, so deleted rows may still be in its files")
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -113,6 +129,8 @@ def _turn_on_wal(connection: SqliteConnection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get(_NO_TRANSACTION, False):
+        return
     is_read_only = connection.get_execution_options().get(_READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
 

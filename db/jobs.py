@@ -8,6 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from db.columns import db_now, db_now_s
 from db.engine import reading
+from db.fences import lock_registration
 from db.reasons import JobState, Lane, Reason, RecordingState
 from db.schema import jobs, recordings
 
@@ -56,6 +57,7 @@ def create_jobs(
             literal(model_id), literal(JobState.PENDING.value), literal(lane.value), db_now_s(), db_now()
         )
         with engine.begin() as connection:
+            lock_registration(connection)
             statement = insert(jobs).from_select(columns, part).on_conflict_do_nothing()
             n_made += connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
     return n_made

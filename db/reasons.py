@@ -45,6 +45,14 @@ class Outcome(StrEnum):
     RETRY = "RETRY"
     RELEASED = "RELEASED"
     LOST = "LOST"
+    ERASED = "ERASED"
+
+
+class ErasureScope(StrEnum):
+    """What an erasure takes away: everything about a recording, or its audio only."""
+
+    ALL = "ALL"
+    AUDIO = "AUDIO"
 
 
 class SlotState(StrEnum):

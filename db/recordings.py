@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, delete, exists, insert, or_, select, update
 
 from db.columns import db_now, db_now_s
 from db.engine import reading
+from db.fences import keys_being_erased, lock_registration, read_mark
 from db.reasons import JobState, Reason, RecordingState
 from db.rows import NewRecording, Recording
-from db.schema import jobs, recordings
+from db.schema import jobs, recordings, removed_audio
 
 BATCH = 500
-_REGISTER_LOCK = 7_420_001  # any number that no other advisory lock of this program uses
 _Key = tuple[str, str, str]
 
 
@@ -29,33 +29,38 @@ class Registered:
     n_known: int
 
 
-def register(engine: Engine, found: Sequence[NewRecording]) -> Registered:
+def register(engine: Engine, found: Sequence[NewRecording], *, mark: int | None = None) -> Registered:
     """Register object versions; one transaction for every 500.
 
     A new version of a key makes the older one SUPERSEDED: its results stay, its jobs that nobody has begun are
     CANCELLED. A version that comes back (the object was put back as it was) is LIVE again, and so are the jobs that
-    ended because it had been replaced.
+    ended because it had been replaced or removed. Keys that are being erased are left out.
 
     Args:
         engine: the database.
         found: versions in the order in which they were seen; the last one of a key is what the key holds.
+        mark: what `fences.erasure_mark` said before they were listed. Nothing is registered once it has grown, since
+            the listing may show what was erased meanwhile; the next scan finds the rest.
     """
     n_new = 0
     for start in range(0, len(found), BATCH):
         batch = found[start : start + BATCH]
         with engine.begin() as connection:
-            _lock(connection)
-            n_new += _register_batch(connection, batch)
+            lock_registration(connection)
+            if mark is not None and mark != read_mark(connection):
+                break
+            n_new += _register_batch(connection, _not_being_erased(connection, batch))
     return Registered(n_new=n_new, n_known=len(found) - n_new)
 
 
 def known_versions(engine: Engine, store: str, bucket: str, *, keys: Iterable[str]) -> set[tuple[str, str]]:
     """Say which versions of these keys need no registration.
 
-    Superseded versions are not among them: if a listing shows one again, it has to be registered again.
+    Neither superseded versions nor those whose audio was removed are among them: if a listing shows one again, it has
+    to be registered again.
 
     Returns:
-        (key, version_tag) of every live or erased version.
+        (key, version_tag) of every live version.
     """
     wanted = list(keys)
     known: set[tuple[str, str]] = set()
@@ -65,7 +70,8 @@ def known_versions(engine: Engine, store: str, bucket: str, *, keys: Iterable[st
                 recordings.c.store == store,
                 recordings.c.bucket == bucket,
                 recordings.c.key.in_(wanted[start : start + BATCH]),
-                recordings.c.state != RecordingState.SUPERSEDED,
+                recordings.c.state == RecordingState.LIVE,
+                ~exists().where(removed_audio.c.recording_id == recordings.c.id),
             )
             known.update((row.key, row.version_tag) for row in connection.execute(statement))
     return known
@@ -103,10 +109,12 @@ def as_recording(values: dict[str, Any]) -> Recording:
     return Recording(**{**values, "state": RecordingState(values["state"])})
 
 
-def _lock(connection: Connection) -> None:
-    # Two scanners that register two versions of one key at once would both find no older one. SQLite has one writer.
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_REGISTER_LOCK)))
+def _not_being_erased(connection: Connection, batch: Sequence[NewRecording]) -> list[NewRecording]:
+    by_bucket: dict[tuple[str, str], list[str]] = {}
+    for new in batch:
+        by_bucket.setdefault((new.store, new.bucket), []).append(new.key)
+    erased = {place: keys_being_erased(connection, *place, keys=keys) for place, keys in by_bucket.items()}
+    return [new for new in batch if new.key not in erased[new.store, new.bucket]]
 
 
 def _register_batch(connection: Connection, batch: Sequence[NewRecording]) -> int:
@@ -115,15 +123,18 @@ def _register_batch(connection: Connection, batch: Sequence[NewRecording]) -> in
     known = {(*key, tag) for key, versions in stored.items() for tag in versions}
     fresh = {(new.store, new.bucket, new.key, new.version_tag): new for new in batch}
     fresh = {identity: new for identity, new in fresh.items() if identity not in known}
-    replaced, restored = [], []
+    replaced, restored, seen = [], [], []
     for key, new in last.items():
         for tag, (recording_id, state) in stored.get(key, {}).items():
+            if tag == new.version_tag:
+                seen.append(recording_id)
             if tag == new.version_tag and state == RecordingState.SUPERSEDED:
                 restored.append(recording_id)
             elif tag != new.version_tag and state == RecordingState.LIVE:
                 replaced.append(recording_id)
     _supersede(connection, replaced)
     _restore(connection, restored)
+    _note_audio(connection, seen)
     if fresh:
         connection.execute(
             insert(recordings).values(registered_at=db_now()), [_row(new, last) for new in fresh.values()]
@@ -169,9 +180,21 @@ def _restore(connection: Connection, ids: list[int]) -> None:
     if not ids:
         return
     connection.execute(update(recordings).where(recordings.c.id.in_(ids)).values(state=RecordingState.LIVE))
+    _revive(connection, ids, Reason.OBJECT_CHANGED)
+
+
+def _note_audio(connection: Connection, ids: list[int]) -> None:
+    """Take back the note that the audio of these recordings was removed: it is there again."""
+    gone = delete(removed_audio).where(removed_audio.c.recording_id.in_(ids)).returning(removed_audio.c.recording_id)
+    back = list(connection.scalars(gone)) if ids else []
+    if back:
+        _revive(connection, back, Reason.ERASED, Reason.OBJECT_MISSING)
+
+
+def _revive(connection: Connection, ids: list[int], *reasons: Reason) -> None:
     ended = jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED))
     connection.execute(
         update(jobs)
-        .where(jobs.c.recording_id.in_(ids), ended, jobs.c.reason == Reason.OBJECT_CHANGED)
+        .where(jobs.c.recording_id.in_(ids), ended, jobs.c.reason.in_(reasons))
         .values(state=JobState.PENDING, reason=None, detail=None, finished_at=None, next_run_at_s=db_now_s())
     )

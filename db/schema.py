@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from db.columns import Document, Id, UtcDateTime
-from db.reasons import JobState, Lane, RecordingState, ResultStatus
+from db.reasons import ErasureScope, JobState, Lane, RecordingState, ResultStatus
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 
@@ -222,4 +222,39 @@ pulses = Table(
     Column("name", String, primary_key=True),
     Column("at_s", Double, nullable=False),
     Column("detail", String),
+)
+
+# The audit of erasures: it never says whose.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("scope", String, nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("n_recordings", BigInteger, nullable=False),
+    Column("n_results", BigInteger, nullable=False),
+    Column("n_objects", BigInteger, nullable=False, server_default=text("0")),  # gone from storage so far
+    _one_of("scope", ErasureScope),
+)
+
+# What is still to be removed from storage; a row goes as soon as its object is gone.
+erasure_objects = Table(
+    "erasure_objects",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("erasure_id", Id, ForeignKey("erasures.id"), nullable=False),
+    Column("store", String, nullable=False),
+    Column("bucket", String, nullable=False),
+    Column("key", String, nullable=False),
+    Index("ix_erasure_objects_erasure_id", "erasure_id"),
+    Index("ix_erasure_objects_store_bucket_key", "store", "bucket", "key"),
+)
+
+# Recordings that kept their results when their audio was removed.
+removed_audio = Table(
+    "removed_audio",
+    metadata,
+    Column("recording_id", Id, ForeignKey("recordings.id"), primary_key=True, autoincrement=False),
+    Column("erasure_id", Id, ForeignKey("erasures.id"), nullable=False),
 )

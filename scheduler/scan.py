@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from db import Engine, recordings
+from db.fences import erasure_mark
 from db.rows import NewRecording
 from storage.errors import ObjectMissing
 from storage.identity import identify
@@ -42,13 +43,15 @@ def scan(
     """Register every object version under `prefix` that the database does not know yet.
 
     Memory stays flat: one page of at most 1,000 keys at a time, and only unknown versions cost a HEAD
-    (S3 listings carry no metadata). Scanning again registers nothing twice.
+    (S3 listings carry no metadata). Scanning again registers nothing twice. A page that was listed before an
+    erasure and registered after it is left to the next scan.
 
     Raises:
         StorageError: The store cannot be listed.
         DatabaseError: The database cannot be reached.
     """
     seen = Scanned()
+    mark = erasure_mark(engine)
     for page in store.list_objects(prefix):
         fresh = _unknown(engine, store, page)
         new = [
@@ -56,7 +59,8 @@ def scan(
             for recording in (_describe(store, item, naming=naming) for item in fresh)
             if recording is not None
         ]
-        registered = recordings.register(engine, new)
+        registered = recordings.register(engine, new, mark=mark)
+        mark = erasure_mark(engine)
         seen = Scanned(seen.n_listed + len(page), seen.n_new + registered.n_new)
         if on_page is not None:
             on_page(seen)

@@ -4,7 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import FileIO
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageUnavailable
 from storage.objects import OpenedObject, StoredObject, is_listed, pages
-from storage.paths import list_folder, open_file, remove_file, translated, write_file
+from storage.paths import list_folder, open_file, remove_empty_folders, remove_file, translated, write_file
 from storage.spool import BLOCK_BYTES, spool
 
 _log = logging.getLogger(__name__)
@@ -90,6 +90,14 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """Remove a file."""
         remove_file(self._root, key)
+
+    def erase(self, key: str) -> None:
+        """Remove a file and the folders that it leaves empty, because their names may be those of people."""
+        self.delete(key)
+        remove_empty_folders(self._root, key)
+        with suppress(ObjectMissing):
+            os.close(open_file(self._root, key))
+            raise StorageUnavailable("the file is there again after it was removed: try again")
 
     def verify(self, prefix: str = "") -> None:
         """List the folder and read the first file.

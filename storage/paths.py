@@ -175,4 +175,22 @@ def remove_file(root: Path, key: str) -> None:
     """
     *folders, name = split_key(key)
     with suppress(ObjectMissing), open_folder(root, folders) as folder, translated():
-        os.unlink(name, dir_fd=folder)
+        try:
+            os.unlink(name, dir_fd=folder)
+        except IsADirectoryError:
+            return  # a folder has taken the file's place
+        except PermissionError as error:
+            raise StorageDenied("the file may not be removed: let this user write in its folder") from error
+
+
+def remove_empty_folders(root: Path, key: str) -> None:
+    """Remove the folders of a key from the inmost on, up to the first that is not empty; `root` stays."""
+    parts = split_key(key)[:-1]
+    while parts:
+        *outer, name = parts
+        with suppress(ObjectMissing), open_folder(root, outer) as folder:
+            try:
+                os.rmdir(name, dir_fd=folder)
+            except OSError:
+                return  # not empty, or not ours to remove: the file is gone, which is what counts
+        parts = outer

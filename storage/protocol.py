@@ -83,6 +83,14 @@ class ObjectStore(Protocol):
         """Remove an object; one that is gone already is fine."""
         ...
 
+    def erase(self, key: str) -> None:
+        """Remove every version of an object, and look again until none is there; one that is gone already is fine.
+
+        Raises:
+            StorageUnavailable: something is still there after several rounds.
+        """
+        ...
+
     def verify(self, prefix: str = "") -> None:
         """Prove by a real round trip that listing, and reading if there is an object, works."""
         ...
@@ -138,6 +146,10 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         """Remove an object."""
         self._entries.pop(key, None)
+
+    def erase(self, key: str) -> None:
+        """Remove an object, which has one version."""
+        self.delete(key)
 
     def verify(self, prefix: str = "") -> None:
         """Do nothing: memory can always be read."""

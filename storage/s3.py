@@ -16,6 +16,7 @@ from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, Storag
 from storage.objects import OpenedObject, StoredObject, is_listed
 from storage.s3_client import ClientOptions, make_client
 from storage.s3_errors import BodyBrokenOff, translated
+from storage.s3_versions import erase_versions
 from storage.spool import BLOCK_BYTES, spool
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ class S3Store:
         """Remove an object (in a versioned bucket: hide it behind a delete marker)."""
         with translated(self.bucket, self._endpoint_url):
             self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def erase(self, key: str) -> None:
+        """Remove all versions and delete markers; takes the permission to list and to delete versions."""
+        with translated(self.bucket, self._endpoint_url):
+            erase_versions(self._client, self.bucket, key)
 
     def verify(self, prefix: str = "") -> None:
         """List one key, and read from it if there is one."""

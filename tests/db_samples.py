@@ -153,5 +153,13 @@ def count(engine: Engine, table: str) -> int:
         return connection.scalar(select(func.count()).select_from(metadata.tables[table])) or 0
 
 
+def dump(engine: Engine) -> str:
+    """All that the tables hold, as text."""
+    with engine.connect() as connection:
+        return "\n".join(
+            str(tuple(row)) for table in metadata.sorted_tables for row in connection.execute(select(table))
+        )
+
+
 def days_later(days: float) -> datetime:
     return MONDAY + timedelta(days=days)

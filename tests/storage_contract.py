@@ -163,6 +163,26 @@ class StoreContract:
 
         assert list_keys(store) == []
 
+    def test_erase_removes_one_key_and_forgives(self, store: WritableStore) -> None:
+        for key in ("anna/a.wav", "anna/a.wav2", "anna/a.wa", "ben/a.wav"):
+            store.put(key, b"first")
+        store.put("anna/a.wav", b"second")
+
+        store.erase("anna/a.wav")
+        store.erase("anna/a.wav")
+
+        assert sorted(list_keys(store)) == ["anna/a.wa", "anna/a.wav2", "ben/a.wav"]
+        with pytest.raises(ObjectMissing):
+            store.head("anna/a.wav")
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_any_key_can_be_erased(self, store: WritableStore, key: str) -> None:
+        store.put(key, b"sound")
+
+        store.erase(key)
+
+        assert list_keys(store) == []
+
     def test_verify_accepts_an_empty_and_a_filled_store(self, store: WritableStore) -> None:
         store.verify()
         store.put("anna/a.wav", b"sound")

@@ -19,6 +19,8 @@ _COMMANDS = {
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
     "show": ("tonalog.commands.read", "Show one recording with its segments."),
     "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),
+    "erase": ("tonalog.commands.erase", "Erase a person or a recording from database and storage."),
+    "retention": ("tonalog.commands.erase", "Erase what is older than an age."),
     "models": ("tonalog.commands.models", "Add, list and activate models."),
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),

@@ -49,6 +49,27 @@ def test_more_keys_than_a_page_are_listed_once_each(s3: S3Access, monkeypatch: p
     assert sorted(list_keys(store, start_after="ben b/2026-03-05.wav")) == sorted(keys[15:])
 
 
+def test_erasing_in_a_versioned_bucket_leaves_no_version_and_no_delete_marker(s3: S3Access) -> None:
+    client = s3.client()
+    client.put_bucket_versioning(Bucket=s3.bucket, VersioningConfiguration={"Status": "Enabled"})
+    store = store_of(s3)
+    for content in (b"first", b"second", b"third"):
+        store.put("anna/a.wav", content)
+    store.delete("anna/a.wav")  # hides it behind a marker
+    store.put("anna/a.wav", b"fourth")
+    store.delete("anna/a.wav")
+    store.put("anna/a.wav2", b"other")
+
+    def versions() -> list[str]:
+        answer = client.list_object_versions(Bucket=s3.bucket, Prefix="anna/")
+        return [item["Key"] for item in (*answer.get("Versions", []), *answer.get("DeleteMarkers", []))]
+
+    assert versions().count("anna/a.wav") == 6
+    store.erase("anna/a.wav")
+
+    assert versions() == ["anna/a.wav2"]
+
+
 def test_etag_of_a_multipart_upload_is_a_version_tag_like_any_other(s3: S3Access) -> None:
     client = s3.client()
     content = b"x" * (5 * 1024 * 1024 + 100)

@@ -181,3 +181,20 @@ def test_single_file_is_a_store_of_one(root: Path) -> None:
         (root / name).write_bytes(b"sound")
 
     assert list_keys(LocalStore(root, only="a.wav")) == ["a.wav"]
+
+
+def test_erasing_removes_the_folders_that_it_leaves_empty(store: LocalStore, root: Path) -> None:
+    for key in ("anna/march/1.wav", "anna/april/1.wav", "ben.wav"):
+        store.put(key, b"sound")
+
+    store.erase("anna/march/1.wav")
+    assert sorted(path.name for path in root.rglob("*") if path.is_dir()) == ["anna", "april"]
+    store.erase("anna/april/1.wav")
+    store.erase("ben.wav")
+
+    assert list(root.iterdir()) == []
+
+
+def test_a_folder_that_is_away_is_not_taken_for_an_object_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="make or mount it"):
+        LocalStore(tmp_path / "unmounted").erase("anna/1.wav")

@@ -1,0 +1,89 @@
+"""Remembers which objects erasures have still to remove from storage, and wipes their names once they are gone.
+
+It never removes an object itself, and begins no erasure (`db.erasures` does).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, delete, exists, func, select, update
+
+from db.columns import db_now
+from db.engine import reading
+from db.fences import lock_registration
+from db.reasons import ErasureScope
+from db.schema import erasure_objects, erasures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """The audit of one erasure; `n_objects` are gone from storage, `n_left` are not yet."""
+
+    id: int
+    scope: ErasureScope
+    requested_at: datetime
+    finished_at: datetime | None
+    n_recordings: int
+    n_results: int
+    n_objects: int
+    n_left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoomedObject:
+    """An object that is still to be removed from storage."""
+
+    id: int
+    erasure_id: int
+    store: str
+    bucket: str
+    key: str
+
+
+def unfinished(engine: Engine) -> list[Erasure]:
+    """Read the erasures that have been begun and not finished, oldest first."""
+    return _read(engine, erasures.c.finished_at.is_(None))
+
+
+def read_erasure(engine: Engine, erasure_id: int) -> Erasure | None:
+    """Read the audit of one erasure; None where there is none of this id."""
+    return next(iter(_read(engine, erasures.c.id == erasure_id)), None)
+
+
+def doomed_objects(engine: Engine, *, after_id: int = 0, limit: int = 500) -> list[DoomedObject]:
+    """Read the objects that are still to be removed, in order of their id, from the one after `after_id` on."""
+    c = erasure_objects.c
+    columns = [c[name] for name in DoomedObject.__dataclass_fields__]
+    with reading(engine) as connection:
+        rows = connection.execute(select(*columns).where(c.id > after_id).order_by(c.id).limit(limit)).all()
+    return [DoomedObject(**row._asdict()) for row in rows]
+
+
+def forget_objects(engine: Engine, gone: Sequence[DoomedObject]) -> None:
+    """Wipe the names of objects that are gone from storage, and count them in their erasures."""
+    with engine.begin() as connection:
+        lock_registration(connection)
+        c = erasure_objects.c
+        wiped = delete(erasure_objects).where(c.id.in_([item.id for item in gone])).returning(c.erasure_id)
+        for erasure_id, n_gone in Counter(connection.scalars(wiped)).items():
+            counted = update(erasures).where(erasures.c.id == erasure_id)
+            connection.execute(counted.values(n_objects=erasures.c.n_objects + n_gone))
+
+
+def finish(engine: Engine) -> None:
+    """Note every erasure as finished that has nothing left to remove."""
+    has_left = exists().where(erasure_objects.c.erasure_id == erasures.c.id)
+    done = update(erasures).where(erasures.c.finished_at.is_(None), ~has_left)
+    with engine.begin() as connection:
+        connection.execute(done.values(finished_at=db_now()))
+
+
+def _read(engine: Engine, wanted: ColumnElement[bool]) -> list[Erasure]:
+    n_left = select(func.count()).where(erasure_objects.c.erasure_id == erasures.c.id).scalar_subquery()
+    names = [name for name in Erasure.__dataclass_fields__ if name != "n_left"]
+    statement = select(*(erasures.c[name] for name in names), n_left.label("n_left")).where(wanted)
+    with reading(engine) as connection:
+        rows = [row._asdict() for row in connection.execute(statement.order_by(erasures.c.id))]
+    return [Erasure(**{**row, "scope": ErasureScope(row["scope"])}) for row in rows]

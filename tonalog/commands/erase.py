@@ -1,0 +1,168 @@
+"""`tonalog erase | retention`: what takes recordings away; neither prints a name or a key."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import click
+
+from config.settings import Settings
+from db import Engine, erasures, recordings, removals
+from db.erasures import Chosen, Extent
+from db.reasons import ErasureScope, RecordingState
+from storage.open import open_bucket
+from tonalog.erasing import carry_out
+from tonalog.errors import TonalogError
+from tonalog.report import console, new_table, when
+from tonalog.session import open_database
+
+_ERASE_EPILOG = """\b
+Examples:
+  tonalog erase --subject ana --dry-run
+  tonalog erase --recording 17
+"""
+_RETENTION_EPILOG = """\b
+Examples:
+  tonalog retention --older-than 365d                        # only lists
+  tonalog retention --older-than 90d --keep-results --yes    # audio goes, scores stay
+"""
+_N_LISTED = 50
+_MAX_DAYS = 36_500
+
+
+class _Age(click.ParamType[timedelta]):
+    """A number of days, such as 365d."""
+
+    name = "DAYSd"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        match = re.fullmatch(r"(\d{1,5})d", str(value), re.ASCII)
+        if match is None or not 1 <= int(match[1]) <= _MAX_DAYS:
+            self.fail(f"{value!r} is no age: give days from 1d to {_MAX_DAYS}d, such as 365d", param, ctx)
+        return timedelta(days=int(match[1]))
+
+
+@click.command(name="erase", epilog=_ERASE_EPILOG)
+@click.option("--subject", help="Everything of this person, by the whole name.")
+@click.option("--recording", help="One recording, by its id or whole key, with all versions of the key.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Only say what would be erased.")
+def erase_command(*, subject: str | None, recording: str | None, is_dry_run: bool) -> None:
+    """Erase a person or a recording: results, segments, identity, and every version of the objects.
+
+    What cannot be removed from storage now is remembered: the same command finishes it. What was uploaded after the
+    last scan is not known yet, so scan before.
+    """
+    if (subject is None) == (recording is None):
+        raise click.UsageError("give either --subject or --recording")
+    settings = Settings.read()
+    engine = open_database(settings)
+    has_begun = _tell_unfinished(engine)
+    chosen = _choose(engine, subject=subject, recording=recording, may_be_erased=has_begun)
+    extent = _measure(engine, chosen, may_be_erased=has_begun)
+    if extent is not None:
+        _tell_extent(extent, scope=ErasureScope.ALL)
+    if is_dry_run:
+        click.echo("Dry run: nothing was changed.")
+        return
+    _erase(settings, engine, chosen if extent is not None else None, scope=ErasureScope.ALL)
+
+
+@click.command(name="retention", epilog=_RETENTION_EPILOG)
+@click.option("--older-than", "age", type=_Age(), required=True, help="Age in days, such as 365d.")
+@click.option("--keep-results", is_flag=True, help="Remove the audio only; results and identity stay.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do it; without this it only lists.")
+def retention_command(*, age: timedelta, keep_results: bool, is_sure: bool) -> None:
+    """List recordings that are older than an age, and with --yes erase them.
+
+    The time of recording counts, or of registration where that is unknown. A wrong clock in a recorder makes a wrong
+    age, so look at the list first.
+    """
+    settings = Settings.read()
+    engine = open_database(settings)
+    before = datetime.now(UTC) - age
+    scope = ErasureScope.AUDIO if keep_results else ErasureScope.ALL
+    has_begun = _tell_unfinished(engine)
+    extent = erasures.measure(engine, Chosen(before=before), scope=scope)
+    if extent.n_recordings == 0:
+        click.echo(f"No recording is older than {age.days} days.")
+    else:
+        _list_old(engine, before, scope=scope, n_days=age.days)
+        _tell_extent(extent, scope=scope)
+    if not is_sure:
+        click.echo("Nothing was changed: --yes does it.")
+    elif extent.n_recordings or has_begun:
+        _erase(settings, engine, Chosen(before=before) if extent.n_recordings else None, scope=scope)
+
+
+def _choose(engine: Engine, *, subject: str | None, recording: str | None, may_be_erased: bool) -> Chosen | None:
+    if subject is not None:
+        # As `storage.identity` stores it: one name, however it was typed.
+        return Chosen(subject=unicodedata.normalize("NFC", subject).strip())
+    assert recording is not None
+    matches = recordings.find(engine, recording)
+    found = [one for one in matches if str(one.id) == recording] or [one for one in matches if one.key == recording]
+    live = [one for one in found if one.state is not RecordingState.ERASED]
+    if len({(one.store, one.bucket, one.key) for one in live}) > 1:
+        ids = ", ".join(str(one.id) for one in live)
+        raise TonalogError(f"this key is in several places: give one of the ids {ids}.")
+    if live:
+        return Chosen(recording_id=live[0].id)
+    if may_be_erased:
+        return None
+    said = "is erased already" if found else "is not known: give an id or a whole key, as `tonalog run` prints it"
+    raise TonalogError(f"this recording {said}.")
+
+
+def _measure(engine: Engine, chosen: Chosen | None, *, may_be_erased: bool) -> Extent | None:
+    extent = None if chosen is None else erasures.measure(engine, chosen, scope=ErasureScope.ALL)
+    if extent is not None and extent.n_recordings:
+        return extent
+    if not may_be_erased:
+        raise TonalogError("no recordings of this person: erased already, never scanned, or the name is another one.")
+    click.echo("No other recording fits.")
+    return None
+
+
+def _tell_unfinished(engine: Engine) -> bool:
+    unfinished = removals.unfinished(engine)
+    for erasure in unfinished:
+        click.echo(f"Erasure {erasure.id} is not finished: {erasure.n_left} objects are still to be removed.")
+    return bool(unfinished)
+
+
+def _tell_extent(extent: Extent, *, scope: ErasureScope) -> None:
+    kept = " Results and identity stay." if scope is ErasureScope.AUDIO else ""
+    click.echo(
+        f"To erase: {extent.n_recordings} recordings, {extent.n_results} results, {extent.n_objects} objects with all "
+        f"their versions; {extent.n_running} are being scored and will be stopped.{kept}"
+    )
+
+
+def _list_old(engine: Engine, before: datetime, *, scope: ErasureScope, n_days: int) -> None:
+    old = erasures.list_old(engine, before, scope=scope, limit=_N_LISTED)
+    title = f"Older than {n_days} days, the oldest {_N_LISTED} at most (tonalog show ID tells more)"
+    table = new_table(title, ["recording", "recorded at", "registered at"])
+    for one in old:
+        table.add_row(str(one.id), when(one.recorded_at), when(one.registered_at))
+    console().print(table)
+
+
+def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: ErasureScope) -> None:
+    erasure_id = None if chosen is None else erasures.begin(engine, chosen, scope=scope)
+    carried = carry_out(engine, partial(open_bucket, settings))
+    if carried.problem is not None or carried.n_left:
+        raise TonalogError(
+            f"{carried.n_left} objects could not be removed yet ({carried.problem}); the database has forgotten all "
+            "else. Run the same command again to finish."
+        )
+    audit = None if erasure_id is None else removals.read_erasure(engine, erasure_id)
+    if audit is None:
+        click.echo(f"Finished: {carried.n_gone} objects are gone.")
+        return
+    click.echo(
+        f"Erasure {audit.id}: {audit.n_recordings} recordings, {audit.n_results} results and "
+        f"{audit.n_objects} objects are gone."
+    )

@@ -1,0 +1,84 @@
+"""Carry out what erasures have begun: remove objects, wipe their names, rewrite the database; never chooses whom."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from db import Engine, removals
+from db.engine import scrub
+from db.removals import DoomedObject
+from storage.errors import StorageDenied, StorageError
+from storage.protocol import ObjectStore
+
+_log = logging.getLogger(__name__)
+BATCH = 500
+MAX_UNAVAILABLE = 3
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How far it came: objects gone by now, objects left, and what the first one left said."""
+
+    n_gone: int
+    n_left: int
+    problem: str | None
+
+
+def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> Carried:
+    """Remove the objects of every unfinished erasure, and finish those with none left.
+
+    May be killed at any moment and called again: an object's name is wiped only after a look that did not find it.
+    An object that cannot be removed is left and the others go on, until a store was unavailable three times.
+
+    Args:
+        engine: the database.
+        open_store: from kind of store and bucket to the store.
+
+    Raises:
+        DatabaseError: the database cannot be reached, or is too busy to be rewritten.
+    """
+    stores: dict[tuple[str, str], ObjectStore] = {}
+    problems: list[StorageError] = []
+    n_gone, after_id = 0, 0
+    while batch := removals.doomed_objects(engine, after_id=after_id, limit=BATCH):
+        gone = _remove(batch, stores, open_store, problems=problems)
+        removals.forget_objects(engine, gone)
+        n_gone += len(gone)
+        after_id = batch[-1].id
+        if _is_hopeless(problems):
+            break
+    scrub(engine)
+    removals.finish(engine)
+    n_left = sum(erasure.n_left for erasure in removals.unfinished(engine))
+    _log.info("erasures carried out", extra={"n_gone": n_gone, "n_left": n_left})
+    return Carried(n_gone=n_gone, n_left=n_left, problem=str(problems[0]) if problems else None)
+
+
+def _remove(
+    batch: list[DoomedObject],
+    stores: dict[tuple[str, str], ObjectStore],
+    open_store: Callable[[str, str], ObjectStore],
+    *,
+    problems: list[StorageError],
+) -> list[DoomedObject]:
+    gone: list[DoomedObject] = []
+    for item in batch:
+        place = (item.store, item.bucket)
+        try:
+            if place not in stores:
+                stores[place] = open_store(*place)
+            stores[place].erase(item.key)
+        except StorageError as error:
+            problems.append(error)
+            if _is_hopeless(problems):
+                break
+        else:
+            gone.append(item)
+    return gone
+
+
+def _is_hopeless(problems: list[StorageError]) -> bool:
+    # A refusal is answered at once; a store that is down takes half a minute to give up on, for each object.
+    return sum(not isinstance(problem, StorageDenied) for problem in problems) >= MAX_UNAVAILABLE
