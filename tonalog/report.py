@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 _PIPE_WIDTH = 300
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+
+
+class _Table(Table):
+    """A table whose cells cannot command the terminal."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+def printable(text: str) -> str:
+    r"""Return a text with its control characters spelt out: whoever names an object must not command a terminal.
+
+    >>> printable("a\x1b[2J.ogg")
+    'a\\x1b[2J.ogg'
+    """
+    return text.translate(_CONTROLS)
 
 
 def minutes(ms: float) -> str:
@@ -44,7 +62,7 @@ def score_cells(scores: dict[str, float] | None, label: str | None) -> list[str]
 
 def new_table(title: str, columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
     """Return an empty table that never cuts a cell."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = _Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return table

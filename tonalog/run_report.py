@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 
 from config.settings import Settings
 from db import Engine, history, results, trends
 from db.models import active_model
 from db.trends import Note
 from tonalog.local_run import Place
-from tonalog.report import EMOTIONS, console, minutes, new_table, score_cells, when
+from tonalog.report import EMOTIONS, console, minutes, new_table, printable, score_cells, when
 from tonalog.sparkline import sparkline
 
 _COLUMNS = ("recording", "person", "recorded at", "length", "speech", "label", *EMOTIONS, "segments", "state")
@@ -27,7 +28,8 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     screen.print(table)
     for note in notes[:_MAX_ROWS]:
         if note.reason is not None:
-            screen.print(f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}", markup=False)
+            said = f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}"
+            screen.print(printable(said), markup=False)
     if len(notes) > _MAX_ROWS:
         click.echo(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
     click.echo(_summary(notes))
@@ -41,8 +43,8 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
 def _cells(engine: Engine, note: Note) -> list[str]:
     scores = {name: getattr(note, name) for name in EMOTIONS} if note.status == "scored" else None
     return [
-        note.key,
-        note.subject or "unknown",
+        escape(note.key),
+        escape(note.subject or "unknown"),
         when(note.recorded_at, note.recorded_at_precision),
         "" if note.duration_ms is None else minutes(note.duration_ms),
         "" if note.speech_ms is None else minutes(note.speech_ms),

@@ -5,9 +5,11 @@ import json
 import pytest
 from click.testing import CliRunner
 from db_samples import a_recording, add_jobs, new_sqlite, take
+from sqlalchemy import update
 
 from db import ledger, recordings
 from db.reasons import Reason
+from db.schema import recordings as recordings_table
 from tonalog.cli import cli
 
 
@@ -67,6 +69,25 @@ def test_a_recording_that_was_replaced_is_marked_because_retry_will_not_touch_it
     assert "replaced" in ask()
 
 
+@pytest.mark.parametrize("command", ["dead", "status", "show 1"])
+def test_a_key_cannot_command_the_terminal(engine, command):
+    (job_id,) = add_jobs(engine, 1)
+    die(engine, job_id, Reason.NOT_AUDIO, "starts with '\x1b]0;[b]'")
+    rename(engine, "anna/\x1b[2Jempty.wav")
+
+    done = CliRunner().invoke(cli, command.split(), catch_exceptions=False)
+
+    assert "anna/\\x1b[2Jempty.wav" in done.output
+    assert "\x1b" not in done.output
+    assert "[b]" in done.output
+
+
 def test_without_dead_jobs_the_list_is_empty_and_says_so(engine):
     assert json.loads(ask("--json")) == []
     assert ask() == "No dead jobs.\n"
+
+
+def rename(engine, key):
+    """Give the one recording a key that no well-meaning uploader would choose."""
+    with engine.begin() as connection:
+        connection.execute(update(recordings_table).values(key=key))

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from config.settings import Settings
 from db import Engine, history, jobs, migrate, models, slots
@@ -117,7 +118,8 @@ def _print_status(status: dict[str, Any]) -> None:
     if status["dead"]:
         dead = new_table("Dead jobs (tonalog retry sends them back)", ["recording", "key", "model", "reason", "detail"])
         for job in status["dead"]:
-            dead.add_row(str(job["recording_id"]), job["key"], job["model"], job["reason"], job["detail"] or "")
+            said = [escape(job[name] or "") for name in ("key", "model", "reason", "detail")]
+            dead.add_row(str(job["recording_id"]), *said)
         screen.print(dead)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from config.settings import Settings
 from db import Engine, history, models, recordings, results, trends
 from db.rows import Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
-from tonalog.report import EMOTIONS, console, minutes, new_table, score_cells, when
+from tonalog.report import EMOTIONS, console, minutes, new_table, printable, score_cells, when
 from tonalog.session import open_database
 from tonalog.sparkline import sparkline
 
@@ -31,7 +32,7 @@ def show_command(recording: str) -> None:
     engine = open_database(Settings.read())
     found = _one(engine, recording)
     screen = console()
-    screen.print(f"[bold]{found.key}[/bold] (recording {found.id}, {found.state.value.lower()})")
+    screen.print(f"[bold]{escape(printable(found.key))}[/bold] (recording {found.id}, {found.state.value.lower()})")
     moment = when(found.recorded_at, found.recorded_at_precision)
     screen.print(f"person: {found.subject or 'unknown'} (from {found.subject_source})")
     screen.print(f"recorded at: {moment} (from {found.recorded_at_source}), uploaded at: {when(found.uploaded_at)}")
@@ -98,7 +99,7 @@ def _show_attempts(engine: Engine, screen: Console, job_id: int, *, title: str) 
             f"{attempt.started_at:%Y-%m-%d %H:%M:%S}",
             attempt.outcome or "running",
             attempt.reason or "",
-            attempt.detail or "",
+            escape(attempt.detail or ""),
             attempt.worker,
             str(attempt.wall_ms or ""),
             peak,
