@@ -7,10 +7,27 @@ from command import ROOT
 from db_samples import PLENTY, a_model, a_recording, a_result, new_postgres
 from sqlalchemy import text
 
-from db import backoff, history, jobs, ledger, migrate, models, pump, recordings, slots, sweep, trends, waiting
+from db import (
+    backoff,
+    erasures,
+    fences,
+    history,
+    jobs,
+    ledger,
+    migrate,
+    models,
+    pump,
+    recordings,
+    removals,
+    slots,
+    sweep,
+    trends,
+    waiting,
+)
 from db.engine import make_engine
+from db.erasures import Chosen
 from db.errors import DatabaseError
-from db.reasons import JobState, Lane, Reason
+from db.reasons import ErasureScope, JobState, Lane, Reason
 from db.schema import metadata
 
 ROLES = ("migrator", "scheduler", "worker", "api", "eraser")
@@ -116,16 +133,23 @@ def test_the_scheduler_can_do_a_whole_night_and_what_operators_ask_for(roles):
     assert recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")]).n_known == 1
 
 
-def test_the_eraser_can_take_results_away_and_empty_what_names_a_person(roles):
-    (job_id,) = add_work(roles)
-    ledger.finish(roles.worker, claim(roles, job_id), a_result())
+@pytest.mark.parametrize("scope", list(ErasureScope))
+def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope):
+    done, running = add_work(roles, 2)
+    ledger.finish(roles.worker, claim(roles, done), a_result())
+    claim(roles, running)
+    anna = Chosen(subject="anna")
 
-    run(roles.eraser, "DELETE FROM segments")
-    run(roles.eraser, "DELETE FROM results")
-    run(roles.eraser, "UPDATE recordings SET key = '', bucket = '', subject = NULL, state = 'ERASED'")
-    run(roles.eraser, "UPDATE attempts SET detail = NULL")
+    assert erasures.measure(roles.eraser, anna, scope=scope).n_recordings == 2
+    assert erasures.list_old(roles.eraser, datetime.now(UTC), scope=scope, limit=9)
+    erasure_id = erasures.begin(roles.eraser, anna, scope=scope)
+    removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))
+    removals.finish(roles.eraser)
 
-    assert trends.list_notes(roles.api) == []
+    assert removals.read_erasure(roles.eraser, erasure_id).n_objects == 2
+    assert len(trends.list_notes(roles.api)) == (0 if scope is ErasureScope.ALL else 2)
+    mark = fences.erasure_mark(roles.scheduler)
+    recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")], mark=mark)
 
 
 def test_the_migrator_can_make_the_whole_schema_in_an_empty_database(postgres_url):
