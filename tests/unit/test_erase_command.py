@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 from db_samples import a_result, add_active_model, count, dump, new_sqlite, take
+from sqlalchemy import text
 
 from db import Engine, erasures, history, jobs, ledger, models, recordings, removals
-from db.engine import make_engine
+from db.engine import make_engine, reading
 from db.erasures import Chosen
+from db.errors import DatabaseError, DatabaseUnavailable
 from db.reasons import ErasureScope, Lane, RecordingState
 from scheduler.scan import Naming, scan
 from storage.errors import StorageDenied, StorageUnavailable
@@ -65,7 +67,7 @@ def scan_again(engine, store):
 def call(command, *arguments):
     """Run a command to its end and give what it printed, on both streams."""
     result = CliRunner().invoke(command, arguments)
-    if isinstance(result.exception, TonalogError):
+    if isinstance(result.exception, (TonalogError, DatabaseError)):
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.output
@@ -182,6 +184,21 @@ def test_an_erasure_that_broke_off_is_finished_by_running_it_again(engine, home,
     assert b"canary" not in (home / "tonalog.db").read_bytes()
     with pytest.raises(TonalogError, match="no recordings of this person"):
         call(erase_command, "--subject", "canary-anna")
+
+
+def test_an_erasure_is_not_finished_while_a_reader_holds_on_to_the_old_rows(engine, home, store, monkeypatch):
+    monkeypatch.setattr("db.engine.SQLITE_BUSY_TIMEOUT_S", 0.05)
+    with reading(engine) as reader:
+        reader.execute(text("SELECT * FROM recordings")).all()
+        with pytest.raises(DatabaseUnavailable, match="another process keeps the database busy"):
+            call(erase_command, "--subject", "canary-anna")
+    assert files_of(store) == [BEN_KEY]
+
+    said = call(erase_command, "--subject", "canary-anna")
+
+    assert "Erasure 1 is not finished: 0 objects are still to be removed." in said
+    assert removals.unfinished(engine) == []
+    assert not [path.name for path in home.glob("tonalog.db*") if b"canary" in path.read_bytes()]
 
 
 class FaultyStore(LocalStore):

@@ -143,11 +143,11 @@ def _tell_extent(extent: Extent, *, scope: ErasureScope) -> None:
 
 def _list_old(engine: Engine, before: datetime, *, scope: ErasureScope, n_days: int) -> None:
     old = erasures.list_old(engine, before, scope=scope, limit=_N_LISTED)
-    title = f"Older than {n_days} days, the oldest {_N_LISTED} at most (tonalog show ID tells more)"
-    table = new_table(title, ["recording", "recorded at", "registered at"])
+    table = new_table(f"Older than {n_days} days", ["recording", "recorded at", "registered at"])
     for one in old:
         table.add_row(str(one.id), when(one.recorded_at), when(one.registered_at))
     console().print(table)
+    click.echo(f"Listed are the oldest {len(old)}; `tonalog show ID` tells more of each.")
 
 
 def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: ErasureScope) -> None:
