@@ -61,14 +61,14 @@ DECLARE
     given record;
 BEGIN
     FOR given IN SELECT * FROM (VALUES
-        -- The worker claims, renews and ends jobs, and writes results that it can never change.
+        -- The worker claims, renews and ends jobs, and writes results that it can neither change nor read.
         ('worker', 'SELECT', 'alembic_version'),
         ('worker', 'SELECT', 'recordings'),
         ('worker', 'SELECT', 'models'),
         ('worker', 'SELECT, UPDATE (state, attempts, failures, transients, first_transient_at_s, lease_token, '
             'lease_until_s, worker, next_run_at_s, queued_at_s, queue_count, reason, detail, finished_at)', 'jobs'),
         ('worker', 'SELECT, INSERT, UPDATE (ended_at, outcome, reason, detail, wall_ms, peak_rss_kib)', 'attempts'),
-        ('worker', 'SELECT, INSERT', 'results'),
+        ('worker', 'SELECT (recording_id), INSERT', 'results'),
         ('worker', 'INSERT', 'segments'),
         ('worker', 'USAGE', 'attempts_id_seq'),
         -- The scheduler registers recordings, makes, rings and takes back jobs. It is the operator's role too: scan,

@@ -220,6 +220,12 @@ def test_an_app_backend_reads_the_views_and_no_table(granted, table):
         run(granted.api, f"SELECT * FROM {table}")
 
 
+@pytest.mark.parametrize("table", ["results", "segments"])
+def test_a_worker_cannot_read_scores(granted, table):
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run(granted.worker, f"SELECT anger FROM {table}")
+
+
 @pytest.mark.parametrize("column", ["id", "recording_id", "model_id", "lane", "created_at"])
 def test_a_worker_cannot_turn_a_job_into_another(granted, column):
     with pytest.raises(DatabaseError, match="permission denied"):
