@@ -1,0 +1,129 @@
+"""Fine-tuning the upper layers: what it may move, whom it may hear, and that it can be repeated."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from training.copies import Window
+from training.corpora import LABELS
+from training.encoder import PooledEncoder, load_encoder
+from training.folds import assign_folds
+from training.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
+from training.tune.frames import cache_frames, load_frames
+from training.tune.net import Upper, compute_logits
+from training.tune.summary import RunsIncomplete, sum_up
+
+SPEAKERS = [f"actor{number}" for number in range(5)]
+SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4)
+
+
+def make_windows(name, *, loud=0.1):
+    rng = np.random.default_rng(len(name))
+    for speaker in SPEAKERS:
+        for label in LABELS:
+            signal = rng.standard_normal(int(rng.integers(3_200, 6_400))).astype(np.float32) * np.float32(loud)
+            yield Window(signal, speaker, label, f"{speaker}-{label}")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    encoder = PooledEncoder()
+    path = tmp_path_factory.mktemp("weights") / "encoder.safetensors"
+    save_file({f"encoder.{k}": v for k, v in encoder.state_dict().items() if not k.startswith("log_mel")}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory, weights):
+    folder = tmp_path_factory.mktemp("frames")
+    encoder = load_encoder(weights)
+    for name in dict.fromkeys((*TRAINED, *JUDGED)):
+        cache_frames(make_windows(name), encoder, folder / name)
+    return folder
+
+
+def test_cached_frames_lead_to_the_statistics_of_the_whole_encoder(frames, weights):
+    clean = load_frames(frames, "clean")
+    upper = Upper(load_encoder(weights), torch.nn.Identity())
+
+    logits = [
+        upper(torch.from_numpy(clean.take(row).astype(np.float32))[None], torch.ones(1, len(clean.take(row))))
+        for row in range(4)
+    ]
+
+    assert np.abs(torch.cat(logits).detach().numpy() - clean.windows.statistics[:4]).max() < 0.02  # float16 frames
+
+
+def test_padding_in_a_batch_changes_no_logit(frames, weights):
+    clean = load_frames(frames, "clean")
+    upper = Upper(load_encoder(weights), torch.nn.Linear(1024, 4))
+    rows = np.arange(8)
+
+    apart = compute_logits(upper, clean, rows, batch_size=1)
+
+    assert compute_logits(upper, clean, rows, batch_size=8) == pytest.approx(apart, abs=1e-4)
+
+
+def test_only_the_upper_layers_move(frames, weights, tmp_path):
+    tune_fold(frames, weights, tmp_path, fold=0, seed=0, recipe=SHORT)
+
+    before, after = load_file(weights), load_file(tmp_path / "encoder.safetensors")
+    moved = {name for name in after if not torch.equal(after[name], before[f"encoder.{name}"])}
+    assert set(after) == {name.removeprefix("encoder.") for name in before}
+    assert moved
+    assert all(name.startswith(("layers.1.", "layers.2.")) for name in moved)
+    load_encoder(tmp_path / "encoder.safetensors")
+
+
+def test_speakers_left_out_have_no_say_in_what_is_learnt(frames, weights, tmp_path):
+    folder = tmp_path / "frames"
+    shutil.copytree(frames, folder)
+    left_out = {speaker for speaker, fold in assign_folds(SPEAKERS).items() if fold == 0}
+    for path in folder.glob("*.npz"):
+        with np.load(path) as held:
+            arrays = dict(held)
+        is_out = np.isin(arrays["speakers"], list(left_out))
+        arrays["statistics"][is_out] *= 7.0
+        values = np.load(path.with_suffix(".npy"))
+        values[np.repeat(is_out, np.diff(arrays["starts"]))] *= np.float16(7.0)
+        np.savez(path, **arrays)
+        np.save(path.with_suffix(".npy"), values)
+
+    for source, out in ((frames, "a"), (folder, "b")):
+        tune_fold(source, weights, tmp_path / out, fold=0, seed=0, recipe=SHORT)
+
+    one, other = (load_file(tmp_path / out / "encoder.safetensors") for out in "ab")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_same_seed_tunes_the_same_weights_and_says_what_it_measured(frames, weights, tmp_path):
+    found = [tune_fold(frames, weights, tmp_path / out, fold=1, seed=3, recipe=SHORT) for out in "ab"]
+
+    assert found[0] == found[1]
+    assert json.loads((tmp_path / "a" / "tune.json").read_text())["tuned"] == found[0]["tuned"]
+    assert set(found[0]["tuned"]) == set(JUDGED)
+
+
+def test_fold_runs_are_summed_up_by_nets_that_never_heard_their_speakers(frames, weights, tmp_path):
+    runs = [tmp_path / f"fold{fold}" for fold in (0, 1)]
+    for fold, run in enumerate(runs):
+        tune_fold(frames, weights, run, fold=fold, seed=0, recipe=SHORT)
+
+    found = sum_up(runs[::-1], tmp_path / "sum")
+
+    assert found["folds"] == [0, 1]
+    assert found["n_speakers"] == 2
+    assert found == json.loads((tmp_path / "sum" / "evaluation.json").read_text())
+    assert (tmp_path / "sum" / "predictions.csv").read_text().count("fold ") == 2 * len(LABELS)
+
+
+def test_a_fold_that_comes_twice_is_not_summed_up(frames, weights, tmp_path):
+    tune_fold(frames, weights, tmp_path, fold=0, seed=0, recipe=SHORT)
+
+    with pytest.raises(RunsIncomplete, match=r"folds \[0, 0\]"):
+        sum_up([tmp_path, tmp_path], tmp_path / "sum")

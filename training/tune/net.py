@@ -1,0 +1,55 @@
+"""The tuned part of the model, layers 2 and 3 with their head, on cached frames; it reads no file and trains nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from training.backbones.shared.masking import MASKED_SCORE
+from training.encoder import PooledEncoder, pool_statistics
+from training.tune.frames import N_FIXED_LAYERS, Frames
+
+
+class Upper(nn.Module):  # type: ignore[misc]  # torch has no types here
+    """Frames after the first layer to emotion logits; its layers are those of the encoder it was made of."""
+
+    def __init__(self, encoder: PooledEncoder, head: Any) -> None:
+        super().__init__()
+        self.layers = encoder.layers[N_FIXED_LAYERS:]
+        self.head = head
+
+    def forward(self, frames: Any, mask: Any) -> Any:
+        """Return logits (batch, 4) of frames (batch, n_frames, 512) and their mask of 0 and 1 (batch, n_frames)."""
+        bias = (1.0 - mask)[:, None, None, :] * MASKED_SCORE
+        for layer in self.layers:
+            frames = layer(frames, bias)
+        return self.head(pool_statistics(frames.float(), mask))
+
+
+def gather_batch(items: list[tuple[Frames, int]]) -> tuple[Any, Any]:
+    """Return frames float32 (batch, n_frames, 512), zero-padded to the longest, and their mask."""
+    windows = [frames.take(row) for frames, row in items]
+    longest = max(map(len, windows))
+    batch = np.zeros((len(windows), longest, windows[0].shape[1]), dtype=np.float32)
+    mask = np.zeros((len(windows), longest), dtype=np.float32)
+    for index, window in enumerate(windows):
+        batch[index, : len(window)] = window
+        mask[index, : len(window)] = 1.0
+    return torch.from_numpy(batch), torch.from_numpy(mask)
+
+
+def compute_logits(net: Upper, frames: Frames, rows: NDArray[np.int64], *, batch_size: int = 16) -> NDArray[np.float64]:
+    """Return logits of some windows of a copy, float64 (n_rows, 4), in float32 arithmetic."""
+    net.eval()
+    logits = np.zeros((len(rows), 4))
+    lengths = frames.starts[rows + 1] - frames.starts[rows]
+    order = np.argsort(lengths, kind="stable")
+    with torch.inference_mode():
+        for first in range(0, len(order), batch_size):
+            chosen = order[first : first + batch_size]
+            logits[chosen] = net(*gather_batch([(frames, int(row)) for row in rows[chosen]])).double().numpy()
+    return logits

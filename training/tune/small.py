@@ -1,0 +1,69 @@
+"""Export a tuned run in float32 and static int8, and compare both on speakers it never heard; it trains nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from training.copies import CLEAN, make_copy
+from training.corpora import HeardCorpus
+from training.encoder import N_STATISTICS
+from training.evaluate import encode_labels
+from training.features import build_encoder, open_session
+from training.folds import assign_folds
+from training.heads import make_emotion_head
+from training.metrics import apply_softmax
+from training.tune.fit import measure_ua
+
+log = logging.getLogger(__name__)
+
+
+def load_head(run: Path) -> Any:
+    """Return the emotion head of a run, in evaluation mode."""
+    head = make_emotion_head(np.zeros((2, N_STATISTICS), dtype=np.float32))
+    head.load_state_dict(load_file(run / "head.safetensors"))
+    return head.eval().requires_grad_(requires_grad=False)
+
+
+def compare_small(run: Path, corpus: HeardCorpus) -> dict[str, Any]:
+    """Print and write `int8.json`: what int8 changes for the speakers whom a fold's run left out.
+
+    Args:
+        run: folder that `tune_fold` wrote for a fold.
+        corpus: the one that it was tuned on.
+    """
+    fold = json.loads((run / "tune.json").read_text(encoding="utf-8"))["fold"]
+    folds = assign_folds(utterance.speaker for utterance in corpus.utterances)
+    heard = tuple(u for u in corpus.utterances if folds[u.speaker] != fold)
+    unheard = tuple(u for u in corpus.utterances if folds[u.speaker] == fold)
+    paths = build_encoder(run / "encoder.safetensors", heard, run)
+    sessions = {name: open_session(path, threads=1) for name, path in paths.items()}
+    head = load_head(run)
+    statistics: dict[str, list[Any]] = {name: [] for name in sessions}
+    kinds = []
+    for window in make_copy(unheard, CLEAN):
+        kinds.append(window.kind)
+        for name, session in sessions.items():
+            statistics[name].append(session.run(None, {"waveform": window.signal[None]})[0][0])
+    truth = encode_labels(np.array(kinds))
+    logits = {name: head(torch.from_numpy(np.stack(rows))).double().numpy() for name, rows in statistics.items()}
+    ua = {name: round(measure_ua(truth, one), 4) for name, one in logits.items()}
+    moved = np.abs(apply_softmax(logits["int8"]) - apply_softmax(logits["float32"])).max(axis=1)
+    result = {
+        "fold": fold,
+        "n_windows": len(kinds),
+        "ua_float32": ua["float32"],
+        "ua_int8": ua["int8"],
+        "ua_change": round(ua["int8"] - ua["float32"], 4),
+        "same_label": round(float((logits["int8"].argmax(1) == logits["float32"].argmax(1)).mean()), 4),
+        "median_dp": round(float(np.median(moved)), 4),
+    }
+    log.info("int8 against float32, unheard speakers: %s", json.dumps(result))
+    (run / "int8.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
