@@ -20,6 +20,7 @@ def _without_torch(monkeypatch):
     [
         ("train", "crema-d=x", "--out", "y"),
         ("evaluate", "run", "y"),
+        ("evaluate", "voice-notes", "--crema-d", "x", "--features", "y", "--out", "z"),
         ("export", "y", "--out", "z-1", "--version", "1"),
     ],
 )
@@ -32,6 +33,8 @@ def test_without_the_extra_one_sentence_says_what_to_install(arguments):
     assert str(error).endswith("pip install --editable '.[train]'")
 
 
-@pytest.mark.parametrize("command", [("train",), ("evaluate",), ("evaluate", "run"), ("export",)])
+@pytest.mark.parametrize(
+    "command", [("train",), ("evaluate",), ("evaluate", "run"), ("evaluate", "voice-notes"), ("export",)]
+)
 def test_help_needs_no_extra(command):
     assert CliRunner().invoke(cli, [*command, "--help"]).exit_code == 0

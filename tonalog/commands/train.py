@@ -159,6 +159,19 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
             click.echo(f"report: {run / name / 'report.html'}")
 
 
+@evaluate_command.command(name="voice-notes")
+@click.option("--crema-d", type=click.Path(path_type=Path), required=True, help="Folder of CREMA-D audio.")
+@click.option("--features", type=click.Path(path_type=Path), required=True, help="What training.features wrote.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for windows and picture; resumed.")
+@click.option("--speakers-per-fold", type=click.IntRange(min=1), default=2, show_default=True)
+def evaluate_voice_notes(crema_d: Path, features: Path, out: Path, speakers_per_fold: int) -> None:
+    """Build long notes of unheard speakers, and print what silence, noise, detector and window do to their label."""
+    with _explain():
+        from training.voice_notes.experiment import run_experiment  # noqa: PLC0415
+
+        run_experiment(crema_d, features, out=out, speakers_per_fold=speakers_per_fold)
+
+
 @click.command(name="export")
 @_RUN
 @click.option("--out", "target", type=click.Path(path_type=Path), required=True, help="Bundle folder NAME-VERSION.")

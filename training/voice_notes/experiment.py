@@ -1,9 +1,7 @@
-"""Run the voice-note experiment: encode what is missing, print its protocol and its tables, draw its picture."""
+"""The voice-note experiment: encode what is missing, print its protocol and its tables, draw its picture."""
 
 from __future__ import annotations
 
-import argparse
-import logging
 from pathlib import Path
 
 from training.corpora import LABELS
@@ -18,18 +16,6 @@ from training.voice_notes.plan import PROTOCOL, SEED, SNR_DB, choose_speakers
 from training.voice_notes.run import encode_speakers
 
 PICTURED = {"none": "no detector", "energy": "energy trim", "webrtc3": "WebRTC 3", "ours": "ours", "oracle": "oracle"}
-
-
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--crema-d", type=Path, required=True, help="folder of CREMA-D audio")
-    parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for windows, heads and picture; resumes from it"
-    )
-    parser.add_argument("--speakers-per-fold", type=int, default=2, help="about 30 s of one core a speaker")
-    return parser.parse_args()
 
 
 def describe_notes(judged: dict[str, Judged]) -> str:
@@ -54,20 +40,28 @@ def picture(judged: dict[str, Judged]) -> str:
     )
 
 
-def main() -> None:
-    """Run the experiment."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    arguments = parse_arguments()
-    view = load_features(arguments.features, "clean")
+def run_experiment(crema_d: Path, features: Path, *, out: Path, speakers_per_fold: int) -> None:
+    """Build the notes, judge them by every detector, window and pooling, print the tables and draw `voice-notes.svg`.
+
+    Args:
+        crema_d: folder of CREMA-D audio.
+        features: folder that `training.features` filled from the frozen encoder.
+        out: folder for windows, heads and picture; what is there is used again.
+        speakers_per_fold: 1 or more.
+
+    Raises:
+        FileNotFoundError: a copy of the features was not computed yet.
+    """
+    view = load_features(features, "clean")
     folds = assign_folds(view.speakers.tolist())
-    speakers = choose_speakers(folds, per_fold=arguments.speakers_per_fold)
-    model = arguments.features / "encoder-int8.onnx"
-    encoded = encode_speakers(speakers, view, corpus=arguments.crema_d, model=model, folder=arguments.out)
-    judged = judge_speakers(encoded, fit_heads(arguments.features, arguments.out / "heads.pt"), folds)
+    speakers = choose_speakers(folds, per_fold=speakers_per_fold)
+    model = features / "encoder-int8.onnx"
+    encoded = encode_speakers(speakers, view, corpus=crema_d, model=model, folder=out)
+    judged = judge_speakers(encoded, fit_heads(features, out / "heads.pt"), folds)
     print(
         PROTOCOL.format(
             speakers=len(speakers),
-            per_fold=arguments.speakers_per_fold,
+            per_fold=speakers_per_fold,
             seed=SEED,
             snr=", ".join(str(snr_db) for snr_db in SNR_DB),
         )
@@ -84,8 +78,4 @@ def main() -> None:
         ("Mixed notes, 20 dB", tabulate_mixed),
     ):
         print("", f"### {heading}", "", *make(judged), sep="\n", flush=True)
-    (arguments.out / "voice-notes.svg").write_text(picture(judged), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    (out / "voice-notes.svg").write_text(picture(judged), encoding="utf-8")
