@@ -10,14 +10,13 @@ from typing import Any
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
 WHISPER_LICENCE = Path(__file__).with_name("whisper_licence.txt")
-CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "notes-room")
+CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "telephone", "opus16")
 MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
 GATE_VIEWS = (
     "clean",
-    "untrimmed",
     "room",
     "phone",
-    "notes-room",
+    "notes-clean",
     "snr10",
     "snr5",
     "telephone",
@@ -74,8 +73,13 @@ def fill_card(manifest: dict[str, Any], *, slices: str) -> str:
         opset=manifest["opset"],
         scheme=manifest["quantisation"]["scheme"],
         speakers=evaluation["n_speakers"],
+        folds=", ".join(map(str, evaluation["folds"])),
         defects="; ".join(results["defects"]),
         cv_table=tabulate_folds(evaluation),
+        cost=", ".join(f"{name} {lost:.3f}" for name, lost in evaluation["cost"].items()),
+        frozen_clean=f"{evaluation['frozen']['clean']:.3f}",
+        frozen_emodb=f"{evaluation['frozen']['emodb-clean']:.3f}",
+        int8_fold=int8["fold"],
         emodb_uar=format_pair(evaluation["emodb"]["uar"]),
         ece=ece,
         ua_change=f"{int8['ua_change']:+.4f}",

@@ -19,13 +19,14 @@ from training.card import WHISPER_LICENCE, write_card
 from training.compare_int8 import MAX_UA_CHANGE, PADDED_SAMPLES, measure_batch_effect, measure_speed
 from training.copies import CLEAN, FRONT_END, Window, make_copy, normalise
 from training.corpora import LABELS, load_crema_d
-from training.evaluate import TRAINING_COPIES, encode_labels, fit_emotion_head
+from training.evaluate import encode_labels
 from training.features import load_features, open_session
-from training.gate import fit_speech_head, gather_speech
+from training.gate import GATE_COPIES, fit_speech_head, gather_speech
 from training.graph import OPSET
 from training.model import TwoHeads, assemble
 from training.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 from training.quantise import SCHEME
+from training.tune.small import load_head
 from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
 
@@ -38,21 +39,20 @@ CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
 N_FRESH = 20
 FRESH_SEED = 97
 CORPORA = [
-    {"name": "CREMA-D", "use": "training of both heads", "licence": "ODbL-1.0"},
-    {"name": "Whisper base encoder (OpenAI)", "use": "frozen weights", "licence": "MIT"},
+    {"name": "CREMA-D", "use": "tuning of encoder layers 2 and 3, training of both heads", "licence": "ODbL-1.0"},
+    {"name": "Whisper base encoder (OpenAI)", "use": "start weights", "licence": "MIT"},
     {"name": "synthesised non-speech sounds", "use": "training of the speech gate", "licence": "Apache-2.0"},
 ]
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def fit_final(features: Path, temperature: float) -> TwoHeads:
-    """Fit both heads on every speaker."""
-    views = {copy.name: load_features(features, copy.name) for copy in TRAINING_COPIES}
+def fit_final(features: Path, tuned: Path, temperature: float) -> TwoHeads:
+    """Take the emotion head that was tuned with the encoder, and fit the speech head on every speaker."""
+    views = {copy.name: load_features(features, copy.name) for copy in GATE_COPIES}
     keep = dict.fromkeys(views[CLEAN.name].speakers.tolist(), True)
     sounds = load_features(features, "nonspeech")
-    emotion = fit_emotion_head(views, keep, seed=SEED)
     speech = fit_speech_head(gather_speech(views, keep), sounds.statistics, seed=SEED)
-    return TwoHeads(emotion, speech, temperature=temperature)
+    return TwoHeads(load_head(tuned), speech, temperature=temperature)
 
 
 def score_padded(session: ort.InferenceSession, windows: list[Window]) -> Outputs:
@@ -145,7 +145,7 @@ def build_manifest(results: dict[str, Any], model: Path, *, version: str, thresh
         "opset": OPSET,
         "training": {"corpora": CORPORA, "git": results["revision"], "seed": SEED},
         "metrics": results,
-        "licence": "Apache-2.0 (heads; trained on CREMA-D, ODbL-1.0, notice in MODEL_CARD.md) and MIT (Whisper encoder)",
+        "licence": "Apache-2.0 (heads and layers tuned on CREMA-D, ODbL-1.0, notice in MODEL_CARD.md) and MIT (Whisper encoder)",
         "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
     }
 
@@ -158,8 +158,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, required=True, help="folder with evaluation, gate and int8 .json, and slices/"
     )
+    parser.add_argument("--tuned", type=Path, required=True, help="folder of the run on all speakers")
     parser.add_argument("--models", type=Path, required=True, help="folder of bundles")
-    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--version", default="0.2.0")
     parser.add_argument("--revision", default="unknown", help="git revision of these scripts, recorded")
     return parser.parse_args()
 
@@ -176,7 +177,7 @@ def main() -> None:
     threshold = results["gate"]["threshold"]
     corpus = load_crema_d(arguments.crema_d)
     results["defects"] = [f"{defect.name} ({defect.reason})" for defect in corpus.defects]
-    heads = fit_final(arguments.features, results["evaluation"]["calibration"]["temperature"])
+    heads = fit_final(arguments.features, arguments.tuned, results["evaluation"]["calibration"]["temperature"])
     graphs = {
         name: assemble(arguments.features / f"encoder-{name}.onnx", heads, arguments.work / f"model-{name}.onnx")
         for name in ("float32", "int8")

@@ -22,7 +22,7 @@ FLOAT16_MIN_VALUES = 50_000  # Smaller tensors are not worth a Cast.
 # (ONNX Runtime, "Quantize ONNX models", note on reduce_range). So every processor gives the same scores.
 WEIGHT_MAX = 64
 CALIBRATION_COPY = replace(NOTE_COPIES[1], notes_per_speaker=4)
-SCHEME = "static QDQ U8S8 per output channel, 7-bit weights, encoder MatMul only; heads trained on the int8 encoder"
+SCHEME = "static QDQ U8S8 per output channel, 7-bit weights, encoder MatMul only"
 
 
 def find_products(graph: Any) -> list[Any]:
