@@ -22,7 +22,7 @@ Then, when it is through: tonalog models activate 0.2.0
 """
 
 
-@click.group(name="models", epilog="Example: tonalog models add models/whisper3-0.1.0")
+@click.group(name="models", epilog="Example: tonalog models add models/whisper3-0.2.0")
 def models_command() -> None:
     """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
 
