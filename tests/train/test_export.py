@@ -10,10 +10,10 @@ import torch
 from nets import LABELS, build_small, find_small, make_tone, make_tones
 
 from training.backbones import find_backbone, list_backbones
-from training.export import Identity, export_bundle
-from training.graph import OPSET
-from training.parity import Gate, ParityError
-from training.recipe import PAPER
+from training.export.bundle import Identity, export_bundle
+from training.export.graph import OPSET
+from training.export.parity import Gate, ParityError
+from training.runs.recipe import PAPER
 from worker.scoring.bundle import load_bundle
 from worker.scoring.scorer import Scorer
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from training.backbones.base import Facts, Int8Scheme
 from training.backbones.shared.masking import RowLinear
-from training.encoder import N_STATISTICS, PooledEncoder, load_encoder
-from training.quantise import SCHEME
+from training.export.quantise import SCHEME
+from training.whisper3.encoder import N_STATISTICS, PooledEncoder, load_encoder
 
 DROPOUT = (0.2, 0.4)
 

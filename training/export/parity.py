@@ -11,10 +11,10 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
-from training.compare_int8 import PADDED_SAMPLES, measure_batch_effect
-from training.features import open_session
-from training.predict import measure_ua
-from training.windows import WindowSet
+from training.runs.predict import measure_ua
+from training.runs.windows import WindowSet
+from training.whisper3.compare_int8 import PADDED_SAMPLES, measure_batch_effect
+from training.whisper3.features import open_session
 
 
 class ParityError(Exception):

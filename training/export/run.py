@@ -12,14 +12,14 @@ import numpy as np
 from training import metrics
 from training.backbones import Backbone
 from training.corpora import LABELS, Corpus, find_layout, read_signal
-from training.evaluate import MAX_ERROR, THRESHOLDS
-from training.export import Identity, export_bundle
-from training.parity import Gate, Parity
-from training.plan import Plan
-from training.predict import predict
+from training.export.bundle import Identity, export_bundle
+from training.export.parity import Gate, Parity
 from training.report.writing import JSON_NAME
-from training.run import load_net
-from training.windows import WindowSet, WindowStore
+from training.runs.plan import Plan
+from training.runs.predict import predict
+from training.runs.run import load_net
+from training.runs.windows import WindowSet, WindowStore
+from training.whisper3.evaluate import MAX_ERROR, THRESHOLDS
 
 UNCERTAIN_BELOW = 0.5  # Where held-out errors never get rare enough to choose a threshold by.
 

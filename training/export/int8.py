@@ -1,7 +1,7 @@
 """From a float32 graph to one in static int8, by a backbone's scheme; it measures ranges and judges nothing.
 
 Convolutions go through ONNX Runtime's own quantiser, because they are fast only where their outputs are quantised too.
-Where matrix products alone are to be int8, `training.quantise` keeps the rest of the graph as it is.
+Where matrix products alone are to be int8, `training.export.quantise` keeps the rest of the graph as it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training.backbones.base import Int8Scheme
-from training.quantise import measure_ranges, quantise_static, save_model, store_half
+from training.export.quantise import measure_ranges, quantise_static, save_model, store_half
 
 Signal = NDArray[np.float32]
 INPUT = "waveform"

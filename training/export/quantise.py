@@ -13,8 +13,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from training.copies import NOTE_COPIES, make_notes
 from training.corpora import HeardUtterance
+from training.whisper3.copies import NOTE_COPIES, make_notes
 
 MIN_WEIGHTS = 512 * 512  # Smaller products (the heads) stay float32: they are a sliver of the time.
 FLOAT16_MIN_VALUES = 50_000  # Smaller tensors are not worth a Cast.

@@ -15,13 +15,13 @@ from torch import nn
 
 from training.backbones.base import Backbone
 from training.backbones.shared.speech_encoder import fold_parametrisations
-from training.graph import OPSET, export_onnx, make_waveform
-from training.int8 import quantise_graph
-from training.parity import Gate, Parity, check_parity, measure_parity
-from training.publish import MIN_SPEECH_MS
-from training.recipe import Recipe
+from training.export.graph import OPSET, export_onnx, make_waveform
+from training.export.int8 import quantise_graph
+from training.export.parity import Gate, Parity, check_parity, measure_parity
 from training.run_card import fill_run_card
-from training.windows import WindowSet
+from training.runs.recipe import Recipe
+from training.runs.windows import WindowSet
+from training.whisper3.publish import MIN_SPEECH_MS
 from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
 from worker.scoring.bundle import CARD_FILE, MANIFEST_FILE, MODEL_FILE, load_bundle
