@@ -78,6 +78,14 @@ class Settings(BaseSettings):
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
     )
     sweep_s: float = Field(15.0, gt=0, description="How often the scheduler sweeps and pumps.")
+    rering_s: float = Field(
+        60.0,
+        gt=0,
+        description="A job that nobody took is rung again after this; doubled at each ring, 15 times as long at most.",
+    )
+    backoff_s: float = Field(
+        30.0, gt=0, description="First wait after a failure that may pass; doubled each time, 60 times as long at most."
+    )
     queue_cap: int = Field(
         1000,
         ge=1,

@@ -15,10 +15,10 @@ from db.rows import Claim
 from db.schema import jobs
 
 BACKOFF_FIRST_S = 30.0
-BACKOFF_CAP_S = 1_800.0
+BACKOFF_CAP_FACTOR = 60  # 30 min where the first wait is 30 s
 GIVE_UP_AFTER_S = 86_400.0
 MAX_FAILURES = 3
-_MAX_DOUBLINGS = 16  # 30 s x 2^16 is far over the cap, and 2^n stays a small number
+_MAX_DOUBLINGS = 16  # far over the cap, and 2^n stays a small number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,12 @@ def retry_later(
     *,
     detail: str,
     is_transient: bool,
+    backoff_s: float = BACKOFF_FIRST_S,
     jitter: float = 1.0,
     wall_ms: int | None = None,
     peak_rss_kib: int | None = None,
 ) -> Retry | None:
-    """Put the job off: 30 s, doubled each time, 30 min at most.
+    """Put the job off: `backoff_s`, doubled each time, 60 times as long at the most.
 
     Args:
         engine: the database.
@@ -51,6 +52,7 @@ def retry_later(
         is_transient: True for trouble of storage, network or database, which uses up time only: after 24 h of it
             without a break the job is DEAD with GAVE_UP. False for a failure of the attempt itself: the third one
             makes the job DEAD with `reason`.
+        backoff_s: the first wait.
         jitter: factor on the delay, in (0, 1], drawn by the caller.
         wall_ms: how long the attempt took.
         peak_rss_kib: the most memory it held.
@@ -75,7 +77,7 @@ def retry_later(
             n, is_over = row.failures, row.failures + 1 >= MAX_FAILURES
             counters = {"failures": n + 1, "transients": 0, "first_transient_at_s": None}
             last_reason, last_detail = reason, detail
-        delay_s = min(BACKOFF_FIRST_S * 2 ** min(n, _MAX_DOUBLINGS), BACKOFF_CAP_S) * jitter
+        delay_s = backoff_s * min(2 ** min(n, _MAX_DOUBLINGS), BACKOFF_CAP_FACTOR) * jitter
         if is_over:
             outcome = Retry(state=JobState.DEAD, delay_s=None, reason=last_reason)
             ended = {"reason": last_reason, "detail": last_detail[:DETAIL_LENGTH], "finished_at": db_now()}

@@ -10,24 +10,27 @@ from db.reasons import JobState, Lane
 from db.schema import jobs
 
 RERING_FIRST_S = 60.0
-RERING_CAP_S = 900.0
+RERING_CAP_FACTOR = 15  # 15 min where the first wait is a minute
 # While a long reprocess fills all the room there is, this many quarantined jobs still get through at each pump.
 QUARANTINE_RESERVE = 2
 _PUMP_LOCK = 7_420_002  # any number that no other advisory lock of this program uses
 
 
-def due_jobs(engine: Engine, *, cap_outstanding: int, limit: int) -> list[tuple[int, Lane]]:
+def due_jobs(
+    engine: Engine, *, cap_outstanding: int, limit: int, rering_s: float = RERING_FIRST_S
+) -> list[tuple[int, Lane]]:
     """Choose the jobs to ring now and mark them QUEUED, in one transaction.
 
     First in line is nightly work, and a reprocess that fills the queue leaves its room alone. Bulk and quarantined work
-    is rung only while no nightly job is due or waits in the queue. Besides, what was rung and not claimed within 60 s
-    (doubled at each ring, 15 min at most) is rung again: the message may have been lost.
+    is rung only while no nightly job is due or waits in the queue. Besides, what was rung and not claimed within
+    `rering_s` (doubled at each ring, 15 times as long at the most) is rung again: the message may have been lost.
 
     Args:
         engine: the database.
         cap_outstanding: ring new jobs only up to this many QUEUED and RUNNING ones, so that the broker stays small.
             Nightly work counts nightly jobs alone, so that there may be twice as many for a while.
         limit: ring this many at most, old and new together.
+        rering_s: how long a ring may go unanswered.
 
     Returns:
         (job id, lane) in the order in which to ring them; empty while another process is pumping.
@@ -36,7 +39,7 @@ def due_jobs(engine: Engine, *, cap_outstanding: int, limit: int) -> list[tuple[
         if not _is_only_pump(connection):
             return []
         nightly = _due(connection, Lane.NIGHTLY, min(_room(connection, cap_outstanding, Lane.NIGHTLY), limit))
-        again = _rung_in_vain(connection, limit - len(nightly))
+        again = _rung_in_vain(connection, limit - len(nightly), rering_s)
         room = min(_room(connection, cap_outstanding), limit - len(nightly) - len(again))
         is_waiting = bool(nightly) or _is_nightly_queued(connection)
         later = [] if is_waiting else _choose_later(connection, room)
@@ -65,14 +68,11 @@ def _is_only_pump(connection: Connection) -> bool:
     return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_PUMP_LOCK))))
 
 
-def _rung_in_vain(connection: Connection, limit: int) -> list[tuple[int, Lane]]:
+def _rung_in_vain(connection: Connection, limit: int, rering_s: float) -> list[tuple[int, Lane]]:
     # SQLite has no power() for certain, so the doublings up to the cap are written out.
-    n_doublings = 0
-    steps = []
-    while RERING_FIRST_S * 2**n_doublings < RERING_CAP_S:
-        steps.append((jobs.c.queue_count == n_doublings, RERING_FIRST_S * 2**n_doublings))
-        n_doublings += 1
-    patience_s = case(*steps, else_=RERING_CAP_S)
+    n_doublings = RERING_CAP_FACTOR.bit_length()
+    steps = [(jobs.c.queue_count == n, rering_s * 2**n) for n in range(n_doublings)]
+    patience_s = case(*steps, else_=rering_s * RERING_CAP_FACTOR)
     overdue = select(jobs.c.id, jobs.c.lane).where(
         jobs.c.state == JobState.QUEUED, jobs.c.queued_at_s < db_now_s() - patience_s
     )

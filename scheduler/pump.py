@@ -25,7 +25,7 @@ class Pumped:
     n_sent: int
 
 
-def sweep_and_pump(engine: Engine, app: Celery, *, queue_cap: int) -> Pumped:
+def sweep_and_pump(engine: Engine, app: Celery, *, queue_cap: int, rering_s: float = pump.RERING_FIRST_S) -> Pumped:
     """Take back expired leases, then send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
 
     A job is marked QUEUED before its id is sent. If the broker refuses, the job goes back to PENDING;
@@ -35,7 +35,7 @@ def sweep_and_pump(engine: Engine, app: Celery, *, queue_cap: int) -> Pumped:
         DatabaseError: The database cannot be reached.
     """
     expired = sweep_expired(engine)
-    due = pump.due_jobs(engine, cap_outstanding=queue_cap, limit=queue_cap)
+    due = pump.due_jobs(engine, cap_outstanding=queue_cap, limit=queue_cap, rering_s=rering_s)
     n_sent = _send(engine, app, due)
     slots.pulse(engine, SWEEP_PULSE)
     return Pumped(n_expired=expired.n_expired, n_sent=n_sent)

@@ -44,7 +44,8 @@ class Service:
 
     def pump(self) -> Pumped:
         """Take back expired leases and ring the queue for due jobs."""
-        return sweep_and_pump(self._engine, self._app, queue_cap=self._settings.queue_cap)
+        settings = self._settings
+        return sweep_and_pump(self._engine, self._app, queue_cap=settings.queue_cap, rering_s=settings.rering_s)
 
     def nightly(self) -> None:
         """Run the nightly slot if one is due and nobody else holds it."""

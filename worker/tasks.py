@@ -55,6 +55,7 @@ def record(here: Runtime, claim: Claim, failure: Failure, *, started: float) -> 
                 failure.reason,
                 detail=failure.detail,
                 is_transient=failure.fate is Fate.WAIT,
+                backoff_s=here.settings.backoff_s,
                 jitter=random.uniform(0.5, 1.0),  # noqa: S311 - spreads retries, guards nothing
                 **cost,
             )

@@ -174,6 +174,15 @@ def test_what_was_rung_in_vain_is_rung_again_after_a_wait_that_doubles_up_to_a_c
     assert waits_s == [59, 119, 239, 479, 899, 899]
 
 
+def test_how_long_a_ring_may_go_unanswered_is_the_callers_choice(engine):
+    (job_id,) = add_jobs(engine, 1)
+    pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)
+    set_job(engine, job_id, queued_at_s=now_s(engine) - 3.0)
+
+    assert pump.due_jobs(engine, cap_outstanding=0, limit=PLENTY, rering_s=10.0) == []
+    assert len(pump.due_jobs(engine, cap_outstanding=0, limit=PLENTY, rering_s=2.0)) == 1
+
+
 def test_what_could_not_be_sent_is_due_again_at_once(engine):
     job_ids = add_jobs(engine, 2)
     pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)

@@ -7,7 +7,7 @@ import pytest
 from db_samples import a_result, add_jobs, count, job_row, new_sqlite, scores, set_job, silence, take
 
 from db import backoff, history, jobs, ledger, recordings, results, sweep
-from db.backoff import BACKOFF_CAP_S, GIVE_UP_AFTER_S
+from db.backoff import BACKOFF_CAP_FACTOR, BACKOFF_FIRST_S, GIVE_UP_AFTER_S
 from db.columns import db_now_s
 from db.errors import DatabaseError
 from db.reasons import JobState, Lane, Outcome, Reason, ResultStatus
@@ -186,8 +186,20 @@ def test_passing_trouble_waits_twice_as_long_each_time_and_never_uses_up_attempt
         assert put_off.state is JobState.PENDING
         set_job(engine, job_id, next_run_at_s=0.0)
 
-    assert delays_s == [30, 60, 120, 240, 480, 960, *[BACKOFF_CAP_S] * 3]
+    assert delays_s == [30, 60, 120, 240, 480, 960, *[BACKOFF_FIRST_S * BACKOFF_CAP_FACTOR] * 3]
     assert job_row(engine, job_id)["failures"] == 0
+
+
+def test_the_first_wait_and_with_it_the_longest_is_the_callers_choice(engine):
+    (job_id,) = add_jobs(engine, 1)
+    delays_s = []
+    for _ in range(9):
+        claim = take(engine, job_id)
+        trouble = {"detail": "503", "is_transient": True, "backoff_s": 0.5}
+        delays_s.append(backoff.retry_later(engine, claim, Reason.STORAGE_UNAVAILABLE, **trouble).delay_s)
+        set_job(engine, job_id, next_run_at_s=0.0)
+
+    assert delays_s == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_jitter_shortens_the_wait(engine):
