@@ -7,12 +7,15 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 from config import logs
 from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, SWEEP_TASK, celery_settings, prepare_folders
 from config.settings import Settings
 from scheduler.service import Service
+from scheduler.watchdog import Watchdog, end_process
+
+_MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
 
 
 def make_app(settings: Settings) -> Celery:
@@ -41,9 +44,14 @@ def make_app(settings: Settings) -> Celery:
         beat_max_loop_interval=min(30.0, settings.sweep_s),
     )
     service = Service(settings, app)
+    beats: list[int] = []
+    watchdog = Watchdog(
+        limit_s=max(settings.watchdog_s, _MISSED_SWEEPS * settings.sweep_s), end=lambda: end_process(beats)
+    )
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
     def sweep() -> None:
+        watchdog.hear()
         service.sweep()
 
     def nightly() -> None:
@@ -55,7 +63,13 @@ def make_app(settings: Settings) -> Celery:
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)
 
+    def watch(sender: Any, **_: Any) -> None:
+        if sender.app is app:
+            beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
+            watchdog.start()
+
     setup_logging.connect(configure_logging, weak=False)
+    worker_ready.connect(watch, weak=False)
     if settings.is_embedded_broker:
         tempfile.tempdir = str(settings.home.resolve() / "queue" / "moved")
     return app

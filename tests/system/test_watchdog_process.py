@@ -1,11 +1,17 @@
 """A real worker that hears none of the rings in its ledger ends with the status that its supervisor waits for."""
 
-from command import wait_until
+import os
+import signal
+from pathlib import Path
+
+from command import kill_tree, wait_until
 from db_samples import add_jobs, new_sqlite, set_job
 from sqlalchemy import select
 
 from db.columns import db_now_s
+from db.engine import make_engine
 from db.reasons import JobState
+from db.slots import read_pulses
 
 
 def test_a_worker_whose_messages_never_come_ends_with_status_70(cli):
@@ -31,3 +37,21 @@ def test_a_worker_whose_messages_never_come_ends_with_status_70(cli):
 
     assert worker.returncode == 70
     assert "worker takes no work" in (cli.folder / "worker.log").read_text()
+
+
+def test_a_scheduler_whose_beat_was_killed_ends_with_status_70(cli):
+    cli.variables.update(TONALOG_SWEEP_S="1", TONALOG_WATCHDOG_S="5")
+    cli("db", "upgrade")
+    engine = make_engine(f"sqlite:///{cli.folder}/home/tonalog.db")
+    scheduler = cli.start("scheduler", log="scheduler.log")
+    try:
+        assert wait_until(lambda: "sweep" in read_pulses(engine), timeout_s=60), cli.worker_log()
+        (beat,) = Path(f"/proc/{scheduler.pid}/task/{scheduler.pid}/children").read_text().split()
+        os.kill(int(beat), signal.SIGKILL)
+        assert wait_until(lambda: scheduler.poll() is not None, timeout_s=60), cli.worker_log()
+    finally:
+        if scheduler.poll() is None:
+            kill_tree(scheduler)
+
+    assert scheduler.returncode == 70
+    assert "scheduler does not sweep" in (cli.folder / "scheduler.log").read_text()
