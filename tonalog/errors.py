@@ -13,10 +13,10 @@ _KNOWN = (
     ("worker.scoring.bundle", "BundleError"),
     ("worker.audio.errors", "AudioError"),
     ("scheduler.service", "SchedulerError"),
-    ("training.plan", "PlanMismatch"),
-    ("training.checkpoint", "CheckpointMismatch"),
-    ("training.leaks", "LeakError"),
-    ("training.parity", "ParityError"),
+    ("training.runs.plan", "PlanMismatch"),
+    ("training.runs.checkpoint", "CheckpointMismatch"),
+    ("training.protocols.leaks", "LeakError"),
+    ("training.export.parity", "ParityError"),
 )
 
 

@@ -7,7 +7,7 @@ from string import Template
 from typing import Any
 
 from training.backbones.base import Facts
-from training.card import tabulate
+from training.whisper3.card import tabulate
 
 _CARD = Template("""\
 # $name $version

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from training.backbones import Backbone, find_backbone
-from training.recipe import Recipe
-from training.windows import WindowSet, WindowStore
+from training.runs.recipe import Recipe
+from training.runs.windows import WindowSet, WindowStore
 
 LABELS = ("anger", "happiness", "neutral", "sadness")
 RATE_HZ = 16_000

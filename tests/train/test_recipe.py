@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.paper_augment import Augmentation, apply_augmentation
-from training.recipe import PAPER, PARTS, RECIPES, find_recipe, leave_out, read_recipe
+from training.runs.recipe import PAPER, PARTS, RECIPES, find_recipe, leave_out, read_recipe
+from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(
     pitch_semitones=None, gain_db=None, noise_amplitude=None, is_polarity_flipped=False, probability=1.0

@@ -10,12 +10,12 @@ from corpus_trees import write_crema_d, write_iemocap, write_sound
 
 from tonalog.cli import cli
 from training.corpora import load_corpus
-from training.leaks import LeakError
-from training.parity import ParityError
-from training.plan import Plan, PlanMismatch, read_plan, write_plan
-from training.recipe import find_recipe, leave_out
+from training.export.parity import ParityError
+from training.protocols.leaks import LeakError
 from training.report import read_predictions
-from training.run import run_plan
+from training.runs.plan import Plan, PlanMismatch, read_plan, write_plan
+from training.runs.recipe import find_recipe, leave_out
+from training.runs.run import run_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 

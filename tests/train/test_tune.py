@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from training.copies import Window
 from training.corpora import LABELS
-from training.encoder import PooledEncoder, load_encoder
-from training.folds import assign_folds
-from training.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
-from training.tune.frames import cache_frames, load_frames
-from training.tune.net import Upper, compute_logits
-from training.tune.summary import RunsIncomplete, sum_up
+from training.protocols.folds import assign_folds
+from training.whisper3.copies import Window
+from training.whisper3.encoder import PooledEncoder, load_encoder
+from training.whisper3.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
+from training.whisper3.tune.frames import cache_frames, load_frames
+from training.whisper3.tune.net import Upper, compute_logits
+from training.whisper3.tune.summary import RunsIncomplete, sum_up
 
 SPEAKERS = [f"actor{number}" for number in range(5)]
 SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4)

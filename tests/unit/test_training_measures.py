@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from training import metrics
-from training.augment import Chain
-from training.copies import Copy, Cut, make_copy
 from training.corpora import LABELS, HeardUtterance
-from training.folds import assign_folds
+from training.protocols.folds import assign_folds
+from training.sounds.augment import Chain
+from training.sounds.voice import Cut
+from training.whisper3.copies import Copy, make_copy
 
 SPEAKERS = [str(1001 + i) for i in range(91)]
 

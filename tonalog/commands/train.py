@@ -16,8 +16,8 @@ from tonalog.report import console
 
 if TYPE_CHECKING:
     from training.corpora import Corpus
-    from training.plan import Plan
     from training.report import Summary
+    from training.runs.plan import Plan
 
 NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
 _EPILOG = """\b
@@ -68,8 +68,8 @@ def _print_measures(summary: Summary) -> None:
 
 def _read_options(options: dict[str, Any]) -> Plan:
     from training.backbones import list_backbones  # noqa: PLC0415
-    from training.plan import PLAN_FILE, Plan, parse_corpora, read_plan, resolve_pretrained  # noqa: PLC0415
-    from training.recipe import find_recipe, leave_out  # noqa: PLC0415
+    from training.runs.plan import PLAN_FILE, Plan, parse_corpora, read_plan, resolve_pretrained  # noqa: PLC0415
+    from training.runs.recipe import find_recipe, leave_out  # noqa: PLC0415
 
     out: Path = options["out"]
     is_there = (out / PLAN_FILE).is_file()
@@ -113,7 +113,7 @@ def train_command(*, device: str, **options: Any) -> None:
     The first corpus is divided into folds, the others only train; with cross-corpus the last one is tested.
     """
     with _explain():
-        from training.run import FoldProgress, run_plan  # noqa: PLC0415
+        from training.runs.run import FoldProgress, run_plan  # noqa: PLC0415
 
         plan = _read_options(options)
         corpora = _load_corpora(plan.corpora)
@@ -144,9 +144,9 @@ def evaluate_command() -> None:
 def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
     """Print the measures of RUN, or score further corpora with each of its nets and report each."""
     with _explain():
-        from training.plan import parse_corpora, read_plan  # noqa: PLC0415
         from training.report import read_predictions, summarise  # noqa: PLC0415
-        from training.run import PREDICTIONS_FILE, evaluate_elsewhere  # noqa: PLC0415
+        from training.runs.plan import parse_corpora, read_plan  # noqa: PLC0415
+        from training.runs.run import PREDICTIONS_FILE, evaluate_elsewhere  # noqa: PLC0415
 
         plan = read_plan(run)
         if not corpora:
@@ -161,7 +161,9 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
 
 @evaluate_command.command(name="voice-notes")
 @click.option("--crema-d", type=click.Path(path_type=Path), required=True, help="Folder of CREMA-D audio.")
-@click.option("--features", type=click.Path(path_type=Path), required=True, help="What training.features wrote.")
+@click.option(
+    "--features", type=click.Path(path_type=Path), required=True, help="What training.whisper3.features wrote."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for windows and picture; resumed.")
 @click.option("--speakers-per-fold", type=click.IntRange(min=1), default=2, show_default=True)
 def evaluate_voice_notes(crema_d: Path, features: Path, out: Path, speakers_per_fold: int) -> None:
@@ -184,9 +186,9 @@ def evaluate_voice_notes(crema_d: Path, features: Path, out: Path, speakers_per_
 def export_command(run: Path, **options: Any) -> None:
     """Write one fold's net of RUN as an int8 bundle, or nothing where parity fails."""
     with _explain():
-        from training.parity import Gate  # noqa: PLC0415
-        from training.plan import read_plan  # noqa: PLC0415
-        from training.run_export import export_run  # noqa: PLC0415
+        from training.export.parity import Gate  # noqa: PLC0415
+        from training.export.run import export_run  # noqa: PLC0415
+        from training.runs.plan import read_plan  # noqa: PLC0415
 
         plan = read_plan(run)
         gate = Gate(

@@ -20,10 +20,10 @@ def main() -> None:
     """Print protocol and tables, and write them as slices.md, slices.json and slices.html."""
     parser = argparse.ArgumentParser(prog="python -m training.slices", description=__doc__)
     parser.add_argument(
-        "predictions", type=Path, help="CSV of out-of-fold predictions: training.evaluate --predictions"
+        "predictions", type=Path, help="CSV of out-of-fold predictions: training.whisper3.evaluate --predictions"
     )
     parser.add_argument("--actors", type=Path, required=True, help="CREMA-D's VideoDemographics.csv")
-    parser.add_argument("--uncertain-below", type=float, required=True, help="as training.evaluate printed it")
+    parser.add_argument("--uncertain-below", type=float, required=True, help="as training.whisper3.evaluate printed it")
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {HTML_NAME}, {JSON_NAME}, {MARKDOWN_NAME}")
     parser.add_argument("--title", default="Slices of CREMA-D's actors")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")

@@ -11,12 +11,12 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from training.augment import pass_opus
-from training.copies import normalise
 from training.corpora import LABELS
+from training.sounds.augment import pass_opus
 from training.voice_notes.cuts import cut_windows, find_speech, measure_overlap
 from training.voice_notes.notes import Note, Signal, build_note, draw_utterances, mix_note
 from training.voice_notes.plan import MIXED, OPUS, OPUS_BPS, OPUS_SNR_DB, SEED, Task, list_tasks
+from training.whisper3.copies import normalise
 from worker.audio.windows import Window
 
 Pieces = list[tuple[str, Signal]]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.corpora import LABELS
-from training.features import load_features
-from training.folds import assign_folds
+from training.protocols.folds import assign_folds
 from training.voice_notes import tables
 from training.voice_notes.judge import Judged, fit_heads, judge_speakers
 from training.voice_notes.mixed import tabulate_mixed
@@ -14,6 +13,7 @@ from training.voice_notes.outcomes import NO_SCORE, measure_share
 from training.voice_notes.picture import Row, draw_bars
 from training.voice_notes.plan import PROTOCOL, SEED, SNR_DB, choose_speakers
 from training.voice_notes.run import encode_speakers
+from training.whisper3.features import load_features
 
 PICTURED = {"none": "no detector", "energy": "energy trim", "webrtc3": "WebRTC 3", "ours": "ours", "oracle": "oracle"}
 
@@ -45,7 +45,7 @@ def run_experiment(crema_d: Path, features: Path, *, out: Path, speakers_per_fol
 
     Args:
         crema_d: folder of CREMA-D audio.
-        features: folder that `training.features` filled from the frozen encoder.
+        features: folder that `training.whisper3.features` filled from the frozen encoder.
         out: folder for windows, heads and picture; what is there is used again.
         speakers_per_fold: 1 or more.
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from training import metrics
 from training.corpora import LABELS
-from training.evaluate import TRAINING_COPIES, fit_folds
-from training.features import load_features
-from training.folds import N_FOLDS, assign_folds
-from training.gate import fit_speech_head, gather_speech, score_speech
-from training.heads import compute_logits
+from training.protocols.folds import N_FOLDS, assign_folds
 from training.voice_notes.encode import Encoded
 from training.voice_notes.outcomes import NO_SCORE, Outcome, measure_jitter, pool_windows
 from training.voice_notes.plan import MIXED, Task, list_tasks
+from training.whisper3.evaluate import TRAINING_COPIES, fit_folds
+from training.whisper3.features import load_features
+from training.whisper3.gate import fit_speech_head, gather_speech, score_speech
+from training.whisper3.heads import compute_logits
 
 Array = NDArray[np.float64]
 TEMPERATURE = 0.925  # The shipped manifest's.
@@ -46,7 +46,7 @@ def fit_heads(features: Path, kept: Path) -> list[tuple[Any, Any]]:
     """Fit an emotion head and a speech gate for every fold on the speakers of the others, or load them if they are kept.
 
     Args:
-        features: folder that `training.features` filled.
+        features: folder that `training.whisper3.features` filled.
         kept: file that holds fitted heads; delete it when features change.
     """
     if not kept.exists():

@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augment import make_coloured_noise
+from training.sounds.augment import make_coloured_noise
 
 Signal = NDArray[np.float32]
 SAMPLES_PER_MS = 16

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.corpora import LABELS
-from training.folds import N_FOLDS
+from training.protocols.folds import N_FOLDS
 from training.voice_notes.cuts import FINDERS
 
 SEED = 61

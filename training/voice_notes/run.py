@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from training.corpora import find_audio, read_signal
-from training.features import Features, open_session
 from training.voice_notes.encode import Encoded, Pieces, encode_speaker, load_encoded, save_encoded
 from training.voice_notes.notes import trim_utterance
+from training.whisper3.features import Features, open_session
 
 log = logging.getLogger(__name__)
 MIN_SPEECH_SAMPLES = 8000

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as dsp
 
-from training.paper_augment import Augmentation, apply_augmentation
+from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 Signal = NDArray[np.float32]
 SAMPLING_RATE_HZ = 16_000

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from training.copies import CLEAN, make_copy
 from training.corpora import HeardCorpus
-from training.encoder import N_STATISTICS
-from training.evaluate import encode_labels
-from training.features import build_encoder, open_session
-from training.folds import assign_folds
-from training.heads import make_emotion_head
 from training.metrics import apply_softmax
-from training.tune.fit import measure_ua
+from training.protocols.folds import assign_folds
+from training.whisper3.copies import CLEAN, make_copy
+from training.whisper3.encoder import N_STATISTICS
+from training.whisper3.evaluate import encode_labels
+from training.whisper3.features import build_encoder, open_session
+from training.whisper3.heads import make_emotion_head
+from training.whisper3.tune.fit import measure_ua
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.backbones.shared.masking import MASKED_SCORE
-from training.encoder import PooledEncoder, pool_statistics
-from training.tune.frames import N_FIXED_LAYERS, Frames
+from training.whisper3.encoder import PooledEncoder, pool_statistics
+from training.whisper3.tune.frames import N_FIXED_LAYERS, Frames
 
 
 class Upper(nn.Module):  # type: ignore[misc]  # torch has no types here

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.copies import Window
-from training.encoder import PooledEncoder
-from training.features import Features
+from training.whisper3.copies import Window
+from training.whisper3.encoder import PooledEncoder
+from training.whisper3.features import Features
 
 log = logging.getLogger(__name__)
 N_FIXED_LAYERS = 1

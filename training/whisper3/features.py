@@ -14,23 +14,23 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from training.augment import Chain
-from training.copies import (
+from training.corpora import HeardCorpus, HeardUtterance, load_crema_d, load_emodb
+from training.export.graph import export_onnx, make_waveform
+from training.export.quantise import quantise_encoder, take_calibration
+from training.sounds.augment import Chain
+from training.sounds.voice import Cut
+from training.whisper3.copies import (
     CLEAN,
     NOTE_COPIES,
     UTTERANCE_COPIES,
     Copy,
-    Cut,
     Window,
     make_copy,
     make_crowd,
     make_nonspeech,
     make_notes,
 )
-from training.corpora import HeardCorpus, HeardUtterance, load_crema_d, load_emodb
-from training.encoder import load_encoder
-from training.graph import export_onnx, make_waveform
-from training.quantise import quantise_encoder, take_calibration
+from training.whisper3.encoder import load_encoder
 
 log = logging.getLogger(__name__)
 NONSPEECH_SEED = 31

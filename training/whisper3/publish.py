@@ -15,18 +15,18 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training import metrics
-from training.card import WHISPER_LICENCE, write_card
-from training.compare_int8 import MAX_UA_CHANGE, PADDED_SAMPLES, measure_batch_effect, measure_speed
-from training.copies import CLEAN, FRONT_END, Window, make_copy, normalise
 from training.corpora import LABELS, load_crema_d
-from training.evaluate import encode_labels
-from training.features import load_features, open_session
-from training.gate import GATE_COPIES, fit_speech_head, gather_speech
-from training.graph import OPSET
-from training.model import TwoHeads, assemble
-from training.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
-from training.quantise import SCHEME
-from training.tune.small import load_head
+from training.export.graph import OPSET
+from training.export.quantise import SCHEME
+from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
+from training.whisper3.card import WHISPER_LICENCE, write_card
+from training.whisper3.compare_int8 import MAX_UA_CHANGE, PADDED_SAMPLES, measure_batch_effect, measure_speed
+from training.whisper3.copies import CLEAN, FRONT_END, Window, make_copy, normalise
+from training.whisper3.evaluate import encode_labels
+from training.whisper3.features import load_features, open_session
+from training.whisper3.gate import GATE_COPIES, fit_speech_head, gather_speech
+from training.whisper3.model import TwoHeads, assemble
+from training.whisper3.tune.small import load_head
 from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
 
@@ -154,7 +154,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--crema-d", type=Path, required=True, help="folder of CREMA-D audio")
-    parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
+    parser.add_argument("--features", type=Path, required=True, help="folder that training.whisper3.features filled")
     parser.add_argument(
         "--work", type=Path, required=True, help="folder with evaluation, gate and int8 .json, and slices/"
     )

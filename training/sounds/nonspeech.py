@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as dsp
 
-from training.augment import Signal, make_coloured_noise
+from training.sounds.augment import Signal, make_coloured_noise
 
 SAMPLING_RATE_HZ = 16_000
 Sound = NDArray[np.float64]

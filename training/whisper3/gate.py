@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES
-from training.features import EVALUATION_COPIES, Features, load_features
-from training.folds import N_FOLDS, assign_folds
-from training.heads import SPEECH_RECIPE, compute_logits, fit_head, make_speech_head, seed_torch
 from training.metrics import apply_softmax
-from training.nonspeech import MAKERS
+from training.protocols.folds import N_FOLDS, assign_folds
+from training.sounds.nonspeech import MAKERS
+from training.whisper3.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES
+from training.whisper3.features import EVALUATION_COPIES, Features, load_features
+from training.whisper3.heads import SPEECH_RECIPE, compute_logits, fit_head, make_speech_head, seed_torch
 
 log = logging.getLogger(__name__)
 # Clean, room, phone and joined notes: the other copies only add more of the same speech.
@@ -108,7 +108,7 @@ def main() -> None:
     """Cross-validate the gate, print, and write gate.json."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
+    parser.add_argument("--features", type=Path, required=True, help="folder that training.whisper3.features filled")
     parser.add_argument("--out", type=Path, required=True, help="gate.json to write")
     parser.add_argument("--threshold", type=float, default=0.5)
     arguments = parser.parse_args()

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from training.backbones import Backbone, find_backbone
 from training.backbones.base import freeze
 from training.corpora import LABELS, Corpus, read_signal
-from training.fit import Progress, fit
-from training.leaks import check_sounds, check_speakers
-from training.plan import Plan, write_plan
-from training.predict import predict
 from training.protocols import Protocol, Split
+from training.protocols.leaks import check_sounds, check_speakers
 from training.report import Summary, collect_predictions, write_predictions, write_report
-from training.windows import WindowSet, WindowStore
+from training.runs.fit import Progress, fit
+from training.runs.plan import Plan, write_plan
+from training.runs.predict import predict
+from training.runs.windows import WindowSet, WindowStore
 
 CHECKPOINT_FILE, MODEL_FILE, SCORES_FILE = "checkpoint.pt", "model.pt", "scores.npy"
 PREDICTIONS_FILE = "predictions.csv"

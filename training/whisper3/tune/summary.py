@@ -1,4 +1,4 @@
-"""Sum up one run a fold as `training.evaluate` does for a frozen encoder; it hears no audio and trains nothing."""
+"""Sum up one run a fold as `training.whisper3.evaluate` does for a frozen encoder; it hears no audio and trains nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from training import metrics
-from training.copies import CLEAN
 from training.corpora import LABELS
-from training.evaluate import OutOfFold, calibrate, report_view
-from training.folds import MIN_FOLDS, N_FOLDS, SEED
+from training.protocols.folds import MIN_FOLDS, N_FOLDS, SEED
 from training.report.predictions import Predictions, write_predictions
-from training.tune.fit import JUDGED, measure_ua
+from training.whisper3.copies import CLEAN
+from training.whisper3.evaluate import OutOfFold, calibrate, report_view
+from training.whisper3.tune.fit import JUDGED, measure_ua
 
 log = logging.getLogger(__name__)
 DEGRADED = ("telephone", "opus16", "snr10")

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from training import metrics
-from training.windows import WindowSet
+from training.runs.windows import WindowSet
 
 PREDICT_BATCH = 8
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.corpora import LABELS
-from training.encoder import N_STATISTICS
 from training.losses import balance_classes, compute_focal_loss
+from training.whisper3.encoder import N_STATISTICS
 
 HIDDEN = 256
 SPEECH_HIDDEN = 32

@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 import librosa
 import numpy as np
 
-from training.augment import Chain, Signal, distort
 from training.corpora import HeardUtterance
-from training.nonspeech import MAKERS, happens, make_babble, make_sound
-from training.voice import extract_speech
+from training.sounds.augment import Chain, Signal, distort
+from training.sounds.nonspeech import MAKERS, happens, make_babble, make_sound
+from training.sounds.voice import Cut, reduce_signal
 from worker.audio.frontend import FrontEnd, prepare
 
 SAMPLING_RATE_HZ = 16_000
 FRONT_END = FrontEnd()  # Training and serving share it; the manifest names its values.
-MIN_SPEECH_SAMPLES = SAMPLING_RATE_HZ // 2  # Serving scores nothing shorter.
 WINDOW_SAMPLES = 8 * SAMPLING_RATE_HZ
-TRIM_TOP_DB = 20  # The paper's trim; serving does not trim, its VAD does that work.
 LOW_NOISE_DB = (-75.0, -35.0)
-
-
-class Cut(StrEnum):
-    """How a signal is reduced to what the model hears."""
-
-    NONE = "none"
-    TRIM = "trim"
-    VAD = "vad"
 
 
 @dataclass(frozen=True)
@@ -95,18 +84,6 @@ NONSPEECH_CHAIN = Chain(noise=0.1, equaliser=0.4, telephone=0.15, opus=0.6)
 def normalise(signal: Signal) -> Signal:
     """Prepare a window as serving does."""
     return prepare(signal, FRONT_END)
-
-
-def reduce_signal(signal: Signal, cut: Cut) -> Signal:
-    """Cut a signal; where the VAD leaves under half a second, the 20 dB trim of the signal stands in."""
-    if cut is Cut.VAD:
-        speech = extract_speech(signal)
-        if speech.size >= MIN_SPEECH_SAMPLES:
-            return speech
-    if cut is Cut.NONE:
-        return signal
-    trimmed, _ = librosa.effects.trim(signal, top_db=TRIM_TOP_DB)
-    return np.asarray(trimmed if trimmed.size >= MIN_SPEECH_SAMPLES else signal)
 
 
 def make_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:

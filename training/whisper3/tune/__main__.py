@@ -1,4 +1,4 @@
-"""Cache frames and fine-tune the upper layers: `python -m training.tune frames | fit | sum | int8`; it exports no graph."""
+"""Cache frames and fine-tune the upper layers: `python -m training.whisper3.tune frames | fit | sum | int8`; it exports no graph."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 
 from training.corpora import load_crema_d, load_emodb
-from training.encoder import load_encoder
-from training.features import list_makers
-from training.tune.fit import JUDGED, TRAINED, tune_fold
-from training.tune.frames import cache_frames
-from training.tune.small import compare_small
-from training.tune.summary import sum_up
+from training.whisper3.encoder import load_encoder
+from training.whisper3.features import list_makers
+from training.whisper3.tune.fit import JUDGED, TRAINED, tune_fold
+from training.whisper3.tune.frames import cache_frames
+from training.whisper3.tune.small import compare_small
+from training.whisper3.tune.summary import sum_up
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.tune", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.whisper3.tune", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     cache = verbs.add_parser("frames", help="cache frames after the first layer")
     cache.add_argument("--crema-d", type=Path, required=True, help="folder of CREMA-D audio")

@@ -14,12 +14,12 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training import metrics
-from training.copies import CLEAN
 from training.corpora import LABELS
-from training.evaluate import encode_labels, fit_head_on
-from training.features import FLOAT_VIEW, Features, load_features, open_session
-from training.folds import N_FOLDS, assign_folds
-from training.heads import compute_logits
+from training.protocols.folds import N_FOLDS, assign_folds
+from training.whisper3.copies import CLEAN
+from training.whisper3.evaluate import encode_labels, fit_head_on
+from training.whisper3.features import FLOAT_VIEW, Features, load_features, open_session
+from training.whisper3.heads import compute_logits
 
 log = logging.getLogger(__name__)
 MAX_UA_CHANGE = 0.01  # int8 against float32 on unheard speakers: beyond it nothing may ship.
@@ -103,7 +103,7 @@ def main() -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
+    parser.add_argument("--features", type=Path, required=True, help="folder that training.whisper3.features filled")
     parser.add_argument("--out", type=Path, required=True, help="int8.json to write")
     arguments = parser.parse_args()
     sessions = {

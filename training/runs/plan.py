@@ -16,7 +16,7 @@ from training.protocols import (
     hold_out_shuffled,
     leave_one_session_out,
 )
-from training.recipe import Recipe, read_recipe
+from training.runs.recipe import Recipe, read_recipe
 
 PLAN_FILE = "plan.json"
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import metrics
-from training.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES
 from training.corpora import LABELS
-from training.features import EVALUATION_COPIES, Features, load_features
-from training.folds import N_FOLDS, SEED, assign_folds
-from training.heads import EMOTION_RECIPE, compute_logits, fit_head, make_emotion_head, seed_torch
+from training.protocols.folds import N_FOLDS, SEED, assign_folds
 from training.report.predictions import Predictions, write_predictions
+from training.whisper3.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES
+from training.whisper3.features import EVALUATION_COPIES, Features, load_features
+from training.whisper3.heads import EMOTION_RECIPE, compute_logits, fit_head, make_emotion_head, seed_torch
 
 log = logging.getLogger(__name__)
 TRAINING_COPIES = (*UTTERANCE_COPIES, *NOTE_COPIES)
@@ -166,7 +166,7 @@ def main() -> None:
     """Cross-validate, print, and write evaluation.json beside the features."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True, help="folder that training.features filled")
+    parser.add_argument("--features", type=Path, required=True, help="folder that training.whisper3.features filled")
     parser.add_argument("--out", type=Path, required=True, help="evaluation.json to write")
     parser.add_argument("--predictions", type=Path, help="CSV of the clean view, out of fold, to write as well")
     arguments = parser.parse_args()

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.copies import Cut, reduce_signal
-from training.paper_augment import apply_augmentation
-from training.recipe import Recipe
+from training.runs.recipe import Recipe
+from training.sounds.paper_augment import apply_augmentation
+from training.sounds.voice import Cut, reduce_signal
 from worker.audio.frontend import prepare
 
 Signal = NDArray[np.float32]

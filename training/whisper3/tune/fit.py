@@ -17,13 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from training import metrics
 from training.corpora import LABELS
-from training.encoder import PooledEncoder, load_encoder
-from training.evaluate import encode_labels
-from training.folds import assign_folds
-from training.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
 from training.losses import balance_classes, compute_focal_loss
-from training.tune.frames import N_FIXED_LAYERS, Frames, load_frames
-from training.tune.net import Upper, compute_logits, gather_batch
+from training.protocols.folds import assign_folds
+from training.whisper3.encoder import PooledEncoder, load_encoder
+from training.whisper3.evaluate import encode_labels
+from training.whisper3.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
+from training.whisper3.tune.frames import N_FIXED_LAYERS, Frames, load_frames
+from training.whisper3.tune.net import Upper, compute_logits, gather_batch
 
 log = logging.getLogger(__name__)
 TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room")

@@ -54,7 +54,7 @@ def fill_card(manifest: dict[str, Any], *, slices: str) -> str:
     """Return the text of the card of a manifest.
 
     Args:
-        manifest: as `training.publish` builds it.
+        manifest: as `training.whisper3.publish` builds it.
         slices: Markdown, as `training.slices` printed it.
     """
     results = manifest["metrics"]
@@ -109,8 +109,8 @@ def write_card(manifest: dict[str, Any], target: Path, *, slices: str) -> None:
 
 def main() -> None:
     """Write the card of a published bundle again; manifest and model stay as they are."""
-    parser = argparse.ArgumentParser(prog="python -m training.card", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="folder with manifest.json, as training.publish wrote it")
+    parser = argparse.ArgumentParser(prog="python -m training.whisper3.card", description=__doc__)
+    parser.add_argument("bundle", type=Path, help="folder with manifest.json, as training.whisper3.publish wrote it")
     parser.add_argument("--slices", type=Path, required=True, help="slices.md of training.slices")
     arguments = parser.parse_args()
     manifest = json.loads((arguments.bundle / "manifest.json").read_text(encoding="utf-8"))

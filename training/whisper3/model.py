@@ -10,8 +10,8 @@ import torch
 from onnx import compose
 from torch import nn
 
-from training.encoder import N_STATISTICS
-from training.graph import export_onnx
+from training.export.graph import export_onnx
+from training.whisper3.encoder import N_STATISTICS
 
 
 class TwoHeads(nn.Module):  # type: ignore[misc]  # torch has no types here

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from training.corpora.utterance import Corpus, Utterance
-from training.folds import N_FOLDS, SEED, assign_folds
-from training.leaks import check_sounds, check_speakers
+from training.protocols.folds import N_FOLDS, SEED, assign_folds
+from training.protocols.leaks import check_sounds, check_speakers
 
 MIN_GROUPS = 3  # One group each for training, validation and test.
 HOLD_OUT = 0.05  # Of the paper's production model.
@@ -89,7 +89,7 @@ def cross_validate_speakers(
     Args:
         corpora: all of them are tested.
         n_folds: 3 or more, at most the number of speakers.
-        seed: of the shuffle of speakers; the folds of one corpus are those of `training.folds`.
+        seed: of the shuffle of speakers; the folds of one corpus are those of `training.protocols.folds`.
         further: corpora that train in every fold and are never validated or tested on.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from training.paper_augment import Augmentation
+from training.sounds.paper_augment import Augmentation
 from worker.audio.frontend import FrontEnd
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.checkpoint import load_checkpoint, put_state, save_checkpoint, take_state
 from training.losses import balance_classes, compute_focal_loss
-from training.predict import measure_ua, predict
-from training.recipe import Recipe
-from training.windows import WindowSet
+from training.runs.checkpoint import load_checkpoint, put_state, save_checkpoint, take_state
+from training.runs.predict import measure_ua, predict
+from training.runs.recipe import Recipe
+from training.runs.windows import WindowSet
 
 
 @dataclass(frozen=True)

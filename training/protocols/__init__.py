@@ -1,0 +1,23 @@
+"""Who trains, who validates and who is tested, and that nobody is on two sides; this room never hears audio."""
+
+from training.protocols.folds import assign_folds
+from training.protocols.leaks import LeakError
+from training.protocols.splits import (
+    Protocol,
+    Split,
+    cross_corpora,
+    cross_validate_speakers,
+    hold_out_shuffled,
+    leave_one_session_out,
+)
+
+__all__ = [
+    "LeakError",
+    "Protocol",
+    "Split",
+    "assign_folds",
+    "cross_corpora",
+    "cross_validate_speakers",
+    "hold_out_shuffled",
+    "leave_one_session_out",
+]
