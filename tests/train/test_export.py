@@ -10,8 +10,10 @@ import torch
 from nets import LABELS, build_small, find_small, make_tone, make_tones
 
 from training.backbones import find_backbone, list_backbones
+from training.backbones.base import Int8Scheme
 from training.export.bundle import Identity, export_bundle
 from training.export.graph import OPSET
+from training.export.int8 import Int8Error, check_promise
 from training.export.parity import Gate, ParityError
 from training.runs.recipe import PAPER
 from worker.scoring.bundle import load_bundle
@@ -93,6 +95,55 @@ def test_the_manifest_says_what_was_made(exported):
     assert manifest.metrics["parity"] == parity.as_dict()
     assert "U8S8" in manifest.quantisation["scheme"]
     assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
+def test_only_products_by_a_constant_matrix_are_int8(exported):
+    model = onnx.load_from_string(exported[3].model_bytes)
+    shapes = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    seen = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    products = [node for node in model.graph.node if node.op_type == "MatMul" and {*node.input} & {*seen}]
+    assert all(shapes.get(seen[node.input[1]]) == 2 and node.input[0] in seen for node in products)
+    assert not any("classifier" in node.name for node in products)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda graph: spoil_weight(graph, 65), "values up to 65"),
+        (
+            lambda graph: graph.node.append(onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "s", "z"])),
+            "Dyn",
+        ),
+        (lambda graph: graph.ClearField("node"), "no int8 weight"),
+    ],
+)
+def test_a_graph_that_breaks_the_promise_of_int8_is_refused(exported, spoil, message):
+    model = onnx.load_from_string(exported[3].model_bytes)
+    check_promise(model)
+    spoil(model.graph)
+    with pytest.raises(Int8Error, match=message):
+        check_promise(model)
+
+
+def spoil_weight(graph, value):
+    read = {node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    tensor = next(one for one in graph.initializer if one.data_type == onnx.TensorProto.INT8 and one.name in read)
+    values = onnx.numpy_helper.to_array(tensor).copy()
+    values.flat[0] = value
+    tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"op_types": ("Gemm",), "keep_float": ()}, "Gemm"),
+        ({"op_types": ("MatMul",), "keep_float": ("head",)}, "min_weights"),
+        ({"op_types": ("Conv",), "keep_float": (), "min_weights": 9}, "keep_float"),
+    ],
+)
+def test_a_scheme_that_no_writer_keeps_is_refused(parts, message):
+    with pytest.raises(ValueError, match=message):
+        Int8Scheme(**parts, text="none")
 
 
 def test_the_card_shows_the_figures_of_the_manifest(exported):

@@ -6,23 +6,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+ALLOWED_OPS = (("MatMul",), ("Conv",), ("Conv", "MatMul"))
+
 
 @dataclass(frozen=True)
 class Int8Scheme:
-    """Which operators become static U8S8, and which stay float32.
+    """Which operators become static U8S8, and which stay float32; `training.export.int8` says what is promised of them.
 
-    Static ranges make a window's score independent of its batch. Never `quantize_dynamic` on Conv and never S8S8: both
-    are slower than float32 on x86 (measured 22 November 2026).
+    Never `quantize_dynamic` on Conv and never S8S8: both are slower than float32 on x86 (measured 22 November 2026).
 
     Attributes:
-        op_types: ONNX operators with constant weights that are quantised, Conv and MatMul.
+        op_types: ONNX operators with constant weights that are quantised, Conv and MatMul, or MatMul alone.
         keep_float: nodes whose name holds one of these stay float32, such as a front end of fixed filters.
         text: one line for the manifest.
+        min_weights: MatMul alone: products with fewer constant weights stay float32, 1 and more.
     """
 
     op_types: tuple[str, ...]
     keep_float: tuple[str, ...]
     text: str
+    min_weights: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept.
+
+        Raises:
+            ValueError: operators, or parts that no writer for them knows.
+        """
+        if self.op_types not in ALLOWED_OPS:
+            raise ValueError(f"op_types is {self.op_types}, allowed are {ALLOWED_OPS}")
+        if self.op_types == ("MatMul",) and self.keep_float:
+            raise ValueError(f"keep_float is {self.keep_float} with MatMul alone, allowed is min_weights there")
+        if self.op_types != ("MatMul",) and self.min_weights != 1:
+            raise ValueError(f"min_weights is {self.min_weights} with {self.op_types}, allowed is keep_float there")
 
 
 @dataclass(frozen=True)

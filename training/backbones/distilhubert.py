@@ -45,7 +45,7 @@ FACTS = Facts(
         op_types=("Conv", "MatMul"),
         # The waveform itself at 8 bits would lose quiet speech, and the first layer is 0.5 % of the work.
         keep_float=("encoder/conv/Conv", "encoder/Conv"),
-        text="static QDQ U8S8 per channel, 7-bit weights; Conv and MatMul, first layer and head in float32",
+        text="static QDQ U8S8 per channel, 7-bit weights; Conv and MatMul, first layer, its norm and the head in float32",
     ),
 )
 

@@ -58,7 +58,7 @@ FACTS = Facts(
     int8=Int8Scheme(
         op_types=("Conv", "MatMul"),
         keep_float=("encoder/conv/Conv", "encoder/Conv"),
-        text="static QDQ U8S8 per channel, 7-bit weights; Conv and MatMul, first layer and classifier in float32",
+        text="static QDQ U8S8 per channel, 7-bit weights; Conv and MatMul, first layer, its norm and classifier in float32",
     ),
 )
 

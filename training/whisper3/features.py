@@ -14,11 +14,13 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from training.backbones.whisper_base import FACTS
 from training.corpora import HeardCorpus, HeardUtterance, load_crema_d, load_emodb
 from training.export.graph import export_onnx, make_waveform
-from training.export.quantise import quantise_encoder, take_calibration
+from training.export.int8 import quantise_graph
 from training.sounds.augment import Chain
 from training.sounds.voice import Cut
+from training.whisper3.calibration import take_calibration
 from training.whisper3.copies import (
     CLEAN,
     NOTE_COPIES,
@@ -118,7 +120,7 @@ def build_encoder(weights: Path, utterances: tuple[HeardUtterance, ...], folder:
         export_onnx(
             load_encoder(weights), paths["float32"], inputs="waveform", example=make_waveform(), outputs=("statistics",)
         )
-        quantise_encoder(paths["float32"], paths["int8"], take_calibration(utterances))
+        quantise_graph(paths["float32"], paths["int8"], scheme=FACTS.int8, calibration=take_calibration(utterances))
     return paths
 
 

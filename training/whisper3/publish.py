@@ -15,9 +15,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training import metrics
+from training.backbones.whisper_base import FACTS
 from training.corpora import LABELS, load_crema_d
 from training.export.graph import OPSET
-from training.export.quantise import SCHEME
 from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 from training.whisper3.card import WHISPER_LICENCE, write_card
 from training.whisper3.compare_int8 import MAX_UA_CHANGE, PADDED_SAMPLES, measure_batch_effect, measure_speed
@@ -140,7 +140,7 @@ def build_manifest(results: dict[str, Any], model: Path, *, version: str, thresh
         "temperature": calibration["temperature"],
         "uncertain_below": calibration["uncertain_below"],
         "speech_gate": {"output": "speech", "threshold": threshold},
-        "quantisation": {"kind": "int8", "scheme": SCHEME},
+        "quantisation": {"kind": "int8", "scheme": FACTS.int8.text},
         "batch": 1,
         "opset": OPSET,
         "training": {"corpora": CORPORA, "git": results["revision"], "seed": SEED},
