@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from config.broker_tls import tls_options
 from config.settings import Settings
 
 SCORE_TASK: Final = "tonalog.score"
@@ -47,6 +48,12 @@ def celery_settings(settings: Settings) -> Mapping[str, Any]:
         "broker_url": settings.broker,
         "broker_transport": _FILE_TRANSPORT if settings.is_embedded_broker else None,
         "broker_transport_options": _transport_options(settings),
+        "broker_use_ssl": tls_options(
+            settings.broker,
+            ca_file=settings.broker_ca_file,
+            cert_file=settings.broker_cert_file,
+            key_file=settings.broker_key_file,
+        ),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "task_serializer": "json",

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config import broker_tls
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _CRONTAB_FIELDS = 5
@@ -41,19 +43,29 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".tonalog"), description="Folder of the embedded database, broker and spool files.")
     database_url: SecretStr | None = Field(
-        None, description="sqlite:/// or postgresql:// URL; unset: SQLite inside home."
+        None,
+        description="sqlite:/// or postgresql:// URL (TLS: ?sslmode=verify-full&sslrootcert=CA_FILE); unset: SQLite inside home.",
     )
     broker_url: SecretStr | None = Field(
-        None, description="redis:// or rediss:// URL; unset: a file queue inside home."
+        None, description="redis:// or rediss:// (TLS) URL; unset: a file queue inside home."
     )
+    broker_ca_file: Path | None = Field(
+        None, description="CA certificates of a rediss:// broker, besides those of the system."
+    )
+    broker_cert_file: Path | None = Field(
+        None, description="Our certificate, for a rediss:// broker that asks for one."
+    )
+    broker_key_file: Path | None = Field(None, description="Key of broker_cert_file; unset: inside that file.")
     storage_url: str | None = Field(None, description="Where recordings are: s3://BUCKET/PREFIX or a folder.")
-    s3_endpoint_url: str | None = Field(None, description="S3 server other than AWS.")
+    s3_endpoint_url: str | None = Field(None, description="S3 server other than AWS; https:// for TLS.")
     s3_region: str = Field("us-east-1", description="S3 region.")
     s3_access_key: SecretStr | None = Field(
         None, description="S3 access key; unset: boto3's own chain (profile, role)."
     )
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret key.")
-    s3_ca_bundle: Path | None = Field(None, description="CA certificates for the S3 endpoint.")
+    s3_ca_bundle: Path | None = Field(
+        None, description="CA certificates of an https:// S3 endpoint, in place of the system's."
+    )
     key_pattern: str = Field(
         "{subject}/{recorded_at}...",
         description="How person and time are read from an object key that has no metadata.",
@@ -97,6 +109,19 @@ class Settings(BaseSettings):
     max_duration_s: int = Field(14_400, ge=1, description="Longest recording, in decoded seconds.")
     max_decode_s: float = Field(120.0, gt=0, description="Longest time spent on decoding one recording.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
+
+    @field_validator("broker_url")
+    @classmethod
+    def _no_tls_option(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and SecretStr(broker_tls.check_url(value.get_secret_value()))
+
+    @field_validator("broker_ca_file", "broker_cert_file", "broker_key_file")
+    @classmethod
+    def _usable(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        url = info.data.get("broker_url")
+        if info.field_name == "broker_key_file" and value is not None and info.data.get("broker_cert_file") is None:
+            raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
+        return value and broker_tls.check_file(value, url and url.get_secret_value())
 
     @field_validator("time_limit_s")
     @classmethod

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
+from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
@@ -65,7 +66,7 @@ def verify(engine: Engine) -> str:
     """Make a real round trip.
 
     Returns:
-        The name and version of the database server.
+        The name and version of the database server, and whether the way to it is encrypted.
 
     Raises:
         DatabaseUnavailable: it cannot be reached; the message names the mend.
@@ -73,7 +74,10 @@ def verify(engine: Engine) -> str:
     is_sqlite = engine.dialect.name == "sqlite"
     with reading(engine) as connection:
         version = connection.scalar(text("SELECT sqlite_version()" if is_sqlite else "SHOW server_version"))
-    return f"{'SQLite' if is_sqlite else 'PostgreSQL'} {version}"
+        if is_sqlite:
+            return f"SQLite {version}"
+        driver: Any = connection.connection.dbapi_connection  # psycopg's own, which alone knows this
+        return f"PostgreSQL {version}{' over TLS' if driver.pgconn.ssl_in_use else ''}"
 
 
 def scrub(engine: Engine) -> None:

@@ -8,6 +8,18 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, Programm
 _PASSING_SQLSTATE_CLASSES = ("08", "40", "53", "57", "55")
 _MISSING_TABLE_SQLSTATES = ("42P01", "42703")
 
+# What libpq says of TLS (its `fe-secure-openssl.c` and `fe-connect.c`), first match wins.
+_TLS_MENDS = (
+    (
+        "certificate verify failed",
+        "its certificate is not trusted, set sslrootcert in the URL to the CA that signed it",
+    ),
+    ("does not match host name", "its certificate is for another name, use that name in the URL"),
+    ("root certificate file", "correct sslrootcert in the URL"),
+    ("server does not support SSL", "turn TLS on there; the URL's sslmode asks for it"),
+    ("no encryption", "it takes encrypted connections only, set sslmode=verify-full and sslrootcert in the URL"),
+)
+
 
 class DatabaseError(Exception):
     """The database refused or failed; the message names the mend where one is known."""
@@ -29,6 +41,10 @@ class RowNotFound(DatabaseError):
     """What was asked for is not in the database."""
 
 
+class SubjectKeyMismatch(DatabaseError):
+    """The subjects in the database are stored under another key, or under none."""
+
+
 class ModelConflict(DatabaseError):
     """A model of this name and version is registered with other content."""
 
@@ -46,7 +62,7 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     error = context.sqlalchemy_exception
     if error is None:
         return None
-    where = url.render_as_string(hide_password=True)
+    where = show_url(url)
     said = _first_words(context.original_exception)
     if _is_missing_table(error, context, said):
         return SchemaOutdated(f"{where} lacks a table or column ({said}): run `tonalog db upgrade`")
@@ -55,6 +71,11 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     if context.is_disconnect or _is_passing(error, context):
         return DatabaseUnavailable(f"{where} is not available ({said}): {_mend(url, said)}")
     return DatabaseError(f"{where} failed: {said}")
+
+
+def show_url(url: URL) -> str:
+    """Write a database URL without its secrets; libpq reads passwords from the query too, which SQLAlchemy does not mask."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _first_words(error: BaseException) -> str:
@@ -79,6 +100,9 @@ def _is_passing(error: Exception, context: ExceptionContext) -> bool:
 
 def _mend(url: URL, said: str) -> str:
     if not url.get_backend_name().startswith("sqlite"):
+        for words, mend in _TLS_MENDS:
+            if words in said:
+                return mend
         return "check that the server runs and that the database URL and its password are right"
     if "unable to open" in said or "readonly" in said:
         return "check that its folder exists and that this user may write there"

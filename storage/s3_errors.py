@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     CredentialRetrievalError,
     FlexibleChecksumError,
     HTTPClientError,
@@ -28,6 +29,7 @@ from storage.errors import ObjectChanged, ObjectMissing, StorageDenied, StorageE
 # Error codes: "List of error codes", Amazon S3 API Reference.
 BUSY = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "InternalError"}
 CREDENTIALS_MEND = "correct TONALOG_S3_ACCESS_KEY and TONALOG_S3_SECRET_KEY"
+HTTPS_MEND = "if it speaks TLS, begin TONALOG_S3_ENDPOINT_URL with https://"
 REGION_MEND = "it is in another region, set TONALOG_S3_REGION"
 MENDS = {
     "NoSuchBucket": "make it, or correct the s3:// URL",
@@ -56,7 +58,9 @@ NO_CREDENTIALS = (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
-MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR = 404, 409, 412, 429, 500
+# What OpenSSL calls an answer that is no TLS.
+NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+BAD_REQUEST, MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR = 400, 404, 409, 412, 429, 500
 
 
 class BodyBrokenOff(StorageUnavailable):
@@ -80,12 +84,12 @@ def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _of_answer(error, bucket) from error
+        raise _of_answer(error, bucket, endpoint_url) from error
     except BotoCoreError as error:
-        raise _of_failure(error, _place(endpoint_url)) from error
+        raise _of_failure(error, endpoint_url) from error
 
 
-def _of_answer(error: ClientError, bucket: str) -> StorageError:
+def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> StorageError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in MENDS:
@@ -96,18 +100,28 @@ def _of_answer(error: ClientError, bucket: str) -> StorageError:
         return ObjectChanged("the object was replaced after it was registered")
     if status == MISSING:
         return ObjectMissing("there is no such object")
+    if status == BAD_REQUEST and _is_plain(endpoint_url):  # what web servers answer to plain text where they expect TLS
+        return StorageDenied(f"{_place(endpoint_url)} answered {status} {code}: check its address; {HTTPS_MEND}")
     return StorageDenied(f"S3 answered {status} {code} for bucket {bucket!r}: check the permissions")
 
 
-def _of_failure(error: BotoCoreError, place: str) -> StorageError:
-    kind = type(error).__name__
+def _of_failure(error: BotoCoreError, endpoint_url: str | None) -> StorageError:
+    kind, place = type(error).__name__, _place(endpoint_url)
+    if isinstance(error, ConnectionClosedError) and _is_plain(endpoint_url):
+        return StorageUnavailable(f"{place} hung up: {HTTPS_MEND}, else check that it runs")
     if isinstance(error, SSLError) and "CERTIFICATE" in str(error):
         return StorageDenied(f"the certificate of {place} is not trusted: set TONALOG_S3_CA_BUNDLE")
+    if isinstance(error, SSLError) and any(words in str(error) for words in NO_TLS):
+        return StorageUnavailable(f"{place} does not speak TLS: turn it on there, or correct TONALOG_S3_ENDPOINT_URL")
     if isinstance(error, PASSING):
         return StorageUnavailable(f"{place} cannot be reached ({kind}): check that it runs and its address")
     if isinstance(error, NO_CREDENTIALS):
         return StorageDenied(f"no S3 credentials ({kind}): set TONALOG_S3_ACCESS_KEY and TONALOG_S3_SECRET_KEY")
     return StorageDenied(f"{place} cannot be used ({kind}): check bucket name, endpoint and region")
+
+
+def _is_plain(endpoint_url: str | None) -> bool:
+    return (endpoint_url or "").startswith("http://")
 
 
 def _place(endpoint_url: str | None) -> str:

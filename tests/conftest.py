@@ -10,8 +10,8 @@ import pytest
 # `tests` is no package: this makes `servers` and other shared test modules importable everywhere.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servers import PostgresServer, RedisServer, S3Access, S3Server
-from servers.running import run_server
+from servers import EncryptedServers, PostgresServer, RedisServer, S3Access, S3Server, encrypted_servers
+from servers.running import missing_is_said, run_server
 
 
 def pytest_configure() -> None:
@@ -83,3 +83,10 @@ def killable_postgres() -> Iterator[PostgresServer]:
 def killable_s3() -> Iterator[S3Server]:
     """An S3 server of this test's own."""
     yield from run_server(S3Server)
+
+
+@pytest.fixture(scope="session")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EncryptedServers]:
+    """The three servers behind TLS, shared; what a test leaves in them is its own to tell apart."""
+    with missing_is_said(), encrypted_servers(tmp_path_factory.mktemp("encrypted")) as servers:
+        yield servers

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from config.broker_tls import is_tls
 from config.queues import celery_settings, prepare_folders
 from config.settings import Settings
+from tonalog.broker_words import explain
 
 
 @dataclass(frozen=True)
@@ -21,18 +23,26 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield one finding a link: bundle, database, model, broker, storage."""
-    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
-        ("bundle", _bundle),
-        ("database", _database),
-        ("model", _model),
-        ("broker", _broker),
-        ("storage", _storage),
-    )
-    for name, check in checks:
-        try:
-            yield Finding(name, is_well=True, said=check(settings))
-        except Exception as error:  # noqa: BLE001 - a doctor reports every illness
-            yield Finding(name, is_well=False, said=" ".join(str(error).split()) or type(error).__name__)
+    for name in _checks():
+        yield examine_one(settings, name)
+
+
+def examine_one(settings: Settings, name: str) -> Finding:
+    """Check one link by its name, such as `broker`."""
+    try:
+        return Finding(name, is_well=True, said=_checks()[name](settings))
+    except Exception as error:  # noqa: BLE001 - a doctor reports every illness
+        return Finding(name, is_well=False, said=_words(name, error, settings))
+
+
+def _checks() -> dict[str, Callable[[Settings], str]]:
+    return {"bundle": _bundle, "database": _database, "model": _model, "broker": _broker, "storage": _storage}
+
+
+def _words(name: str, error: Exception, settings: Settings) -> str:
+    if name == "broker":
+        return explain(error, settings.broker)
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _bundle(settings: Settings) -> str:
@@ -76,12 +86,14 @@ def _broker(settings: Settings) -> str:
     app = Celery("tonalog.doctor", set_as_current=False)
     app.conf.update(celery_settings(settings))
     with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, timeout=5)
+        connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)
         queue: Any = connection.SimpleQueue("doctor", no_ack=True)
         queue.put({"doctor": 1}, serializer="json", expiration=30)
         queue.get(timeout=10)
         queue.close()
-    return "the file queue in the home folder" if settings.is_embedded_broker else f"{connection.transport_cls} answers"
+    if settings.is_embedded_broker:
+        return "the file queue in the home folder"
+    return f"{connection.transport_cls} answers{' over TLS' if is_tls(settings.broker) else ''}"
 
 
 def _storage(settings: Settings) -> str:

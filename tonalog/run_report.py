@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from config.settings import Settings
 from db import Engine, history, results, trends
+from db.errors import show_url
 from db.models import active_model
 from db.trends import Note
 from tonalog.local_run import Place
@@ -33,9 +34,7 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     if len(notes) > _MAX_ROWS:
         click.echo(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
     click.echo(_summary(notes))
-    where = (
-        str(settings.home.resolve() / "tonalog.db") if settings.database_url is None else engine.url.render_as_string()
-    )
+    where = str(settings.home.resolve() / "tonalog.db") if settings.database_url is None else show_url(engine.url)
     click.echo(f"Database: {where}")
     click.echo("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
 

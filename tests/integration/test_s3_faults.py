@@ -155,6 +155,13 @@ def test_web_server_that_is_no_s3_is_denied(broken: BrokenServer) -> None:
         store.verify()
 
 
+def test_web_server_that_wants_tls_is_told_from_one_that_denies(broken: BrokenServer) -> None:
+    broken.status, broken.code = 400, ""
+
+    with serve(broken) as store, pytest.raises(StorageDenied, match="if it speaks TLS"):
+        store.verify()
+
+
 def test_missing_certificate_file_is_denied() -> None:
     store = S3Store("notes", endpoint_url="https://127.0.0.1:1", ca_bundle="/no/such.pem")
     with pytest.raises(StorageDenied, match=r"'/no/such.pem': correct TONALOG_S3_CA_BUNDLE"):

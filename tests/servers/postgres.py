@@ -16,6 +16,7 @@ import psycopg
 
 from servers.base import Server, ServerStartError
 from servers.machine import MissingServerError, find_program, group_of, new_folder, only_wheels
+from servers.tls import Certificates
 
 USER = "tonalog"
 PASSWORD = "canary-postgres-password"
@@ -32,19 +33,26 @@ SETTINGS = {
 
 
 class PostgresServer(Server):
-    """`postgres` with one superuser and password login; what was committed survives `kill`."""
+    """`postgres` with one superuser and password login; what was committed survives `kill`.
+
+    With `certificates` it takes encrypted connections only, where the program was built for that (`speaks_tls`).
+    """
 
     name = "postgres"
     parent_death_signal = signal.SIGQUIT  # "immediate shutdown": ends the backends too
     stop_signal = signal.SIGINT  # "fast shutdown": does not wait for clients
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificates: Certificates | None = None) -> None:
         self._programs, template, user_id = prepare_cluster()
         super().__init__()
         self.user_id = user_id
+        self._settings = dict(SETTINGS)
         subprocess.run(["cp", "-a", str(template), str(self._data)], check=True)
         if user_id is not None:
             os.chown(self.folder, user_id, group_of(user_id))
+        self.speaks_tls = certificates is not None and has_tls(self._programs, self._data, user_id)
+        if certificates is not None and self.speaks_tls:
+            self._turn_on_tls(certificates)
 
     @property
     def url(self) -> str:
@@ -89,8 +97,18 @@ class PostgresServer(Server):
     def _data(self) -> Path:
         return self.folder / "data"
 
+    def _turn_on_tls(self, certificates: Certificates) -> None:
+        for source, name in ((certificates.server, "server.crt"), (certificates.server_key, "server.key")):
+            target = self._data / name
+            shutil.copyfile(source, target)
+            target.chmod(0o600)  # a key that others may read is refused
+            if self.user_id is not None:
+                os.chown(target, self.user_id, group_of(self.user_id))
+        self._settings["ssl"] = "on"
+        (self._data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+
     def _command(self) -> list[str]:
-        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         return [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
 
     def _is_ready(self) -> bool:
@@ -130,6 +148,12 @@ def prepare_cluster() -> tuple[Path, Path, int | None]:
         message = f"initdb failed: {done.stdout.decode(errors='replace')}"
         raise ServerStartError(message)
     return programs, home / "data", user_id
+
+
+def has_tls(programs: Path, data: Path, user_id: int | None) -> bool:
+    """Whether the program was built with TLS; the wheels' are not."""
+    asked = run_as([str(programs / "postgres"), "-C", "ssl_library", "-D", str(data)], user_id, Path("/"))
+    return "OpenSSL" in asked.stdout.decode(errors="replace")
 
 
 def find_postgres() -> Path:

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from servers.base import Server
 from servers.machine import MissingServerError, find_program
+from servers.tls import Certificates
 
 ACCESS_KEY = "tests-access-key"
 SECRET_KEY = "canary-s3-secret-key"
@@ -32,6 +33,7 @@ class S3Access:
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
     region: str = REGION
+    ca_file: str | None = None
 
     def client(self) -> Any:
         """A boto3 client that fails within seconds."""
@@ -41,6 +43,7 @@ class S3Access:
             region_name=self.region,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
+            verify=self.ca_file,
             config=Config(
                 s3={"addressing_style": "path"},
                 connect_timeout=3,
@@ -52,12 +55,16 @@ class S3Access:
 
 
 class S3Server(Server):
-    """`weed server -s3`: master, volume server, filer and S3 gateway in one process; `kill` keeps what was put."""
+    """`weed server -s3`: master, volume server, filer and S3 gateway in one process; `kill` keeps what was put.
+
+    With `certificates` the S3 gateway speaks TLS and nothing else.
+    """
 
     name = "s3"
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificates: Certificates | None = None) -> None:
         self._binary = find_weed()
+        self._certificates = certificates
         super().__init__(n_ports=8)
         identity = {
             "name": "tests",
@@ -70,11 +77,12 @@ class S3Server(Server):
     @property
     def endpoint_url(self) -> str:
         """Base URL of the S3 gateway."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.port}"
 
     def access(self, bucket: str) -> S3Access:
         """How to reach a bucket of this server."""
-        return S3Access(endpoint_url=self.endpoint_url, bucket=bucket)
+        ca_file = str(self._certificates.ca) if self._certificates else None
+        return S3Access(endpoint_url=self.endpoint_url, bucket=bucket, ca_file=ca_file)
 
     @contextmanager
     def fresh_bucket(self) -> Iterator[S3Access]:
@@ -110,6 +118,11 @@ class S3Server(Server):
             "volume.max": "0",
             "volume.preStopSeconds": "0",
         }
+        if self._certificates is not None:
+            options |= {
+                "s3.cert.file": str(self._certificates.server),
+                "s3.key.file": str(self._certificates.server_key),
+            }
         switches = ["-filer", "-s3"]
         return [
             str(self._binary),

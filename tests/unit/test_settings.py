@@ -1,5 +1,7 @@
 """Settings: read once, refused with the mend, secrets never shown, passed on whole to child processes."""
 
+import ssl
+
 import pytest
 
 from config.queues import LANES, celery_settings, lane_queue
@@ -60,3 +62,41 @@ def test_messages_are_json_and_nothing_else(tmp_path):
 
 def test_a_poison_message_is_never_put_back_by_celery(tmp_path):
     assert celery_settings(Settings.read(home=tmp_path))["task_reject_on_worker_lost"] is False
+
+
+@pytest.fixture
+def ca_file(tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_text("a certificate")
+    return file
+
+
+def test_a_tls_broker_is_always_asked_for_a_certificate_of_its_own_name(ca_file):
+    with_ca = celery_settings(Settings.read(broker_url="rediss://broker/0", broker_ca_file=ca_file))["broker_use_ssl"]
+    without = celery_settings(Settings.read(broker_url="rediss://broker/0"))["broker_use_ssl"]
+
+    assert with_ca == {**without, "ssl_ca_certs": str(ca_file)}
+    assert without == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    assert celery_settings(Settings.read(broker_url="redis://broker/0"))["broker_use_ssl"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "said"),
+    [
+        (
+            {"broker_url": "rediss://:canary@broker/0?ssl_cert_reqs=none"},
+            "TONALOG_BROKER_URL",
+            "cannot stand in the URL",
+        ),
+        ({"broker_url": "redis://:canary@broker/0", "broker_ca_file": "CA"}, "TONALOG_BROKER_CA_FILE", "rediss://"),
+        ({"broker_ca_file": "CA"}, "TONALOG_BROKER_CA_FILE", "rediss://"),
+        ({"broker_url": "rediss://:canary@broker/0", "broker_ca_file": "no.pem"}, "CA_FILE", "no file 'no.pem'"),
+        ({"broker_url": "rediss://:canary@broker/0", "broker_key_file": "CA"}, "KEY_FILE", "TONALOG_BROKER_CERT_FILE"),
+    ],
+)
+def test_tls_that_would_not_be_what_it_seems_is_refused(ca_file, given, variable, said):
+    with pytest.raises(SettingsError, match=said) as caught:
+        Settings.read(**{name: ca_file if value == "CA" else value for name, value in given.items()})
+
+    assert variable in str(caught.value)
+    assert "canary" not in str(caught.value)
