@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from worker.audio.errors import AudioError, AudioReason
 from worker.audio.formats import Container
+from worker.audio.integrity import find_mp3_start
+from worker.audio.source import Source
 
 CODECS = frozenset(
     {
@@ -27,6 +29,13 @@ CODECS = frozenset(
         *("pcm_mulaw", "pcm_alaw", "adpcm_ima_qt"),
     }
 )
+MAX_FRAME_SAMPLES = 1 << 20
+"""A packet may not decode to more: 5 s at 192 kHz. An ALAC header may ask for 16 million, 512 MB at 8 channels, in a
+file of 80 kB (24 November 2026). Real encoders stay under 65,536."""
+PROBE_BYTES = 500_000
+"""FFmpeg keeps the packets of the first 5 MB to look at them, and of 7 bytes each that was 390 MB
+(24 November 2026)."""
+PIECE_SAMPLES = 65_536
 FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "flt": 1.0, "dbl": 1.0}
 
 
@@ -42,22 +51,21 @@ class ForeignReader:
         """Open the file and decode its first frame.
 
         Args:
-            file: seekable, at its start.
+            file: seekable.
             container: what the file is.
             demuxer: PyAV's name of the one format to open it with.
 
         Raises:
             AudioError: UNSUPPORTED_CODEC, NOT_AUDIO or DECODE_ERROR.
+            MemoryError: FFmpeg found none.
+            Exception: what reading the file raises passes through.
         """
         self._name = container.value
-        try:
-            self._container = av.open(
-                file, mode="r", format=demuxer, options={"protocol_whitelist": "", "format_whitelist": demuxer}
-            )
-        except (av.FFmpegError, ValueError) as error:
-            raise self._refuse(f"cannot be opened: {error}") from error
-        self._stream = self._choose_stream(self._container)
         self._promised_samples = self._read_promise(file) if container is Container.FLAC else 0
+        self._source = Source(file, start=find_mp3_start(file) if container is Container.MP3 else 0)
+        self._container = self._open(demuxer)
+        self._stream = self._choose_stream(self._container)
+        self._stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
         self._frames = self._decode()
         self._first = next(self._frames, None)
         if self._first is None:
@@ -75,6 +83,8 @@ class ForeignReader:
 
         Raises:
             AudioError: DECODE_ERROR, or TRUNCATED where a FLAC file holds fewer samples than its header says.
+            MemoryError: FFmpeg found none.
+            Exception: what reading the file raises passes through.
         """
         frame = self._first
         n_samples = 0
@@ -85,7 +95,7 @@ class ForeignReader:
                     f"{frame.sample_rate} Hz and {frame.layout.nb_channels} channels"
                 )
             n_samples += frame.samples
-            yield _convert(frame)
+            yield from _convert(frame)
             frame = next(self._frames, None)
         if n_samples < self._promised_samples:
             raise AudioError(
@@ -100,6 +110,21 @@ class ForeignReader:
 
     def _refuse(self, what: str, reason: AudioReason = AudioReason.DECODE_ERROR) -> AudioError:
         return AudioError(reason, f"the {self._name} file {what}")
+
+    def _open(self, demuxer: str) -> InputContainer:
+        options = {
+            "protocol_whitelist": "",
+            "format_whitelist": demuxer,
+            "probesize": str(PROBE_BYTES),
+            "max_samples": str(MAX_FRAME_SAMPLES),
+        }
+        try:
+            return av.open(self._source, mode="r", format=demuxer, options=options)
+        except MemoryError:
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            self._source.check()
+            raise self._refuse(f"cannot be opened: {error}") from error
 
     def _choose_stream(self, container: InputContainer) -> AudioStream:
         if not container.streams.audio:
@@ -126,20 +151,28 @@ class ForeignReader:
                     raise self._refuse(f"has a damaged packet: {damage}") from damage
                 try:
                     frames = packet.decode()
+                except MemoryError:
+                    raise
                 except av.FFmpegError as error:
                     damage = error
                     continue
+                self._source.check()
                 yield from (frame for frame in frames if frame.samples)
+            self._source.check()
+        except MemoryError:
+            raise
         except av.FFmpegError as error:
+            self._source.check()
             raise self._refuse(f"cannot be decoded: {error}") from error
 
 
-def _convert(frame: AudioFrame) -> NDArray[np.float32]:
-    """Convert a frame of any sample format, float32 (n_frames, n_channels)."""
+def _convert(frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
+    """Convert a frame of any sample format piece by piece, float32 (n_frames, n_channels)."""
     name = frame.format.name
     n_channels = frame.layout.nb_channels
     samples: NDArray[Any] = np.asarray(frame.to_ndarray())
     block = samples.T if frame.format.is_planar else samples.reshape(-1, n_channels)
-    signal: NDArray[np.float64] = block.astype(np.float64)
     middle = 128.0 if name.startswith("u8") else 0.0
-    return ((signal - middle) / FULL_SCALE[name.removesuffix("p")]).astype(np.float32)
+    for start in range(0, len(block), PIECE_SAMPLES):
+        signal: NDArray[np.float64] = block[start : start + PIECE_SAMPLES].astype(np.float64)
+        yield ((signal - middle) / FULL_SCALE[name.removesuffix("p")]).astype(np.float32)

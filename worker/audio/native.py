@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from worker.audio.errors import AudioError, AudioReason
 from worker.audio.formats import Container
 from worker.audio.integrity import find_riff_data
+from worker.audio.source import Source
 
 BLOCK_FRAMES = 65_536
 UNSUPPORTED_ENCODING = 4
@@ -36,14 +37,18 @@ class NativeReader:
 
         Raises:
             AudioError: UNSUPPORTED_CODEC or DECODE_ERROR.
+            Exception: what reading the file raises passes through.
         """
-        source = _name_streamed_size(file) if container is Container.WAV else file
+        self._source = Source(file)
         try:
-            self._sound = soundfile.SoundFile(source)
+            self._sound = soundfile.SoundFile(_name_streamed_size(self._source, container))
         except soundfile.LibsndfileError as error:
+            self._source.check()
             raise _translate(error, container) from error
         except (OSError, RuntimeError, TypeError, ValueError) as error:
+            self._source.check()
             raise AudioError(AudioReason.DECODE_ERROR, f"the {container.value} header is damaged: {error}") from error
+        self._source.check()
         self._container = container
         self.sampling_rate_hz = int(self._sound.samplerate)
         self.n_channels = int(self._sound.channels)
@@ -56,11 +61,15 @@ class NativeReader:
 
         Raises:
             AudioError: DECODE_ERROR.
+            Exception: what reading the file raises passes through.
         """
         try:
             while len(block := self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                self._source.check()
                 yield block
+            self._source.check()
         except soundfile.LibsndfileError as error:
+            self._source.check()
             raise _translate(error, self._container) from error
 
     def close(self) -> None:
@@ -73,45 +82,30 @@ def _translate(error: soundfile.LibsndfileError, container: Container) -> AudioE
     return AudioError(reason, f"libsndfile on the {container.value} file: {error.error_string}")
 
 
-def _name_streamed_size(file: BinaryIO) -> BinaryIO | _Overlaid:
+def _name_streamed_size(source: Source, container: Container) -> Source | _Overlaid:
     """Let libsndfile read on to the end where a recorder that could not seek left a data size of 0."""
-    found = find_riff_data(file)
-    n_bytes = file.seek(0, os.SEEK_END)
-    file.seek(0)
+    if container is not Container.WAV:
+        return source
+    found = find_riff_data(source)
+    n_bytes = source.seek(0, os.SEEK_END)
+    source.seek(0)
     if found is None or found[1] != 0 or found[0] + 4 >= n_bytes:
-        return file
-    return _Overlaid(file, found[0], b"\xff\xff\xff\xff")
+        return source
+    return _Overlaid(source, found[0], b"\xff\xff\xff\xff")
 
 
 class _Overlaid:
-    """A file of which a few bytes read differently."""
+    """A source of which a few bytes read differently."""
 
-    def __init__(self, file: BinaryIO, offset: int, overlay: bytes) -> None:
-        self._file, self._offset, self._overlay = file, offset, overlay
+    def __init__(self, source: Source, offset: int, overlay: bytes) -> None:
+        self._source, self._offset, self._overlay = source, offset, overlay
+        self.seek, self.tell, self.write = source.seek, source.tell, source.write
 
     def read(self, size: int = -1) -> bytes:
         """Read as a file does."""
-        start = self._file.tell()
-        content = bytearray(self._file.read(size))
+        start = self._source.tell()
+        content = bytearray(self._source.read(size))
         for index, byte in enumerate(self._overlay, self._offset - start):
             if 0 <= index < len(content):
                 content[index] = byte
         return bytes(content)
-
-    def readinto(self, buffer: bytearray) -> int:
-        """Read as a file does."""
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Seek as a file does."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Tell as a file does."""
-        return self._file.tell()
-
-    def write(self, content: bytes) -> int:
-        """Refuse: soundfile asks for the method, and never calls it."""
-        raise OSError(f"{len(content)} bytes were to be written to a file that is only read")

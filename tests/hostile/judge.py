@@ -1,0 +1,73 @@
+"""A process that scores what it is sent and says how that ended; it may crash or hang, and somebody else watches.
+
+On its standard input come recordings, each after its length in four bytes; on its standard output goes one line of
+JSON for each. It scores as a worker's child does: the same pipeline, the same limits, with a tiny model.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.unit.bundles import write_bundle
+from worker.audio.decode import preload
+from worker.outcomes import failure_of
+from worker.scoring.bundle import load_bundle
+from worker.scoring.pipeline import score_recording
+from worker.scoring.scorer import Scorer
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # libraries may print
+    preload()
+    with tempfile.TemporaryDirectory() as folder:
+        scorer = Scorer(load_bundle(write_bundle(Path(folder))))
+    print(json.dumps({"ended": "ready"}), file=answers)
+    while len(head := sys.stdin.buffer.read(4)) == 4:
+        recording = sys.stdin.buffer.read(int.from_bytes(head, "big"))
+        print(json.dumps(judge(recording, scorer)), file=answers)
+
+
+def judge(recording: bytes, scorer: Scorer) -> dict[str, Any]:
+    """Score one recording as a worker does.
+
+    Returns:
+        How it ended (a status, or a reason of the ledger), the detail, seconds, and peak memory in MiB, of this
+        recording alone where the system lets the peak be reset.
+    """
+    _reset_peak()
+    start_s = time.monotonic()
+    try:
+        ended, detail = score_recording(io.BytesIO(recording), scorer).status.value, ""
+    except Exception as error:  # noqa: BLE001 - as worker.tasks does
+        failure = failure_of(error)
+        ended, detail = failure.reason.value, failure.detail
+    return {"ended": ended, "detail": detail, "seconds": time.monotonic() - start_s, "peak_mib": read_peak_mib()}
+
+
+def _reset_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
+    except OSError:
+        return
+
+
+def read_peak_mib() -> float:
+    """Read the most memory that was resident since the last reset, 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+if __name__ == "__main__":
+    main()
