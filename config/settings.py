@@ -15,6 +15,7 @@ from config import broker_tls
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _CRONTAB_FIELDS = 5
+_MIN_SUBJECT_KEY = 32
 
 
 class SettingsError(Exception):
@@ -73,6 +74,11 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone of recording times that name none."
     )
+    subject_key: SecretStr | None = Field(
+        None,
+        description="Secret of 32 characters or more: the database then holds a keyed hash of each person's name. "
+        "Unset: the name itself, because whoever loses the key can no longer tell who is who.",
+    )
     model_dir: Path | None = Field(None, description="Bundle folder of the first model; unset: the newest shipped one.")
     models_dir: Path = Field(SHIPPED_MODELS, description="Folder in which workers look for <name>-<version> bundles.")
     worker_concurrency: int = Field(
@@ -122,6 +128,18 @@ class Settings(BaseSettings):
         if info.field_name == "broker_key_file" and value is not None and info.data.get("broker_cert_file") is None:
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
+
+    @field_validator("subject_key")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        # Compose passes a variable that is not set on as an empty one.
+        if value is None or not value.get_secret_value():
+            return None
+        if len(value.get_secret_value()) < _MIN_SUBJECT_KEY:
+            raise ValueError(
+                f"has {len(value.get_secret_value())} characters, {_MIN_SUBJECT_KEY} are needed: `openssl rand -hex 32`"
+            )
+        return value
 
     @field_validator("time_limit_s")
     @classmethod

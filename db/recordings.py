@@ -16,6 +16,7 @@ from db.fences import keys_being_erased, lock_registration, read_mark
 from db.reasons import JobState, Reason, RecordingState
 from db.rows import NewRecording, Recording
 from db.schema import jobs, recordings, removed_audio
+from db.subject_keys import settle
 
 BATCH = 500
 _Key = tuple[str, str, str]
@@ -29,7 +30,9 @@ class Registered:
     n_known: int
 
 
-def register(engine: Engine, found: Sequence[NewRecording], *, mark: int | None = None) -> Registered:
+def register(
+    engine: Engine, found: Sequence[NewRecording], *, mark: int | None = None, subject_key: str | None = None
+) -> Registered:
     """Register object versions; one transaction for every 500.
 
     A new version of a key makes the older one SUPERSEDED: its results stay, its jobs that nobody has begun are
@@ -41,6 +44,10 @@ def register(engine: Engine, found: Sequence[NewRecording], *, mark: int | None 
         found: versions in the order in which they were seen; the last one of a key is what the key holds.
         mark: what `fences.erasure_mark` said before they were listed. Nothing is registered once it has grown, since
             the listing may show what was erased meanwhile; the next scan finds the rest.
+        subject_key: fingerprint of the key that their subjects are stored under; None: they are plain text.
+
+    Raises:
+        SubjectKeyMismatch: the subjects in the database are stored otherwise.
     """
     n_new = 0
     for start in range(0, len(found), BATCH):
@@ -49,6 +56,7 @@ def register(engine: Engine, found: Sequence[NewRecording], *, mark: int | None 
             lock_registration(connection)
             if mark is not None and mark != read_mark(connection):
                 break
+            settle(connection, subject_key)
             n_new += _register_batch(connection, _not_being_erased(connection, batch))
     return Registered(n_new=n_new, n_known=len(found) - n_new)
 

@@ -258,3 +258,13 @@ removed_audio = Table(
     Column("recording_id", Id, ForeignKey("recordings.id"), primary_key=True, autoincrement=False),
     Column("erasure_id", Id, ForeignKey("erasures.id"), nullable=False),
 )
+
+# Under which key subjects are stored; no row while they are plain text.
+subject_keys = Table(
+    "subject_keys",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String, nullable=False),
+    Column("used_since", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+)

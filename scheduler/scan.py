@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db import Engine, recordings
 from db.fences import erasure_mark
@@ -12,16 +12,18 @@ from db.rows import NewRecording
 from storage.errors import ObjectMissing
 from storage.identity import identify
 from storage.protocol import ObjectStore, StoredObject
+from storage.pseudonyms import SubjectNaming
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Naming:
-    """How person and time are read from a key without metadata."""
+    """How person and time are read from a key without metadata, and how a person is written down."""
 
     pattern: str
     time_zone: str
+    subjects: SubjectNaming = field(default_factory=SubjectNaming)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def scan(
 
     Raises:
         StorageError: The store cannot be listed.
-        DatabaseError: The database cannot be reached.
+        DatabaseError: The database cannot be reached, or stores subjects under another key.
     """
     seen = Scanned()
     mark = erasure_mark(engine)
@@ -59,7 +61,7 @@ def scan(
             for recording in (_describe(store, item, naming=naming) for item in fresh)
             if recording is not None
         ]
-        registered = recordings.register(engine, new, mark=mark)
+        registered = recordings.register(engine, new, mark=mark, subject_key=naming.subjects.fingerprint)
         mark = erasure_mark(engine)
         seen = Scanned(seen.n_listed + len(page), seen.n_new + registered.n_new)
         if on_page is not None:
@@ -87,7 +89,7 @@ def _describe(store: ObjectStore, item: StoredObject, *, naming: Naming) -> NewR
         version_tag=item.version_tag,
         size_bytes=item.size_bytes,
         uploaded_at=item.uploaded_at,
-        subject=identity.subject,
+        subject=None if identity.subject is None else naming.subjects.store(identity.subject),
         subject_source=identity.subject_source,
         recorded_at=identity.recorded_at,
         recorded_at_precision=identity.recorded_at_precision,

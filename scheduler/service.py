@@ -9,13 +9,14 @@ from functools import cached_property
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, jobs, models, slots
+from db import Engine, jobs, models, slots, subject_keys
 from db.engine import make_engine
 from db.reasons import Lane
 from scheduler.nightly import NightResult, run_due_night
 from scheduler.pump import Pumped, sweep_and_pump
 from scheduler.scan import Naming, scan
 from storage.open import S3Access, open_store
+from storage.pseudonyms import SubjectNaming
 
 _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
@@ -64,6 +65,7 @@ class Service:
 
         Raises:
             SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
+            SubjectKeyMismatch: The subjects in the database are stored under another key than ours.
         """
         where = url or self._settings.storage_url
         if where is None:
@@ -72,7 +74,9 @@ class Service:
         if model is None:
             raise SchedulerError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
         store, prefix = open_store(where, s3=S3Access.of(self._settings))
-        naming = Naming(self._settings.key_pattern, self._settings.time_zone)
+        subjects = SubjectNaming.of(self._settings)
+        subject_keys.require(self._engine, subjects.fingerprint)
+        naming = Naming(self._settings.key_pattern, self._settings.time_zone, subjects)
         seen = scan(self._engine, store, prefix=prefix, naming=naming)
         n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
         slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new")

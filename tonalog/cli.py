@@ -21,6 +21,7 @@ _COMMANDS = {
     "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),
     "erase": ("tonalog.commands.erase", "Erase a person or a recording from database and storage."),
     "retention": ("tonalog.commands.erase", "Erase what is older than an age."),
+    "subjects": ("tonalog.commands.subjects", "Store people's names as keyed hashes."),
     "models": ("tonalog.commands.models", "Add, list and activate models."),
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from config.queues import prepare_folders
 from config.settings import Settings
-from db import Engine, migrate, models
+from db import Engine, migrate, models, subject_keys
 from db.engine import make_engine
 from db.rows import Model, NewModel
+from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
 from tonalog.errors import TonalogError
 from worker.scoring.bundle import load_bundle
@@ -32,6 +33,17 @@ def open_database(settings: Settings) -> Engine:
         raise TonalogError("The database schema is not of this release: run `tonalog db upgrade`.")
     migrate.upgrade(engine)
     return engine
+
+
+def find_subject(engine: Engine, settings: Settings, subject: str) -> str:
+    """Return how the database writes a person who was asked for by name, or by the pseudonym that views show.
+
+    Raises:
+        SubjectKeyMismatch: `TONALOG_SUBJECT_KEY` is not what subjects were stored under, so nobody would be found.
+    """
+    naming = SubjectNaming.of(settings)
+    subject_keys.require(engine, naming.fingerprint)
+    return naming.find(subject)
 
 
 def ensure_model(engine: Engine, settings: Settings) -> Model:

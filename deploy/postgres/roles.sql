@@ -87,6 +87,7 @@ BEGIN
         ('scheduler', 'SELECT', 'erasures'),
         ('scheduler', 'SELECT', 'erasure_objects'),
         ('scheduler', 'SELECT, DELETE', 'removed_audio'),
+        ('scheduler', 'SELECT, INSERT', 'subject_keys'),
         ('scheduler', 'SELECT', 'v1_note'),
         ('scheduler', 'SELECT', 'v1_segment'),
         ('scheduler', 'SELECT', 'v1_subject_day'),
@@ -107,6 +108,7 @@ BEGIN
         ('eraser', 'SELECT, INSERT, UPDATE (finished_at, n_recordings, n_results, n_objects)', 'erasures'),
         ('eraser', 'SELECT, INSERT, DELETE', 'erasure_objects'),
         ('eraser', 'SELECT, INSERT, DELETE', 'removed_audio'),
+        ('eraser', 'SELECT', 'subject_keys'),
         ('eraser', 'USAGE', 'erasures_id_seq'),
         ('eraser', 'USAGE', 'erasure_objects_id_seq')
     ) AS listed (role, rights, name)

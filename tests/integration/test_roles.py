@@ -20,13 +20,14 @@ from db import (
     recordings,
     removals,
     slots,
+    subject_keys,
     sweep,
     trends,
     waiting,
 )
 from db.engine import make_engine
 from db.erasures import Chosen
-from db.errors import DatabaseError
+from db.errors import DatabaseError, SubjectKeyMismatch
 from db.reasons import ErasureScope, JobState, Lane, Reason
 from db.schema import metadata
 
@@ -152,6 +153,24 @@ def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope
     recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")], mark=mark)
 
 
+def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to(roles):
+    add_work(roles, 2)
+
+    assert subject_keys.rehash(roles.migrator, "fingerprint", store=lambda name: f"hashed-{name}") == 1
+
+    recordings.register(roles.scheduler, [a_recording("anna/9.wav", subject="hashed-anna")], subject_key="fingerprint")
+    subject_keys.require(roles.eraser, "fingerprint")
+    with pytest.raises(SubjectKeyMismatch):
+        recordings.register(roles.scheduler, [a_recording("anna/8.wav", subject="anna")])
+    assert {note.subject for note in trends.list_notes(roles.api)} == {"hashed-anna"}
+
+
+def test_the_first_scan_under_a_key_notes_it_by_the_schedulers_role(roles):
+    recordings.register(roles.scheduler, [a_recording("1.wav", subject="hashed-anna")], subject_key="fingerprint")
+
+    subject_keys.require(roles.scheduler, "fingerprint")
+
+
 def test_the_migrator_can_make_the_whole_schema_in_an_empty_database(postgres_url):
     roles = Roles(make_engine(postgres_url))
 
@@ -199,7 +218,7 @@ MAY_INSERT = {
     ("worker", "attempts"),
     ("worker", "results"),
     ("worker", "segments"),
-    *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses")),
+    *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses", "subject_keys")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio")),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -17,7 +16,7 @@ from storage.open import open_bucket
 from tonalog.erasing import carry_out
 from tonalog.errors import TonalogError
 from tonalog.report import console, new_table, when
-from tonalog.session import open_database
+from tonalog.session import find_subject, open_database
 
 _ERASE_EPILOG = """\b
 Examples:
@@ -60,7 +59,8 @@ def erase_command(*, subject: str | None, recording: str | None, is_dry_run: boo
     settings = Settings.read()
     engine = open_database(settings)
     has_begun = _tell_unfinished(engine)
-    chosen = _choose(engine, subject=subject, recording=recording, may_be_erased=has_begun)
+    person = None if subject is None else find_subject(engine, settings, subject)
+    chosen = _choose(engine, subject=person, recording=recording, may_be_erased=has_begun)
     extent = _measure(engine, chosen, may_be_erased=has_begun)
     if extent is not None:
         _tell_extent(extent, scope=ErasureScope.ALL)
@@ -99,8 +99,7 @@ def retention_command(*, age: timedelta, keep_results: bool, is_sure: bool) -> N
 
 def _choose(engine: Engine, *, subject: str | None, recording: str | None, may_be_erased: bool) -> Chosen | None:
     if subject is not None:
-        # As `storage.identity` stores it: one name, however it was typed.
-        return Chosen(subject=unicodedata.normalize("NFC", subject).strip())
+        return Chosen(subject=subject)
     assert recording is not None
     matches = recordings.find(engine, recording)
     found = [one for one in matches if str(one.id) == recording] or [one for one in matches if one.key == recording]

@@ -11,7 +11,7 @@ from config.settings import Settings
 from db import jobs, models
 from db.reasons import Lane
 from tonalog.report import console, new_table
-from tonalog.session import open_database, register_bundle
+from tonalog.session import find_subject, open_database, register_bundle
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
@@ -75,7 +75,8 @@ def reprocess_command(
 
     Only what has no job for that model yet is done, so it can be interrupted and run again.
     """
-    engine = open_database(Settings.read())
+    settings = Settings.read()
+    engine = open_database(settings)
     model = models.resolve(engine, version)
     n_jobs = jobs.create_jobs(
         engine,
@@ -83,7 +84,7 @@ def reprocess_command(
         lane=Lane.BULK,
         since=_utc(since),
         until=_utc(until),
-        subject=subject,
+        subject=None if subject is None else find_subject(engine, settings, subject),
         is_dry_run=dry_run,
     )
     done = "would be made" if dry_run else "made in the bulk lane"

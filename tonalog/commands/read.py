@@ -15,7 +15,7 @@ from db.rows import Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
 from tonalog.report import EMOTIONS, console, minutes, new_table, printable, score_cells, when
-from tonalog.session import open_database
+from tonalog.session import find_subject, open_database
 from tonalog.sparkline import sparkline
 
 _TRENDS_EPILOG = """\b
@@ -47,8 +47,9 @@ def show_command(recording: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
 def trends_command(subject: str, *, as_json: bool) -> None:
     """Show one person's notes in order of recording time, and a picture of each emotion over them."""
-    engine = open_database(Settings.read())
-    notes = trends.subject_trend(engine, subject)
+    settings = Settings.read()
+    engine = open_database(settings)
+    notes = trends.subject_trend(engine, find_subject(engine, settings, subject))
     if not notes:
         known = ", ".join(list(trends.subjects(engine))[:10]) or "nobody yet"
         raise TonalogError(f"No recordings of {subject!r}. Known: {known}.")
