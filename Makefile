@@ -42,6 +42,13 @@ check: $(VENV)/.test  ## style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Broken recordings of every codec; exits with 1 on a crash, a hang or a surprise (docs/hostile-input.md).
+.PHONY: fuzz
+MUTANTS ?= 1000
+SEED    ?= 0
+fuzz: $(VENV)/.test  ## make fuzz MUTANTS=1000 SEED=0
+	$(BIN)/python -m tests.hostile.fuzz --mutants $(MUTANTS) --seed $(SEED)
+
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
