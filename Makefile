@@ -8,7 +8,7 @@ WARM   := $(BIN)/python -c 'from worker.audio.decode import preload; preload()'
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
-.PHONY: demo test test-train check unit clean
+.PHONY: demo test test-train check unit chaos clean
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -51,6 +51,9 @@ fuzz: $(VENV)/.test  ## make fuzz MUTANTS=1000 SEED=0
 
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
+
+chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
 	rm -rf $(VENV) $(TRAIN) .tonalog .mypy_cache .ruff_cache .pytest_cache
