@@ -3,6 +3,8 @@
 import logging
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
+# Libraries that at DEBUG write down what they are given: object keys, metadata, signatures, whole compiled functions.
+_TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "numba", "sqlalchemy")
 
 
 class FieldFormatter(logging.Formatter):
@@ -21,9 +23,14 @@ class FieldFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send this process's log lines to stderr; a second call changes only the level."""
+    """Send this process's log lines to stderr; a second call changes only the level.
+
+    Libraries that would write keys and names down at DEBUG stay at INFO.
+    """
     root = logging.getLogger()
     root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(root.level, logging.INFO))
     if root.handlers:
         return
     handler = logging.StreamHandler()

@@ -18,6 +18,7 @@ class EncryptedServers:
 
     certificates: Certificates
     stranger: Certificates
+    broker: RedisServer  # itself in plain text, for whoever watches it
     redis_port: int
     strict_redis_port: int  # lets in only whom the CA knows
     postgres_port: int
@@ -29,9 +30,9 @@ class EncryptedServers:
         port = self.strict_redis_port if is_strict else self.redis_port
         return f"{scheme}://:{redis.PASSWORD}@{HOST}:{port}/0"
 
-    def database_url(self, options: str) -> str:
-        """URL of the maintenance database with these libpq options."""
-        return f"postgresql://{USER}:{PASSWORD}@{HOST}:{self.postgres_port}/postgres?{options}"
+    def database_url(self, options: str, *, database: str = "postgres") -> str:
+        """URL of a database (first of all the maintenance one) with these libpq options."""
+        return f"postgresql://{USER}:{PASSWORD}@{HOST}:{self.postgres_port}/{database}?{options}"
 
 
 @contextmanager
@@ -55,6 +56,7 @@ def encrypted_servers(folder: Path) -> Iterator[EncryptedServers]:
         yield EncryptedServers(
             certificates=made,
             stranger=stranger,
+            broker=broker,
             redis_port=fronts[0].port,
             strict_redis_port=fronts[1].port,
             postgres_port=postgres_port,
