@@ -4,7 +4,9 @@ import logging
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
 # Libraries that at DEBUG write down what they are given: object keys, metadata, signatures, whole compiled functions.
-_TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "numba", "sqlalchemy")
+_TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "numba")
+# SQLAlchemy writes every statement with its parameters, and so keys and people, at INFO already.
+_SPEAKS_SQL = "sqlalchemy"
 
 
 class FieldFormatter(logging.Formatter):
@@ -25,12 +27,13 @@ class FieldFormatter(logging.Formatter):
 def configure(level: str) -> None:
     """Send this process's log lines to stderr; a second call changes only the level.
 
-    Libraries that would write keys and names down at DEBUG stay at INFO.
+    Libraries that would write keys and names down at DEBUG stay at INFO, SQLAlchemy at WARNING.
     """
     root = logging.getLogger()
     root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(root.level, logging.INFO))
+    logging.getLogger(_SPEAKS_SQL).setLevel(max(root.level, logging.WARNING))
     if root.handlers:
         return
     handler = logging.StreamHandler()
