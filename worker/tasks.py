@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+import traceback
 
 from celery.exceptions import SoftTimeLimitExceeded
 
@@ -30,13 +31,15 @@ def score(job_id: int) -> None:
         return
     started = time.monotonic()
     try:
-        run_claimed(here, claim)
+        if not run_claimed(here, claim):
+            _log.warning("lease lost", extra={"job_id": job_id})
     except LeaseLost:
         _log.warning("lease lost", extra={"job_id": job_id})
     except SoftTimeLimitExceeded:
         limit_s = here.settings.soft_time_limit_s
         record(here, claim, Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {limit_s} s"), started=started)
     except Exception as error:  # noqa: BLE001 - the one broad except of the program: it records
+        traceback.clear_frames(error.__traceback__)  # they may hold the memory that recording needs
         record(here, claim, failure_of(error), started=started)
 
 

@@ -72,7 +72,7 @@ def tell(report: Report, *, target_s: float) -> None:
     click.echo(f"  recordings spoilt: {report.spoilt.total()} ({_listed(report.spoilt)})")
     click.echo(
         f"  jobs {report.n_jobs}, results {report.n_results}, attempts again {report.n_reruns}, "
-        f"process restarts {report.n_restarts}"
+        f"late attempts refused {report.n_refused}, process restarts {report.n_restarts}"
     )
     click.echo(
         f"  lost {report.n_lost}, duplicates {report.n_duplicates}, results by a non-owner {report.n_foreign}, "
@@ -96,7 +96,12 @@ def tell_sum(reports: list[Report]) -> None:
     click.echo(f"{len(reports)} runs")
     click.echo(f"  faults: {injected.total()} ({_listed(injected)})")
     click.echo(f"  recordings spoilt: {spoilt.total()} ({_listed(spoilt)})")
-    for title, name in (("jobs", "n_jobs"), ("results", "n_results"), ("attempts again", "n_reruns")):
+    for title, name in (
+        ("jobs", "n_jobs"),
+        ("results", "n_results"),
+        ("attempts again", "n_reruns"),
+        ("late attempts refused", "n_refused"),
+    ):
         click.echo(f"  {title}: {sum(getattr(report, name) for report in reports)}")
     for title, name in (
         ("lost", "n_lost"),

@@ -20,20 +20,33 @@ from config.queues import LANES, SCORE_TASK, lane_queue
 from tests.chaos.backends import Backend, Stack
 from tests.chaos.processes import Supervised
 
-LONGER_THAN_A_LEASE_S = 6.0
+LONGER_THAN_A_LEASE_S = (4.5, 8.0)
 MAX_MENDED_AFTER_S = 3.0
 N_REPEATED = 20
+BUSY_WITHIN_S, STILL_BUSY_S = 2.0, 0.15
 
 
 @dataclass
 class World:
-    """What faults act on; `job_ids` gives ids that have been rung so far."""
+    """What faults act on; `job_ids` gives the ids of all jobs, `busy` the processes that hold one now."""
 
     stack: Stack
     workers: list[Supervised]
     scheduler: Supervised
     bell: Celery
     job_ids: Callable[[], list[int]]
+    busy: Callable[[], list[int]]
+
+    @property
+    def up_workers(self) -> list[Supervised]:
+        """Workers whose pool is there; one that is still starting has nothing to lose."""
+        return [worker for worker in self.workers if worker.children()]
+
+    def can_be_hurt(self, target: str) -> bool:
+        """Say whether a target is there; a fault that finds nothing would only be counted."""
+        if target == "scheduler":
+            return bool(self.scheduler.children())
+        return bool(self.up_workers) or target not in ("pool", "frozen", "worker")
 
 
 @dataclass(frozen=True)
@@ -79,13 +92,13 @@ def plan(backend: Backend, *, seed: int, seconds: float, every_s: float) -> list
 
 
 def kill_child(world: World, rng: random.Random) -> None:
-    """SIGKILL a pool process, as the kernel's OOM killer does."""
-    rng.choice(world.workers).signal_child(signal.SIGKILL, rng)
+    """SIGKILL a pool process in the middle of a job, as the kernel's OOM killer does; an idle one if none has any."""
+    _signal_pool(world, signal.SIGKILL, rng)
 
 
 def freeze_child(world: World, rng: random.Random) -> Mend | None:
     """Stop a pool process until its lease has run out; then it goes on as if nothing had been."""
-    victim = rng.choice(world.workers).signal_child(signal.SIGSTOP, rng)
+    victim = _signal_pool(world, signal.SIGSTOP, rng)
     if victim is None:
         return None
 
@@ -93,17 +106,17 @@ def freeze_child(world: World, rng: random.Random) -> Mend | None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGCONT)
 
-    return Mend(LONGER_THAN_A_LEASE_S, thaw)
+    return Mend(rng.uniform(*LONGER_THAN_A_LEASE_S), thaw)
 
 
 def kill_worker(world: World, rng: random.Random) -> None:
     """SIGKILL a worker with all its processes."""
-    rng.choice(world.workers).kill_tree()
+    rng.choice(world.up_workers).kill_tree()
 
 
 def stop_worker(world: World, rng: random.Random) -> None:
     """TERM a worker: it finishes what runs and hands back the rest."""
-    rng.choice(world.workers).terminate()
+    rng.choice(world.up_workers).terminate()
 
 
 def kill_scheduler(world: World, _rng: random.Random) -> None:
@@ -178,6 +191,24 @@ def replay_messages(world: World, rng: random.Random) -> None:
     """Send messages of any age again, of jobs in any state, in any lane."""
     known = world.job_ids()
     _ring(world, rng.sample(known, min(len(known), N_REPEATED)), rng)
+
+
+def _signal_pool(world: World, number: signal.Signals, rng: random.Random) -> int | None:
+    """Signal a process that is in the middle of a job; wait a little for one, since most jobs are short."""
+    deadline_s = time.monotonic() + BUSY_WITHIN_S
+    while True:
+        pool = {pid for worker in world.up_workers for pid in worker.children()}
+        before = set(world.busy())
+        time.sleep(STILL_BUSY_S)
+        victims = sorted(pool & before & set(world.busy()))
+        if victims or time.monotonic() > deadline_s:
+            break
+    if not (victims or pool):
+        return None
+    victim = rng.choice(victims or sorted(pool))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(victim, number)
+    return victim
 
 
 def _ring(world: World, job_ids: list[int], rng: random.Random) -> None:

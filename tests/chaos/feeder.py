@@ -93,7 +93,7 @@ class Feeder:
             return self._rng.choice(POISONS)
         if dice > 0.92:
             return self._rng.choice(SPOILT)
-        return SLOW if dice > 0.80 else "sound"
+        return SLOW if dice > 0.84 else "sound"
 
     def _first_content(self, key: str, fate: str) -> bytes:
         note = self._rng.choice(self._notes)

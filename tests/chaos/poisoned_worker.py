@@ -15,7 +15,7 @@ from tonalog.__main__ import main
 from worker import job
 from worker.scoring.note import NoteScores
 
-SLOW_S = 1.5
+SLOW_S = 2.5
 _pure = job.score_recording
 
 

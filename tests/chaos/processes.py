@@ -86,11 +86,12 @@ class Supervised:
         return victim
 
     def children(self) -> list[int]:
-        """Process ids of the main process's children, oldest first."""
-        with contextlib.suppress(OSError):
-            listed = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text()
-            return sorted(int(pid) for pid in listed.split())
-        return []
+        """Process ids of the main process's children, whichever of its threads started them."""
+        found: list[int] = []
+        for thread in Path(f"/proc/{self._pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, thread.read_text().split())
+        return sorted(found)
 
     def close(self) -> None:
         """Kill whatever is left and wait for the main process."""

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ LOOK_S = 0.25
 SCAN_S = 5.0
 # A poisoned recording needs five leases and a few sweeps to its end, whatever else happens.
 POISON_SHARE = 0.5
+# On a busy machine killed processes take their time to come back, and faults wait for them; up to so many times longer.
+LONGEST = 2.0
 SETTINGS = {
     "TONALOG_LEASE_S": "4",
     "TONALOG_HEARTBEAT_S": "1",
@@ -65,7 +68,10 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a run did and what it left behind; `convergence_s` is None when it did not get there in time."""
+    """What a run did and what it left behind; `convergence_s` is None when it did not get there in time.
+
+    `n_refused` are attempts that came back after their lease was lost and found that they could write nothing.
+    """
 
     options: Options
     faults: Counter[str]
@@ -77,6 +83,7 @@ class Report:
     n_foreign: int
     n_innocent_dead: int
     n_reruns: int
+    n_refused: int
     n_restarts: int
     convergence_s: float | None
     broken: dict[str, list[str]]
@@ -122,7 +129,9 @@ class _Run:
             self._supervise(f"worker-{n}", "tests.chaos.poisoned_worker worker", variables) for n in range(N_WORKERS)
         ]
         self._scheduler = self._supervise("scheduler", "tonalog scheduler", variables)
-        self._world = World(place, self._workers, self._scheduler, make_app(self._settings), self._known_jobs)
+        self._world = World(
+            place, self._workers, self._scheduler, make_app(self._settings), self._known_jobs, self._busy
+        )
 
     def go(self) -> Report:
         """Feed and hurt for the time given, wait for the end of every job, and check."""
@@ -173,14 +182,19 @@ class _Run:
         begun_s = time.monotonic()
         waiting = list(planned)
         while waiting or self._mends or time.monotonic() - begun_s < self._options.seconds:
-            now_s = time.monotonic()
-            hurt = {target for _, target, _ in self._mends}
-            due = next((p for p in waiting if p.at_s <= now_s - begun_s and p.fault.target not in hurt), None)
+            passed_s = time.monotonic() - begun_s
+            if passed_s > LONGEST * self._options.seconds:
+                waiting.clear()
+            due = next((one for one in waiting if one.at_s <= passed_s and self._can_hurt(one.fault.target)), None)
             if due is not None:
                 waiting.remove(due)
                 self._inject(due)
             self._tick()
             time.sleep(TICK_S)
+
+    def _can_hurt(self, target: str) -> bool:
+        is_hurt = any(target == hurt for _, hurt, _ in self._mends)
+        return not is_hurt and self._world.can_be_hurt(target)
 
     def _inject(self, planned: Planned) -> None:
         mend = planned.fault.act(self._world, random.Random(planned.seed))
@@ -220,6 +234,14 @@ class _Run:
         except DatabaseError:
             return []
 
+    def _busy(self) -> list[int]:
+        try:
+            with reading(self._engine) as connection:
+                names = connection.scalars(select(jobs.c.worker).where(jobs.c.state == JobState.RUNNING)).all()
+        except DatabaseError:
+            return []
+        return [int(name.rpartition(":")[2]) for name in names if name]
+
     def _report(self, convergence_s: float | None) -> Report:
         feeder = self._feeder
         left = read_history(
@@ -242,14 +264,19 @@ class _Run:
             n_foreign=len(invariants.check_results_are_their_owners(left)),
             n_innocent_dead=invariants.count_innocent_dead(left),
             n_reruns=_count_reruns(left),
+            n_refused=sum("lease lost" in line for line in self._log_lines()),
             n_restarts=sum(process.exit_codes.total() for process in self._processes),
             convergence_s=convergence_s,
             broken=broken,
         )
 
+    def _log_lines(self) -> Iterator[str]:
+        for log in sorted(self._folder.glob("*.log")):
+            with log.open(errors="replace") as lines:
+                yield from lines
+
     def _names_in_logs(self) -> list[str]:
-        logs = sorted(self._folder.glob("*.log"))
-        return [f"{log.name} holds a key" for log in logs if f"{CANARY}-" in log.read_text(errors="replace")]
+        return [f"a log holds a key: {line.strip()}" for line in self._log_lines() if f"{CANARY}-" in line]
 
 
 def _as_settings(variables: dict[str, str]) -> Settings:

@@ -14,7 +14,7 @@ from db.rows import NewModel, NewRecording
 from storage.local import LocalStore
 from tests.unit.bundles import make_graph, write_bundle
 from tests.unit.sounds import make_voice
-from worker import runtime, tasks
+from worker import job, runtime, tasks
 from worker.scoring.bundle import load_bundle
 
 SETTINGS = {"lease_s": 60.0, "heartbeat_s": 0.05}
@@ -168,6 +168,26 @@ def test_a_worker_that_lost_its_job_stops_and_writes_nothing(place, voice, monke
 
     assert scored == []
     assert place.job().state is JobState.RUNNING  # still the other worker's
+    assert results.result_of(place.engine, 1, place.model.id) is None
+
+
+def test_a_worker_that_lost_its_job_just_before_it_finished_says_so_and_writes_nothing(
+    place, voice, monkeypatch, caplog
+):
+    job_id = place.add("a.wav", voice)
+    whole = job.score_recording
+
+    def score_then_lose(*arguments, **options):
+        note = whole(*arguments, **options)
+        with place.engine.begin() as connection:
+            connection.execute(text("UPDATE jobs SET lease_token = 'another worker'"))
+        return note
+
+    monkeypatch.setattr("worker.job.score_recording", score_then_lose)
+    monkeypatch.setattr("worker.job.Lease.check", lambda _: None)  # no heartbeat has noticed yet
+    tasks.score(job_id)
+
+    assert "lease lost" in caplog.messages
     assert results.result_of(place.engine, 1, place.model.id) is None
 
 
