@@ -154,16 +154,22 @@ def write_file(root: Path, key: str, content: bytes) -> None:
 
     Raises:
         StorageDenied: the key is not allowed, or the folder may not be written.
+        StorageUnavailable: there is no room; nothing of the new content is left behind.
     """
     *folders, name = split_key(key)
     temporary = f".{os.getpid()}-{get_ident()}.part"  # hidden: no listing shows it
     with open_folder(root, folders, create=True) as folder, translated():
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            with open(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:  # noqa: PTH123 - a descriptor
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)  # on a full disk it would keep what little room there is
+            raise
         os.fsync(folder)
 
 
