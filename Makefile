@@ -49,6 +49,31 @@ SEED    ?= 0
 fuzz: $(VENV)/.test  ## make fuzz MUTANTS=1000 SEED=0
 	$(BIN)/python -m tests.hostile.fuzz --mutants $(MUTANTS) --seed $(SEED)
 
+# What the image is made of, and what is known of it. UPGRADE=--upgrade takes the newest releases that pyproject.toml allows.
+.PHONY: lock licences audit
+TOOLS   := .venv-tools
+UPGRADE ?=
+# One release for all Pythons, and so the one that the tests ran with.
+COMPILE := $(TOOLS)/bin/uv --no-config pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
+
+$(TOOLS)/.tools:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet 'uv>=0.9' 'pip-audit>=2.9' 'pip-licenses>=5.5'
+	touch $@
+
+lock: $(TOOLS)/.tools  ## deploy/*.lock from pyproject.toml: make lock, or make lock UPGRADE=--upgrade
+	$(COMPILE) pyproject.toml --output-file deploy/requirements.lock
+	$(TOOLS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	| $(COMPILE) - --output-file deploy/build.lock
+
+licences: $(TOOLS)/.tools $(VENV)/.base  ## deploy/LICENCES.md: the licence of each locked package
+	sh deploy/list-licences.sh $(TOOLS)/bin/pip-licenses $(BIN)/python
+
+audit: $(TOOLS)/.tools  ## known weaknesses of the locked packages; says so when nobody could be asked
+	$(TOOLS)/bin/pip-audit --requirement deploy/requirements.lock --disable-pip --progress-spinner off --format json \
+	2>$(TOOLS)/audit.log | $(TOOLS)/bin/python deploy/audit.py
+
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
@@ -56,4 +81,4 @@ chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/rel
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN) .tonalog .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAIN) $(TOOLS) .tonalog .mypy_cache .ruff_cache .pytest_cache

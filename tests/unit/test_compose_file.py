@@ -117,6 +117,7 @@ def test_every_tonalog_variable_that_can_be_given_in_the_env_file_is_a_setting()
     assert {name.lower() for name in names} <= set(Settings.model_fields)
 
 
+LOCKS = ("deploy/requirements.lock", "deploy/build.lock")
 COMMANDS = [SERVICES[name].command for name in TONALOG]
 COMMANDS += [SERVICES[name].health_command for name in TONALOG if SERVICES[name].has_health]
 
@@ -145,7 +146,7 @@ def check_command(words):
 def test_the_image_gets_every_package_of_the_wheel_and_what_the_build_reads():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    needed = [*packages, "pyproject.toml", project["project"]["readme"], "LICENSE"]
+    needed = [*packages, "pyproject.toml", project["project"]["readme"], "LICENSE", *LOCKS]
     copied = [word for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]]
 
     assert sorted(copied) == sorted(needed)
