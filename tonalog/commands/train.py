@@ -16,6 +16,7 @@ from tonalog.report import console
 
 if TYPE_CHECKING:
     from training.corpora import Corpus
+    from training.export.speech_gate import JudgedGate
     from training.report import Summary
     from training.runs.plan import Plan
 
@@ -174,6 +175,17 @@ def evaluate_voice_notes(crema_d: Path, features: Path, out: Path, speakers_per_
         run_experiment(crema_d, features, out=out, speakers_per_fold=speakers_per_fold)
 
 
+def _tell_gate(judged: JudgedGate | None) -> str:
+    if judged is None:
+        return "speech gate: none was asked for; a noise that passes the voice activity detector is scored"
+    if judged.refused is not None:
+        return f"speech gate: left out, because {judged.refused}; a noise that passes the voice activity detector is scored"
+    return (
+        f"speech gate: misses {judged.missed:.4f} of {judged.n_held_out} held-out windows of speech, lets "
+        f"{judged.mean_accepted:.4f} of sounds of unheard kinds pass"
+    )
+
+
 @click.command(name="export")
 @_RUN
 @click.option("--out", "target", type=click.Path(path_type=Path), required=True, help="Bundle folder NAME-VERSION.")
@@ -182,12 +194,15 @@ def evaluate_voice_notes(crema_d: Path, features: Path, out: Path, speakers_per_
 @click.option("--max-ua-drop", default=0.005, show_default=True, help="What int8 may cost.")
 @click.option("--min-same-label", default=0.95, show_default=True, help="Share of labels that int8 must not change.")
 @click.option("--max-change", default=0.15, show_default=True, help="Of any probability, int8 against float32.")
+@click.option("--without-gate", is_flag=True, help="Leave the speech gate out.")
+@click.option("--gate-sounds", default=60, show_default=True, help="Sounds of each kind that the speech gate learns.")
 @click.option("--revision", default="unknown", help="Of the code, for the record.")
 def export_command(run: Path, **options: Any) -> None:
-    """Write one fold's net of RUN as an int8 bundle, or nothing where parity fails."""
+    """Write one fold's net of RUN as an int8 bundle with a speech gate, or nothing where parity fails."""
     with _explain():
         from training.export.parity import Gate  # noqa: PLC0415
         from training.export.run import export_run  # noqa: PLC0415
+        from training.export.speech_gate import GateRecipe  # noqa: PLC0415
         from training.runs.plan import read_plan  # noqa: PLC0415
 
         plan = read_plan(run)
@@ -196,8 +211,12 @@ def export_command(run: Path, **options: Any) -> None:
             min_same_label=options["min_same_label"],
             max_probability_change=options["max_change"],
         )
+        speech = None if options["without_gate"] else GateRecipe(per_kind=options["gate_sounds"])
         kept = {name: options[name] for name in ("fold", "version", "revision")}
-        parity = export_run(plan, _load_corpora(plan.corpora), run, options["target"], gate=gate, **kept)
-        for name, value in parity.as_dict().items():
+        exported = export_run(
+            plan, _load_corpora(plan.corpora), run, options["target"], gate=gate, speech=speech, **kept
+        )
+        for name, value in exported.parity.as_dict().items():
             click.echo(f"{name:24} {value:g}")
+        click.echo(_tell_gate(exported.gate))
         click.echo(f"bundle: {options['target']}; try `tonalog score --model {options['target']} FILE`")

@@ -73,7 +73,9 @@ class Backbone(Protocol):
     def build(self, n_labels: int, *, pretrained: Path | str | None) -> Any:
         """Return a torch module of waveform float32 (batch, n_samples), 16 kHz, to logits float32 (batch, n_labels).
 
-        Trailing exact zeros of a row are masked: they change nothing beyond rounding.
+        Trailing exact zeros of a row are masked: they change nothing beyond rounding. The module has two halves,
+        `pool` from the waveform to one vector a window, float32 (batch, n_pooled), and `classify` from there to the
+        logits: the speech gate of an export listens to the first.
 
         Args:
             n_labels: number of classes, 2 or more.

@@ -27,10 +27,18 @@ class PooledSpeech(nn.Module):  # type: ignore[misc]  # torch has no types here
         self.projector = RowLinear(encoder.n_features, n_hidden)
         self.classifier = RowLinear(n_hidden, n_labels)
 
+    def pool(self, waveform: Any) -> Any:
+        """Return one vector a window, float32 (batch, n_features), of waveform float32 (batch, n_samples)."""
+        states, mask = self.encoder(waveform)
+        return pool_mean(states[-1], mask)
+
+    def classify(self, pooled: Any) -> Any:
+        """Return logits float32 (batch, n_labels) of what `pool` gave."""
+        return self.classifier(self.projector(pooled))
+
     def forward(self, waveform: Any) -> Any:
         """Return logits float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
-        states, mask = self.encoder(waveform)
-        return self.classifier(self.projector(pool_mean(states[-1], mask)))
+        return self.classify(self.pool(waveform))
 
 
 FACTS = Facts(

@@ -94,8 +94,8 @@ class SerNet(nn.Module):  # type: ignore[misc]  # torch has no types here
         self.dropout = nn.Dropout(DROPOUT)
         self.classifier = RowLinear(320, n_labels)
 
-    def forward(self, waveform: Any) -> Any:
-        """Return logits float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
+    def pool(self, waveform: Any) -> Any:
+        """Return one vector a window, float32 (batch, 320), of waveform float32 (batch, n_samples)."""
         mfcc = self.mfcc(waveform)
         n_valid = count_frames(measure_length(waveform), FRAME_SAMPLES, HOP_SAMPLES)
         mask = make_mask(n_valid, mfcc.shape[1])[:, None, :, None]
@@ -104,8 +104,15 @@ class SerNet(nn.Module):  # type: ignore[misc]  # torch has no types here
         x, mask = torch.cat([features for features, _ in branches], dim=1), branches[0][1]
         for block in (*self.body, self.last):
             x, mask = block(x, mask)
-        pooled = x.sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) * x.shape[3])
+        return x.sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) * x.shape[3])
+
+    def classify(self, pooled: Any) -> Any:
+        """Return logits float32 (batch, n_labels) of what `pool` gave."""
         return self.classifier(self.dropout(pooled))
+
+    def forward(self, waveform: Any) -> Any:
+        """Return logits float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
+        return self.classify(self.pool(waveform))
 
 
 FACTS = Facts(

@@ -41,12 +41,20 @@ class WeightedLayers(nn.Module):  # type: ignore[misc]  # torch has no types her
         self.encoder.eval()
         return self
 
-    def forward(self, waveform: Any) -> Any:
-        """Return logits float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
+    def pool(self, waveform: Any) -> Any:
+        """Return one vector a window, float32 (batch, n_hidden), of waveform float32 (batch, n_samples)."""
         states, mask = self.encoder(waveform)
         weights = torch.softmax(self.layer_weights, dim=0)
         mixed = sum(weights[index] * state for index, state in enumerate(states))
-        return self.classifier(pool_mean(self.pointwise(mixed), mask))
+        return pool_mean(self.pointwise(mixed), mask)
+
+    def classify(self, pooled: Any) -> Any:
+        """Return logits float32 (batch, n_labels) of what `pool` gave."""
+        return self.classifier(pooled)
+
+    def forward(self, waveform: Any) -> Any:
+        """Return logits float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
+        return self.classify(self.pool(waveform))
 
 
 FACTS = Facts(

@@ -32,9 +32,17 @@ class PooledWhisper(nn.Module):  # type: ignore[misc]  # torch has no types here
             RowLinear(n_hidden, n_labels),
         )
 
+    def pool(self, waveform: Any) -> Any:
+        """Return one vector a window, float32 (batch, 1024), of waveform float32 (batch, n_samples)."""
+        return self.encoder(waveform)
+
+    def classify(self, pooled: Any) -> Any:
+        """Return logits float32 (batch, n_labels) of what `pool` gave."""
+        return self.head(pooled)
+
     def forward(self, waveform: Any) -> Any:
         """Return logits float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
-        return self.head(self.encoder(waveform))
+        return self.classify(self.pool(waveform))
 
 
 FACTS = Facts(

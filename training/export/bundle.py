@@ -15,10 +15,12 @@ from torch import nn
 
 from training.backbones.base import Backbone
 from training.backbones.shared.speech_encoder import fold_parametrisations
+from training.export.card import fill_run_card
 from training.export.graph import OPSET, export_onnx, make_waveform
 from training.export.int8 import quantise_graph
+from training.export.join import POOLED, SPEECH, join_gate
 from training.export.parity import Gate, Parity, check_parity, measure_parity
-from training.run_card import fill_run_card
+from training.export.speech_gate import GateRecipe, JudgedGate, fit_gate
 from training.runs.recipe import Recipe
 from training.runs.windows import WindowSet
 from training.whisper3.publish import MIN_SPEECH_MS
@@ -28,7 +30,9 @@ from worker.scoring.bundle import CARD_FILE, MANIFEST_FILE, MODEL_FILE, load_bun
 from worker.scoring.scorer import Scorer
 
 N_CALIBRATION = 64
-FLOAT_FILE, SMALL_FILE = "float32.onnx", "int8.onnx"
+FLOAT_FILE, SMALL_FILE, JOINED_FILE = "float32.onnx", "int8.onnx", "joined.onnx"
+WITHOUT_GATE = "none was asked for"
+SOUNDS = {"name": "synthesised non-speech sounds", "use": "training of the speech gate", "licence": "Apache-2.0"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,21 @@ class Identity:
     metrics: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        parity: how far the bundle is from the net.
+        gate: what its speech gate does; None where none was asked for.
+    """
+
+    parity: Parity
+    gate: JudgedGate | None
+
+
 class Calibrated(nn.Module):  # type: ignore[misc]  # torch has no types here
-    """Logits to probabilities at a temperature, inside the graph."""
+    """Waveform to probabilities at a temperature and to the pooled vector they came from, inside the graph."""
 
     def __init__(self, net: Any, temperature: float) -> None:
         super().__init__()
@@ -62,8 +79,9 @@ class Calibrated(nn.Module):  # type: ignore[misc]  # torch has no types here
         self.temperature = temperature
 
     def forward(self, waveform: Any) -> Any:
-        """Return probabilities float32 (batch, n_labels) of waveform float32 (batch, n_samples)."""
-        return (self.net(waveform) / self.temperature).softmax(dim=1)
+        """Return float32 (batch, n_labels) and (batch, n_pooled) of waveform float32 (batch, n_samples)."""
+        pooled = self.net.pool(waveform)
+        return (self.net.classify(pooled) / self.temperature).softmax(dim=1), pooled
 
 
 def take_calibration(windows: WindowSet, n_windows: int = N_CALIBRATION) -> list[Any]:
@@ -82,21 +100,23 @@ def export_bundle(
     train: WindowSet,
     check: WindowSet,
     gate: Gate | None = None,
-) -> Parity:
+    speech: GateRecipe | None = None,
+) -> Exported:
     """Write a bundle, or nothing.
 
     Args:
-        net: trained, waveform to logits; it is not changed.
+        net: trained, of the backbone; it is not changed.
         backbone: that built it.
         target: the bundle's folder, which must not be there yet.
         identity: what the manifest says of it.
         recipe: whose front end serving shall use.
-        train: windows that int8's ranges are measured on.
-        check: held-out windows for the parity gate.
+        train: windows that int8's ranges are measured on and the speech gate is fitted on.
+        check: held-out windows for the parity gate and the speech gate.
         gate: what int8 may cost; the default gate where None.
+        speech: how a speech gate is fitted; None for a bundle without one.
 
     Returns:
-        How far the bundle is from the net.
+        How far the bundle is from the net, and what its speech gate does.
 
     Raises:
         FileExistsError: the folder is there.
@@ -107,22 +127,25 @@ def export_bundle(
         raise FileExistsError(f"{target} is there already; a version is never written twice, choose another")
     calibrated = Calibrated(fold_parametrisations(copy.deepcopy(net).cpu()), identity.temperature).eval()
     with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        outputs = ("probabilities", POOLED)
         exact = export_onnx(
-            calibrated,
-            Path(scratch) / FLOAT_FILE,
-            inputs="waveform",
-            example=make_waveform(),
-            outputs=("probabilities",),
+            calibrated, folder / FLOAT_FILE, inputs="waveform", example=make_waveform(), outputs=outputs
         )
-        small = quantise_graph(
-            exact, Path(scratch) / SMALL_FILE, scheme=backbone.facts.int8, calibration=take_calibration(train)
-        )
-        parity = measure_parity(calibrated, exact, small, check)
+        scheme, calibration = backbone.facts.int8, take_calibration(train)
+        small = quantise_graph(exact, folder / SMALL_FILE, scheme=scheme, calibration=calibration)
+        head, judged = (None, None) if speech is None else fit_gate(small, train, check, speech)
+        is_shipped = judged is not None and judged.refused is None
+        joined = join_gate(small, head if is_shipped else None, folder / JOINED_FILE)
+        parity = measure_parity(calibrated, exact, joined, check)
         check_parity(parity, gate or Gate())
-        model_bytes = small.read_bytes()
-    manifest = build_manifest(backbone, identity, recipe, labels=train.labels, parity=parity, model_bytes=model_bytes)
+        model_bytes = joined.read_bytes()
+    exported = Exported(parity, judged)
+    manifest = build_manifest(
+        backbone, identity, recipe, labels=train.labels, exported=exported, model_bytes=model_bytes
+    )
     _write(target, manifest, model_bytes, fill_run_card(manifest, backbone.facts))
-    return parity
+    return exported
 
 
 def build_manifest(
@@ -131,10 +154,16 @@ def build_manifest(
     recipe: Recipe,
     *,
     labels: tuple[str, ...],
-    parity: Parity,
+    exported: Exported,
     model_bytes: bytes,
 ) -> dict[str, Any]:
     """Return every key that serving reads."""
+    gate = exported.gate
+    shipped = gate if gate is not None and gate.refused is None else None
+    training = {"backbone": backbone.facts.name, "recipe": recipe.as_dict(), **identity.training}
+    if shipped is not None:
+        training["corpora"] = [*training["corpora"], {**SOUNDS, "n_utterances": shipped.n_sounds}]
+    measured = {"left_out": WITHOUT_GATE} if gate is None else gate.as_dict()
     return {
         "format": 1,
         "name": identity.name,
@@ -149,12 +178,12 @@ def build_manifest(
         "pooling": {"kind": "mean", "weight": "new_speech_ms"},
         "temperature": identity.temperature,
         "uncertain_below": identity.uncertain_below,
-        "speech_gate": None,
+        "speech_gate": None if shipped is None else {"output": SPEECH, "threshold": shipped.threshold},
         "quantisation": {"kind": "int8", "scheme": backbone.facts.int8.text},
         "batch": 1,
         "opset": OPSET,
-        "training": {"backbone": backbone.facts.name, "recipe": recipe.as_dict(), **identity.training},
-        "metrics": {**identity.metrics, "parity": parity.as_dict()},
+        "training": training,
+        "metrics": {**identity.metrics, "gate": measured, "parity": exported.parity.as_dict()},
         "licence": identity.licence,
         "sha256": hashlib.sha256(model_bytes).hexdigest(),
     }

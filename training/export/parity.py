@@ -73,7 +73,7 @@ def measure_parity(net: Any, exact: Path, small: Path, windows: WindowSet) -> Pa
     """Compare a net, its float32 graph and its int8 graph.
 
     Args:
-        net: torch module of waveform to probabilities, in evaluation mode on the CPU.
+        net: torch module of waveform to probabilities and more, in evaluation mode on the CPU.
         exact: float32 graph.
         small: int8 graph.
         windows: labelled, none of them used for calibration.
@@ -84,7 +84,7 @@ def measure_parity(net: Any, exact: Path, small: Path, windows: WindowSet) -> Pa
         window = windows.take_window(index)
         padded = np.pad(window, (0, max(0, PADDED_SAMPLES - window.size)))[None]
         with torch.inference_mode():
-            rows.append([net(torch.from_numpy(padded)).numpy()[0], *(_run(one, padded) for one in sessions)])
+            rows.append([net(torch.from_numpy(padded))[0].numpy()[0], *(_run(one, padded) for one in sessions)])
     torch_scores, float_scores, int8_scores = np.array(rows, dtype=np.float64).transpose(1, 0, 2)
     change = np.abs(int8_scores - float_scores)
     return Parity(

@@ -12,8 +12,9 @@ import numpy as np
 from training import metrics
 from training.backbones import Backbone
 from training.corpora import LABELS, Corpus, find_layout, read_signal
-from training.export.bundle import Identity, export_bundle
-from training.export.parity import Gate, Parity
+from training.export.bundle import Exported, Identity, export_bundle
+from training.export.parity import Gate
+from training.export.speech_gate import GateRecipe
 from training.report.writing import JSON_NAME
 from training.runs.plan import Plan
 from training.runs.predict import predict
@@ -33,8 +34,9 @@ def export_run(
     fold: int,
     version: str,
     gate: Gate | None = None,
+    speech: GateRecipe | None = None,
     revision: str = "unknown",
-) -> Parity:
+) -> Exported:
     """Write the bundle of one fold's net, or nothing.
 
     Temperature, threshold and the parity gate rest on the windows that the fold was stopped early on, or tested on
@@ -48,6 +50,7 @@ def export_run(
         fold: whose net.
         version: of the model.
         gate: what int8 may cost; the default gate where None.
+        speech: how a speech gate is fitted; None for a bundle without one.
         revision: of this code, for the record.
 
     Raises:
@@ -86,7 +89,7 @@ def export_run(
         metrics=_read_measures(out),
     )
     return export_bundle(
-        net, backbone, target, identity=identity, recipe=plan.recipe, train=train, check=check, gate=gate
+        net, backbone, target, identity=identity, recipe=plan.recipe, train=train, check=check, gate=gate, speech=speech
     )
 
 

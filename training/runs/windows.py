@@ -55,14 +55,17 @@ class WindowStore:
         """Return a recording as serving would hear it, float32 (n_samples,), at most `max_duration_s` long."""
         if path in self._kept:
             return self._kept[path]
-        signal = self.read(path)
-        if self.recipe.is_vad_cut:
-            signal = reduce_signal(signal, Cut.VAD)
-        window = prepare(signal, self.recipe.front_end)[: int(self.recipe.max_duration_s * SAMPLING_RATE_HZ)]
+        window = self.cut(self.read(path))
         if self._n_bytes + window.nbytes <= CACHE_BYTES:
             self._kept[path] = window
             self._n_bytes += window.nbytes
         return window
+
+    def cut(self, signal: Signal) -> Signal:
+        """Return a signal as serving would hear it, float32 (n_samples,), at most `max_duration_s` long."""
+        if self.recipe.is_vad_cut:
+            signal = reduce_signal(signal, Cut.VAD)
+        return prepare(signal, self.recipe.front_end)[: int(self.recipe.max_duration_s * SAMPLING_RATE_HZ)]
 
 
 @dataclass(frozen=True)

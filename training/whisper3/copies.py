@@ -129,11 +129,11 @@ def make_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[W
             yield Window(signal, speaker, label, f"{copy.name}-{speaker}-{label}-{turn}")
 
 
-def make_nonspeech(seed: int) -> Iterator[Window]:
+def make_nonspeech(seed: int, *, per_kind: int = NONSPEECH_PER_KIND) -> Iterator[Window]:
     """Yield windows of 0.5 to 8 s of every kind in `MAKERS`, a third of them mixed with another kind."""
     kinds = sorted(MAKERS)
     for index, kind in enumerate(kinds):
-        for turn in range(NONSPEECH_PER_KIND):
+        for turn in range(per_kind):
             rng = np.random.default_rng([seed, index, turn])
             n_samples = int(rng.uniform(0.5, 8.0) * SAMPLING_RATE_HZ)
             sound = make_sound(kind, n_samples, rng)

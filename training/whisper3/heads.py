@@ -73,11 +73,11 @@ def make_emotion_head(statistics: NDArray[np.float32]) -> Any:
 
 
 def make_speech_head(statistics: NDArray[np.float32]) -> Any:
-    """Return an unfitted head of float32 (batch, 1024) to 2 logits, non-speech and speech: 1024-32-2."""
+    """Return an unfitted head of float32 (batch, n_statistics) to 2 logits, non-speech and speech, over 32 hidden."""
     return nn.Sequential(
         Standardise(statistics),
         nn.Dropout(DROPOUT[0]),
-        nn.Linear(N_STATISTICS, SPEECH_HIDDEN),
+        nn.Linear(statistics.shape[1], SPEECH_HIDDEN),
         nn.GELU(),
         nn.Linear(SPEECH_HIDDEN, 2),
     )

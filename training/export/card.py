@@ -45,8 +45,11 @@ $parity
 ## Limits
 
 Acted speech is louder and clearer than what people send each other. Other languages, microphones, ages and codecs than
-those of the training data are untested unless a figure above names them. There is no speech gate in this graph: what is
-no speech is left to the voice activity detector.
+those of the training data are untested unless a figure above names them.
+
+## Speech gate
+
+$gate
 
 ## Licence
 
@@ -58,11 +61,11 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
     """Return the text of the card.
 
     Args:
-        manifest: of the bundle, with `training.corpora` and `metrics.parity`.
+        manifest: of the bundle, with `training.corpora`, `metrics.gate` and `metrics.parity`.
         facts: of the backbone.
     """
     training, measured = manifest["training"], dict(manifest["metrics"])
-    parity = measured.pop("parity")
+    parity, gate = measured.pop("parity"), measured.pop("gate")
     corpora = [[one["name"], one["licence"], str(one["n_utterances"])] for one in training["corpora"]]
     return _CARD.substitute(
         name=manifest["name"],
@@ -78,7 +81,23 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
         scheme=manifest["quantisation"]["scheme"],
         notes=facts.export_notes,
         parity=tabulate(["measure", "value"], [[key, _format(value)] for key, value in parity.items()]),
+        gate=_describe_gate(gate, is_gated=manifest["speech_gate"] is not None),
         licence=manifest["licence"],
+    )
+
+
+def _describe_gate(gate: dict[str, Any], *, is_gated: bool) -> str:
+    if not is_gated:
+        return (
+            f"There is none: {gate['left_out']}. What the voice activity detector takes for speech is scored, a loud "
+            "noise among it."
+        )
+    rows = [[name.split("/")[0], _format(share)] for name, share in gate["false_accept"].items()]
+    return (
+        f"A window under a speech probability of {gate['threshold']} is not scored. Fitted on {gate['n_speech']} windows "
+        f"of speech and {gate['n_sounds']} synthesised sounds, it turns {gate['miss']['held-out']:.4f} of "
+        f"{gate['n_held_out']} held-out windows of speech away. Sounds that pass a gate which never heard their kind:\n\n"
+        + tabulate(["kind", "share that passes"], rows)
     )
 
 
