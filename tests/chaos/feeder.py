@@ -68,10 +68,17 @@ class Feeder:
                 stop.wait(RETRY_S)
 
     def bring_wave(self, *, may_poison: bool) -> None:
-        """Write one wave, register it, and then spoil what is to be spoilt while it waits."""
+        """Bring recordings whose fates are drawn by chance."""
+        self.bring([self._draw(may_poison=may_poison) for _ in range(self._rng.choice(WAVE))])
+
+    def bring(self, drawn: list[str]) -> None:
+        """Write one wave, a recording for each fate, register it, and then spoil what is to be spoilt while it waits.
+
+        A fate is "sound", SLOW, or one of POISONS and SPOILT.
+        """
         self._n_waves += 1
         prefix = f"{CANARY}-{self._n_waves:04}/"
-        fates = {f"{prefix}{n:02}.wav": self._draw(may_poison=may_poison) for n in range(self._rng.choice(WAVE))}
+        fates = {f"{prefix}{n:02}.wav": fate for n, fate in enumerate(drawn)}
         for key, fate in fates.items():
             self._write(key, self._first_content(key, fate))
         lane = self._rng.choice((Lane.NIGHTLY, Lane.BULK))

@@ -1,0 +1,32 @@
+"""Recordings that kill, hang or exhaust their worker: each ends with its reason, and its neighbours are scored."""
+
+from collections import Counter
+
+from tests.chaos import invariants
+from tests.chaos.backends import BACKENDS
+from tests.chaos.stage import staged
+
+FATES = ["kill", "kill", "segfault", "memory", "memory", "hang", *["sound"] * 12]
+SHORT = {
+    "TONALOG_LEASE_S": "2",
+    "TONALOG_HEARTBEAT_S": "0.5",
+    "TONALOG_SWEEP_S": "0.5",
+    "TONALOG_SOFT_TIME_LIMIT_S": "4",
+    "TONALOG_TIME_LIMIT_S": "8",
+}
+LIMIT_S = 240.0
+
+
+def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_nobody_else_does(tmp_path):
+    with staged(BACKENDS["files-sqlite"], tmp_path, seed=11, n_workers=1, changes=SHORT) as stage:
+        stage.feeder.bring(FATES)
+        stage.start()
+        took_s = stage.converge(limit_s=LIMIT_S)
+        left = stage.history()
+
+    assert took_s is not None
+    ends = Counter(job.end for job in left.jobs)
+    assert ends == {"DONE": 12, "DEAD:WORKER_LOST": 3, "DEAD:MEMORY": 2, "DEAD:TIME_LIMIT": 1}
+    assert {name: check(left) for name, check in invariants.CHECKS.items() if check(left)} == {}
+    attempts = {job.end: job.attempts for job in left.jobs}
+    assert attempts["DEAD:WORKER_LOST"] == invariants.MAX_LOSSES
