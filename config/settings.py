@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     max_size_mb: int = Field(100, ge=1, description="Largest recording, in MiB.")
     max_duration_s: int = Field(14_400, ge=1, description="Longest recording, in decoded seconds.")
     max_decode_s: float = Field(120.0, gt=0, description="Longest time spent on decoding one recording.")
+    child_memory_mb: int = Field(
+        512,
+        ge=128,
+        description="Memory that a worker process may take beyond what it starts with, in MiB; a recording that needs "
+        "more fails with MEMORY.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
 
     @field_validator("broker_url")

@@ -16,6 +16,7 @@ from db.engine import make_engine
 from db.reasons import Lane
 from db.waiting import Waiting, look
 from worker import runtime, tasks
+from worker.confine import confine
 from worker.watchdog import Watchdog, end_process
 
 
@@ -35,6 +36,7 @@ def make_app(settings: Settings) -> Celery:
 
     def after_fork(**_: Any) -> None:
         runtime.configure(settings)
+        confine(settings.child_memory_mb)
 
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)

@@ -56,5 +56,5 @@ def failure_of(error: Exception) -> Failure:
         return Failure(Fate.DEAD, Reason(error.reason.value), error.detail)
     for kind, fate, reason in _TABLE:
         if isinstance(error, kind):
-            return Failure(fate, reason, str(error))
+            return Failure(fate, reason, str(error) or kind.__name__)
     return Failure(Fate.RETRY, Reason.INTERNAL, type(error).__name__)

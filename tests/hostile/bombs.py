@@ -8,7 +8,6 @@ import zlib
 from tests.unit.recordings import encode_foreign, encode_native
 from tests.unit.sounds import make_voice
 
-AMR_NB_SILENT_FRAME = bytes([0x3C]) + bytes(31)
 MIB = 1 << 20
 
 
@@ -104,6 +103,11 @@ def make_wide_packet(mib: int) -> bytes:
     head = whole[: whole.index(b"\x1f\x43\xb6\x75")]
     block = b"\x81\x00\x00\x80" + b"\x01\x00" * (mib * MIB // 2)
     return head + b"\x1f\x43\xb6\x75\xff\xe7\x81\x00\xa3" + (1 << 28 | len(block)).to_bytes(4, "big") + block
+
+
+def make_endless_webm(mib: int) -> bytes:
+    """Append elements of two bytes that say nothing; FFmpeg walks them all, at half a second a MiB."""
+    return encode_foreign("webm", "libopus", make_voice(1.0), 48_000, live="1") + b"\xec\x80" * (mib * MIB // 2)
 
 
 def make_silent_aac(n_frames: int) -> bytes:

@@ -22,6 +22,7 @@ INPUT, OUTPUT = "waveform", "probabilities"
 MAX_SUM_ERROR = 1e-3
 """float32 and int8 softmax miss 1 by far less; a graph without softmax by far more."""
 PROBE_HZ = 200.0
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 SHAPE_STEP_S = 2
 """Windows are padded to a multiple of this: four shapes for 8 s, 11 MB more in the session than one."""
 MAX_PADDING_EFFECT = 1e-6
@@ -101,6 +102,7 @@ class Scorer:
         Raises:
             ScoringError: the scores are not finite, not in [0, 1] or do not sum to 1.
             BundleError: the graph gave another number of scores than there are labels.
+            MemoryError: the graph found none to run in.
         """
         n_samples = self.bundle.manifest.n_window_samples
         if signal.ndim != 1 or len(signal) > n_samples:
@@ -110,8 +112,16 @@ class Scorer:
         n_padded = max(1, -(-len(prepared) // step)) * step
         waveform = np.zeros((1, n_padded), dtype=np.float32)
         waveform[0, : len(prepared)] = prepared
-        outputs = [np.asarray(output) for output in self._session.run(self._outputs, {INPUT: waveform})]
+        outputs = self._run(waveform)
         return WindowScores(self._check_scores(outputs[0]), _check_speech(outputs[1:]))
+
+    def _run(self, waveform: NDArray[np.float32]) -> list[NDArray[Any]]:
+        try:
+            return [np.asarray(output) for output in self._session.run(self._outputs, {INPUT: waveform})]
+        except Exception as error:
+            if any(word in str(error) for word in NO_MEMORY):  # onnxruntime has no class for it
+                raise MemoryError("onnxruntime found no memory to score a window") from error
+            raise
 
     def _check_scores(self, output: NDArray[Any]) -> tuple[float, ...]:
         labels = self.bundle.manifest.labels
