@@ -31,12 +31,14 @@ class Verdict:
         detail: the sentence that goes with a reason; the signal or exit code, with the end of what was printed.
         seconds: that it took.
         peak_mib: memory of the process at most.
+        touched: what Python opened, connected to or started meanwhile.
     """
 
     ended: str
     detail: str
     seconds: float
     peak_mib: float
+    touched: tuple[str, ...] = ()
 
 
 class Arena:

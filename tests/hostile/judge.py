@@ -1,7 +1,8 @@
 """A process that scores what it is sent and says how that ended; it may crash or hang, and somebody else watches.
 
 On its standard input come recordings, each after its length in four bytes; on its standard output goes one line of
-JSON for each. It scores as a worker's child does: the same pipeline, the same limits, with a tiny model.
+JSON for each. It scores as a worker's child does: the same pipeline, the same limits, with a tiny model. What Python opens,
+connects to or starts while it scores is told too.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from worker.scoring.bundle import load_bundle
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer
 
+AUDITED = ("open", "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.fork", "os.system", "urllib.")
+
 
 def main() -> None:
     """Answer until the input ends."""
+    touched: list[str] = []
+    sys.addaudithook(lambda event, values: touched.append(f"{event} {values}") if event.startswith(AUDITED) else None)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # libraries may print
     preload()
@@ -33,7 +38,9 @@ def main() -> None:
     print(json.dumps({"ended": "ready"}), file=answers)
     while len(head := sys.stdin.buffer.read(4)) == 4:
         recording = sys.stdin.buffer.read(int.from_bytes(head, "big"))
-        print(json.dumps(judge(recording, scorer)), file=answers)
+        touched.clear()
+        answer = judge(recording, scorer)
+        print(json.dumps({**answer, "touched": [one for one in touched if "/proc/self/" not in one]}), file=answers)
 
 
 def judge(recording: bytes, scorer: Scorer) -> dict[str, Any]:
