@@ -55,8 +55,10 @@ def save_small(name, folder):
         return folder / "encoder.safetensors"
     if name == "distilhubert":
         HubertModel(HubertConfig(**SMALL, num_hidden_layers=2, feat_proj_layer_norm=False)).save_pretrained(folder)
-    else:
+    elif name == "wav2vec2-base":
         Wav2Vec2Model(Wav2Vec2Config(**SMALL, num_hidden_layers=3)).save_pretrained(folder)
+    else:
+        raise ValueError(f"{name} has no small weights here, allowed are those of the four")
     return folder
 
 
