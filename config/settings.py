@@ -88,6 +88,13 @@ class Settings(BaseSettings):
     nightly_crontab: Annotated[str, AfterValidator(_five_fields)] = Field(
         "0 2 * * *", description="When the nightly scan runs, in UTC, five crontab fields."
     )
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="The scheduler erases a recording this many days after it was registered, once a day, with all that is "
+        "known of it; it needs an eraser's rights. Unset: it erases nothing.",
+    )
     lease_s: float = Field(60.0, gt=0, description="How long a claim holds without a heartbeat.")
     heartbeat_s: float = Field(15.0, gt=0, description="How often a running job renews its lease.")
     watchdog_s: float = Field(

@@ -52,13 +52,15 @@ _IDENTITY: dict[str, Any] = {
 class Chosen:
     """Which recordings to erase: those of one person, one by its id, or those older than a moment.
 
-    Exactly one of the three is given. Older than `before` is what was recorded before it, or registered before it
-    where the time of recording is unknown. Every version of a chosen recording's key goes with it.
+    Exactly one of the four is given. Older than `before` is what was recorded before it, or registered before it
+    where the time of recording is unknown; `registered_before` asks for nothing but the registration. Every version of
+    a chosen recording's key goes with it.
     """
 
     subject: str | None = None
     recording_id: int | None = None
     before: datetime | None = None
+    registered_before: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +130,10 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope) -> int | None:
         return erasure_id
 
 
-def list_old(engine: Engine, before: datetime, *, scope: ErasureScope, limit: int) -> list[OldRecording]:
+def list_old(engine: Engine, chosen: Chosen, *, scope: ErasureScope, limit: int) -> list[OldRecording]:
     """List what a retention would take, oldest first; see `Chosen`."""
     columns = [_c[name] for name in OldRecording.__dataclass_fields__]
-    statement = select(*columns).where(_fits(Chosen(before=before), scope)).order_by(_age(), _c.id).limit(limit)
+    statement = select(*columns).where(_fits(chosen, scope)).order_by(_age(), _c.id).limit(limit)
     with reading(engine) as connection:
         return [OldRecording(**row._asdict()) for row in connection.execute(statement)]
 
@@ -149,6 +151,8 @@ def _fits(chosen: Chosen, scope: ErasureScope) -> ColumnElement[bool]:
     if chosen.before is not None:
         # What the key holds now decides: an old version must not take a new one with it.
         fits += [_c.state == RecordingState.LIVE, _age() < chosen.before]
+    if chosen.registered_before is not None:
+        fits += [_c.state == RecordingState.LIVE, _c.registered_at < chosen.registered_before]
     if scope is ErasureScope.AUDIO:
         fits.append(~exists().where(removed_audio.c.recording_id == _c.id))
     return and_(*fits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from celery import Celery
 
@@ -14,8 +14,9 @@ from db.engine import make_engine
 from db.reasons import Lane
 from scheduler.nightly import NightResult, run_due_night
 from scheduler.pump import Pumped, sweep_and_pump
+from scheduler.retention import run_due_retention
 from scheduler.scan import Naming, scan
-from storage.open import S3Access, open_store
+from storage.open import S3Access, open_bucket, open_store
 from storage.pseudonyms import SubjectNaming
 
 _log = logging.getLogger(__name__)
@@ -39,9 +40,10 @@ class Service:
         return make_engine(self._settings.database)
 
     def sweep(self) -> None:
-        """Run a due nightly slot, take back expired leases, ring the queue."""
+        """Run a due nightly slot, take back expired leases, ring the queue, erase what is due."""
         self.nightly()
         self.pump()
+        self.retention()
 
     def pump(self) -> Pumped:
         """Take back expired leases and ring the queue for due jobs."""
@@ -56,6 +58,19 @@ class Service:
             self._engine,
             self.scan_and_queue,
             crontab_line=self._settings.nightly_crontab,
+            now=datetime.now(UTC),
+            lease_s=_SLOT_LEASE_S,
+        )
+
+    def retention(self) -> None:
+        """Erase what is older than `TONALOG_RETENTION_DAYS`, once a day; nothing where that is not set."""
+        settings = self._settings
+        if settings.retention_days is None:
+            return
+        run_due_retention(
+            self._engine,
+            partial(open_bucket, settings),
+            n_days=settings.retention_days,
             now=datetime.now(UTC),
             lease_s=_SLOT_LEASE_S,
         )

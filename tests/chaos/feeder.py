@@ -16,11 +16,11 @@ from db import Engine, erasures, history, jobs, models, recordings
 from db.erasures import Chosen
 from db.errors import DatabaseError
 from db.reasons import ErasureScope, Lane
+from scheduler.erasing import carry_out
 from scheduler.scan import Naming, scan
 from storage.open import open_bucket, open_store
 from tests.chaos.notes import POISONS, SLOW, Note, mark
 from tests.chaos.rows import ABSENT, Expected
-from tonalog.erasing import carry_out
 
 T = TypeVar("T")
 CANARY = "canary"

@@ -1,6 +1,6 @@
 """Each role of deploy/postgres/roles.sql does its own work on a real PostgreSQL, and is refused everybody else's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from command import ROOT
@@ -30,6 +30,8 @@ from db.erasures import Chosen
 from db.errors import DatabaseError, SubjectKeyMismatch
 from db.reasons import ErasureScope, JobState, Lane, Reason
 from db.schema import metadata
+from scheduler.retention import run_due_retention
+from storage.protocol import MemoryStore
 
 ROLES = ("migrator", "scheduler", "worker", "api", "eraser")
 VIEWS = ("v1_note", "v1_segment", "v1_subject_day")
@@ -142,7 +144,7 @@ def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope
     anna = Chosen(subject="anna")
 
     assert erasures.measure(roles.eraser, anna, scope=scope).n_recordings == 2
-    assert erasures.list_old(roles.eraser, datetime.now(UTC), scope=scope, limit=9)
+    assert erasures.list_old(roles.eraser, Chosen(before=datetime.now(UTC)), scope=scope, limit=9)
     erasure_id = erasures.begin(roles.eraser, anna, scope=scope)
     removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))
     removals.finish(roles.eraser)
@@ -151,6 +153,22 @@ def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope
     assert len(trends.list_notes(roles.api)) == (0 if scope is ErasureScope.ALL else 2)
     mark = fences.erasure_mark(roles.scheduler)
     recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")], mark=mark)
+
+
+def test_a_scheduler_that_erases_by_age_needs_the_erasers_rights_and_no_more(roles):
+    (job_id,) = add_work(roles)
+    ledger.finish(roles.worker, claim(roles, job_id), a_result())
+    in_a_year = {"n_days": 30, "now": datetime.now(UTC) + timedelta(days=365), "lease_s": -1.0}
+    store = MemoryStore("notes")
+
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run_due_retention(roles.scheduler, lambda *_: store, **in_a_year)
+    run(roles.admin, "GRANT tonalog_eraser TO tonalog_scheduler")
+    try:
+        assert run_due_retention(roles.scheduler, lambda *_: store, **in_a_year).n_gone == 1
+    finally:
+        run(roles.admin, "REVOKE tonalog_eraser FROM tonalog_scheduler")  # roles are of the whole server
+    assert trends.list_notes(roles.api) == []
 
 
 def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to(roles):

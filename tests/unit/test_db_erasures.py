@@ -226,12 +226,12 @@ def test_age_is_of_the_recording_or_else_of_its_registration(engine):
     registered_at = recordings.find(engine, "unknown")[0].registered_at
 
     def old(before):
-        return [one.id for one in erasures.list_old(engine, before, scope=ALL, limit=9)]
+        return [one.id for one in erasures.list_old(engine, Chosen(before=before), scope=ALL, limit=9)]
 
     assert old(days_later(-365)) == [1]
     assert old(days_later(-5)) == [1, 2]
     assert old(registered_at + timedelta(seconds=1)) == [1, 2, 3]
-    assert len(erasures.list_old(engine, MONDAY + timedelta(days=9999), scope=ALL, limit=2)) == 2
+    assert len(erasures.list_old(engine, Chosen(before=MONDAY + timedelta(days=9999)), scope=ALL, limit=2)) == 2
 
 
 def test_an_old_version_does_not_take_the_new_one_with_it(engine):

@@ -13,11 +13,11 @@ from db.engine import make_engine, reading
 from db.erasures import Chosen
 from db.errors import DatabaseError, DatabaseUnavailable
 from db.reasons import ErasureScope, Lane, RecordingState
+from scheduler.erasing import carry_out
 from scheduler.scan import Naming, scan
 from storage.errors import StorageDenied, StorageUnavailable
 from storage.local import LocalStore
 from tonalog.commands.erase import erase_command, retention_command
-from tonalog.erasing import carry_out
 from tonalog.errors import TonalogError
 
 NAMING = Naming(pattern="{subject}/{recorded_at}...", time_zone="UTC")

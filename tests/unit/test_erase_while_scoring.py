@@ -8,9 +8,9 @@ from db_samples import count, dump
 from db import erasures, history
 from db.erasures import Chosen
 from db.reasons import ErasureScope, JobState, Outcome
+from scheduler.erasing import carry_out
 from storage.local import LocalStore
 from tests.unit.test_worker_tasks import Place, voice  # noqa: F401 - a fixture
-from tonalog.erasing import carry_out
 from worker import runtime, tasks
 
 CANARY_KEY = "canary-note.wav"

@@ -12,8 +12,9 @@ from config.settings import Settings
 from db import Engine, erasures, recordings, removals
 from db.erasures import Chosen, Extent
 from db.reasons import ErasureScope, RecordingState
+from scheduler.erasing import carry_out
+from scheduler.retention import expired
 from storage.open import open_bucket
-from tonalog.erasing import carry_out
 from tonalog.errors import TonalogError
 from tonalog.report import console, new_table, when
 from tonalog.session import find_subject, open_database
@@ -27,6 +28,7 @@ _RETENTION_EPILOG = """\b
 Examples:
   tonalog retention --older-than 365d                        # only lists
   tonalog retention --older-than 90d --keep-results --yes    # audio goes, scores stay
+  TONALOG_RETENTION_DAYS=365 tonalog retention               # what the scheduler erases next
 """
 _N_LISTED = 50
 _MAX_DAYS = 36_500
@@ -71,30 +73,40 @@ def erase_command(*, subject: str | None, recording: str | None, is_dry_run: boo
 
 
 @click.command(name="retention", epilog=_RETENTION_EPILOG)
-@click.option("--older-than", "age", type=_Age(), required=True, help="Age in days, such as 365d.")
+@click.option("--older-than", "age", type=_Age(), help="Age in days, such as 365d.")
 @click.option("--keep-results", is_flag=True, help="Remove the audio only; results and identity stay.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do it; without this it only lists.")
-def retention_command(*, age: timedelta, keep_results: bool, is_sure: bool) -> None:
+def retention_command(*, age: timedelta | None, keep_results: bool, is_sure: bool) -> None:
     """List recordings that are older than an age, and with --yes erase them.
 
     The time of recording counts, or of registration where that is unknown. A wrong clock in a recorder makes a wrong
-    age, so look at the list first.
+    age, so look at the list first. Without --older-than it lists what the scheduler erases next by
+    TONALOG_RETENTION_DAYS, for which only the registration counts.
     """
     settings = Settings.read()
+    chosen, n_days = _old(settings, age)
     engine = open_database(settings)
-    before = datetime.now(UTC) - age
     scope = ErasureScope.AUDIO if keep_results else ErasureScope.ALL
     has_begun = _tell_unfinished(engine)
-    extent = erasures.measure(engine, Chosen(before=before), scope=scope)
+    extent = erasures.measure(engine, chosen, scope=scope)
     if extent.n_recordings == 0:
-        click.echo(f"No recording is older than {age.days} days.")
+        click.echo(f"No recording is older than {n_days} days.")
     else:
-        _list_old(engine, before, scope=scope, n_days=age.days)
+        _list_old(engine, chosen, scope=scope, n_days=n_days)
         _tell_extent(extent, scope=scope)
     if not is_sure:
         click.echo("Nothing was changed: --yes does it.")
     elif extent.n_recordings or has_begun:
-        _erase(settings, engine, Chosen(before=before) if extent.n_recordings else None, scope=scope)
+        _erase(settings, engine, chosen if extent.n_recordings else None, scope=scope)
+
+
+def _old(settings: Settings, age: timedelta | None) -> tuple[Chosen, int]:
+    now = datetime.now(UTC)
+    if age is not None:
+        return Chosen(before=now - age), age.days
+    if settings.retention_days is None:
+        raise click.UsageError("give --older-than, such as 365d, or set TONALOG_RETENTION_DAYS")
+    return expired(settings.retention_days, now), settings.retention_days
 
 
 def _choose(engine: Engine, *, subject: str | None, recording: str | None, may_be_erased: bool) -> Chosen | None:
@@ -140,8 +152,8 @@ def _tell_extent(extent: Extent, *, scope: ErasureScope) -> None:
     )
 
 
-def _list_old(engine: Engine, before: datetime, *, scope: ErasureScope, n_days: int) -> None:
-    old = erasures.list_old(engine, before, scope=scope, limit=_N_LISTED)
+def _list_old(engine: Engine, chosen: Chosen, *, scope: ErasureScope, n_days: int) -> None:
+    old = erasures.list_old(engine, chosen, scope=scope, limit=_N_LISTED)
     table = new_table(f"Older than {n_days} days", ["recording", "recorded at", "registered at"])
     for one in old:
         table.add_row(str(one.id), when(one.recorded_at), when(one.registered_at))

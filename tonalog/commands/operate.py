@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.markup import escape
 
 from config.settings import Settings
-from db import Engine, history, jobs, migrate, models, slots
+from db import Engine, erasures, history, jobs, migrate, models, slots
 from db.engine import make_engine
-from db.reasons import JobState, Reason
+from db.reasons import ErasureScope, JobState, Reason
+from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
 from tonalog.report import console, new_table
 from tonalog.session import ensure_model, need_active_model, open_database
@@ -63,7 +65,8 @@ def upgrade() -> None:
 @click.option("--limit", default=20, show_default=True, help="How many dead jobs to list.")
 def status_command(*, as_json: bool, limit: int) -> None:
     """Show jobs by state, the oldest that waits, the last sweep, and dead jobs with their reasons."""
-    status = read_status(open_database(Settings.read()), limit=limit)
+    settings = Settings.read()
+    status = read_status(open_database(settings), limit=limit, retention_days=settings.retention_days)
     if as_json:
         click.echo(json.dumps(status))
         return
@@ -82,7 +85,7 @@ def retry_command(*, reason: str | None, recording: int | None) -> None:
     click.echo(f"{n_jobs} jobs wait again.")
 
 
-def read_status(engine: Engine, *, limit: int) -> dict[str, Any]:
+def read_status(engine: Engine, *, limit: int, retention_days: int | None = None) -> dict[str, Any]:
     """Return the ledger's state as the JSON object of `tonalog status --json`."""
     counted = history.counts(engine)
     active = models.active_model(engine)
@@ -99,7 +102,20 @@ def read_status(engine: Engine, *, limit: int) -> dict[str, Any]:
         "last_sweep_age_s": pulses["sweep"].age_s if "sweep" in pulses else None,
         "last_scan_age_s": pulses["scan"].age_s if "scan" in pulses else None,
         "last_nightly_slot": None if last_night is None else last_night.slot.isoformat(),
+        "retention": _read_retention(engine, retention_days),
         "dead": list_dead(engine, limit=limit),
+    }
+
+
+def _read_retention(engine: Engine, n_days: int | None) -> dict[str, Any] | None:
+    if n_days is None:
+        return None
+    due = erasures.measure(engine, expired(n_days, datetime.now(UTC)), scope=ErasureScope.ALL)
+    last = slots.last_slot(engine, RETENTION)
+    return {
+        "days": n_days,
+        "n_due": due.n_recordings,
+        "last_day": None if last is None else last.slot.date().isoformat(),
     }
 
 
@@ -115,6 +131,11 @@ def _print_status(status: dict[str, Any]) -> None:
     click.echo(f"Last sweep: {_age(status['last_sweep_age_s'], 'never: is a scheduler running?')}")
     click.echo(f"Last scan: {_age(status['last_scan_age_s'], 'never')}")
     click.echo(f"Last nightly slot: {status['last_nightly_slot'] or 'none yet'}")
+    if (retention := status["retention"]) is not None:
+        click.echo(
+            f"Retention: {retention['days']} days after registration; {retention['n_due']} recordings are due "
+            f"(`tonalog retention` lists them); last run: {retention['last_day'] or 'none yet'}"
+        )
     if status["dead"]:
         dead = new_table("Dead jobs (tonalog retry sends them back)", ["recording", "key", "model", "reason", "detail"])
         for job in status["dead"]:
