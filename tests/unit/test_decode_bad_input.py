@@ -160,6 +160,14 @@ def test_a_phone_recording_that_was_cut_off_is_truncated(muxer: str, codec: str,
     assert error.reason is AudioReason.TRUNCATED
 
 
+def test_an_mp3_that_was_cut_off_in_its_tag_is_truncated() -> None:
+    tag = b"ID3\x04\x00\x00\x00\x00\x0f\x00" + bytes(15 * 128)
+    whole = tag + encode_native("MP3", "MPEG_LAYER_III", SWEEP)
+
+    assert sum(map(len, iter_blocks(io.BytesIO(whole)))) >= len(SWEEP)
+    assert refuse(whole[:1000]).reason is AudioReason.TRUNCATED
+
+
 def test_an_mp4_recording_that_was_never_finished_is_truncated() -> None:
     recording = encode_foreign("ipod", "aac", SWEEP, 44_100)
     without_index = recording[: recording.index(b"moov") - 4]
