@@ -14,9 +14,11 @@ NEEDS = {
     "HeadObject": READ,
     "GetObject": READ,
     "ListObjectVersions": frozenset({"s3:ListBucketVersions"}),
+    "ListMultipartUploads": frozenset({"s3:ListBucketMultipartUploads"}),
+    "AbortMultipartUpload": frozenset({"s3:AbortMultipartUpload"}),
     "DeleteObject": frozenset({"s3:DeleteObject"}),
 }
-ON_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions"}
+ON_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}
 
 
 def statements(role):

@@ -70,6 +70,21 @@ def test_erasing_in_a_versioned_bucket_leaves_no_version_and_no_delete_marker(s3
     assert versions() == ["anna/a.wav2"]
 
 
+def test_erasing_gives_up_uploads_that_were_never_finished_and_no_other_keys(s3: S3Access) -> None:
+    client = s3.client()
+    for key in ("anna/a.wav", "anna/a.wav", "anna/a.wav2"):
+        upload = client.create_multipart_upload(Bucket=s3.bucket, Key=key)["UploadId"]
+        client.upload_part(Bucket=s3.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"half a note")
+
+    def uploads() -> list[str]:
+        return [item["Key"] for item in client.list_multipart_uploads(Bucket=s3.bucket).get("Uploads", [])]
+
+    assert uploads().count("anna/a.wav") == 2
+    store_of(s3).erase("anna/a.wav")
+
+    assert uploads() == ["anna/a.wav2"]
+
+
 def test_etag_of_a_multipart_upload_is_a_version_tag_like_any_other(s3: S3Access) -> None:
     client = s3.client()
     content = b"x" * (5 * 1024 * 1024 + 100)
