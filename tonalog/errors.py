@@ -17,6 +17,9 @@ _KNOWN = (
     ("training.runs.checkpoint", "CheckpointMismatch"),
     ("training.protocols.leaks", "LeakError"),
     ("training.export.parity", "ParityError"),
+    ("training.whisper3.jobs", "WorkersLost"),
+    ("training.whisper3.publish", "LimitExceeded"),
+    ("training.whisper3.tune.summary", "RunsIncomplete"),
 )
 
 

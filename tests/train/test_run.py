@@ -149,11 +149,11 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(trees, tmp_path):
     ("arguments", "message"),
     [
         (("crema-d",), "NAME=FOLDER"),
-        (("crema-d=x", "--protocol", "loo"), "loso"),
-        (("crema-d=x", "--backbone", "hubert"), "distilhubert"),
+        (("crema-d=x", "--recipe", "frozen", "--protocol", "loo"), "loso"),
+        (("crema-d=x", "--recipe", "frozen", "--backbone", "hubert"), "distilhubert"),
         (("crema-d=x", "--recipe", "papr"), "paper"),
-        (("crema-d=x", "--without", "reverb"), "pitch"),
-        ((), "0 corpora"),
+        (("crema-d=x", "--recipe", "frozen", "--without", "reverb"), "pitch"),
+        (("--recipe", "frozen"), "0 corpora"),
     ],
 )
 def test_wrong_use_is_answered_with_what_is_allowed(arguments, message, tmp_path):

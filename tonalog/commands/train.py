@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tonalog.commands import train_model
 from tonalog.errors import TonalogError
 from tonalog.report import console
 
@@ -20,16 +21,25 @@ if TYPE_CHECKING:
     from training.report import Summary
     from training.runs.plan import Plan
 
+DEFAULT_PROTOCOL = "speakers"
 NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
 _EPILOG = """\b
 Examples:
+  tonalog train crema-d=CREMA-D --recipe default --pretrained ENCODER.safetensors --out runs/model
   tonalog train crema-d=CREMA-D --backbone light-sernet --recipe scratch --protocol speakers --out runs/light
   tonalog train iemocap=IEMOCAP crema-d=CREMA-D --backbone distilhubert \\
-      --pretrained ntu-spml/distilhubert --protocol loso --out runs/paper
+      --pretrained ntu-spml/distilhubert --recipe paper --protocol loso --out runs/paper
   tonalog train --resume --out runs/paper
 """
 _RUN = click.argument("run", type=click.Path(path_type=Path))
 _CORPORA = click.argument("corpora", nargs=-1, metavar="[NAME=FOLDER]...")
+_WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=train_model.count_workers(),
+    show_default="2, or as many as there are cores",
+    help="Processes of the recipe default.",
+)
 
 
 @contextmanager
@@ -78,44 +88,71 @@ def _read_options(options: dict[str, Any]) -> Plan:
         raise ValueError(f"{out} holds a run already: add --resume to go on, or choose another --out")
     if is_there and not options["corpora"]:
         return read_plan(out)
-    if options["backbone"] not in list_backbones():
-        raise ValueError(f"--backbone is {options['backbone']!r}, allowed are {list(list_backbones())}")
+    backbone = options["backbone"] or train_model.BACKBONE
+    if backbone not in list_backbones():
+        raise ValueError(f"--backbone is {backbone!r}, allowed are {list(list_backbones())}")
     changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
     recipe = find_recipe(options["recipe"], **changes)
     return Plan(
         corpora=parse_corpora(options["corpora"]),
-        protocol=options["protocol"],
-        backbone=options["backbone"],
+        protocol=options["protocol"] or DEFAULT_PROTOCOL,
+        backbone=backbone,
         recipe=leave_out(recipe, options["without"]),
         seed=options["seed"],
         pretrained=resolve_pretrained(options["pretrained"]),
     )
 
 
+def _makes_model(options: dict[str, Any]) -> bool:
+    from training.runs.plan import PLAN_FILE  # noqa: PLC0415
+    from training.runs.recipe import RECIPES  # noqa: PLC0415
+    from training.whisper3.recipe import MODEL_RECIPES  # noqa: PLC0415
+
+    if (options["out"] / PLAN_FILE).is_file():
+        return False
+    if options["recipe"] not in {*RECIPES, *MODEL_RECIPES}:
+        raise ValueError(f"recipe {options['recipe']!r} is unknown, allowed are {[*MODEL_RECIPES, *RECIPES]}")
+    return train_model.is_model_run(options["out"]) or options["recipe"] in MODEL_RECIPES
+
+
 @click.command(name="train", epilog=_EPILOG)
 @_CORPORA
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option("--backbone", default="whisper-base", show_default=True, help="distilhubert, light-sernet, ...")
+@click.option("--backbone", help=f"{train_model.BACKBONE} (default), distilhubert, light-sernet, ...")
 @click.option("--pretrained", help="Folder, file or name of the backbone's weights; default: from chance.")
-@click.option("--recipe", default="default", show_default=True, help="paper, default or scratch.")
+@click.option(
+    "--recipe",
+    default="default",
+    show_default=True,
+    help="The shipped model's (default, smoke); paper, frozen or scratch.",
+)
 @click.option(
     "--without", multiple=True, metavar="PART", help="Leave a part of the recipe out: pitch, trim, focal, ..."
 )
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--batch-size", type=int, help="Instead of the recipe's.")
 @click.option("--learning-rate", "peak_learning_rate", type=float, help="Instead of the recipe's.")
-@click.option("--protocol", default="speakers", show_default=True, help="loso, speakers, production, cross-corpus.")
+@click.option("--protocol", help=f"{DEFAULT_PROTOCOL} (default), loso, production, cross-corpus.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with the run in --out.")
-def train_command(*, device: str, **options: Any) -> None:
-    """Train and test every fold of a protocol on CORPORA, and write one report of it.
+@click.option("--name", default="whisper3", show_default=True, help="Of the bundle (recipes default and smoke).")
+@click.option("--version", default="0.0.0", show_default=True, help="Of the bundle (recipes default and smoke).")
+@click.option("--revision", default="unknown", help="Of the code, for the record (recipes default and smoke).")
+@_WORKERS
+def train_command(*, device: str, workers: int, **options: Any) -> None:
+    """Make the shipped model from CREMA-D, or train any backbone on CORPORA.
 
-    The first corpus is divided into folds, the others only train; with cross-corpus the last one is tested.
+    The recipe `default` makes the whole bundle, OUT/NAME-VERSION; `smoke` takes the same steps on a few windows, to see
+    that they work. Every other recipe trains and tests every fold of a protocol and writes one report of it: the first
+    corpus is divided into folds, the others only train; with cross-corpus the last one is tested.
     """
     with _explain():
         from training.runs.run import FoldProgress, run_plan  # noqa: PLC0415
 
+        if _makes_model(options):
+            train_model.train(options, device=device, n_processes=workers)
+            return
         plan = _read_options(options)
         corpora = _load_corpora(plan.corpora)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
@@ -160,6 +197,22 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
             click.echo(f"report: {run / name / 'report.html'}")
 
 
+@evaluate_command.command(name="default")
+@_RUN
+@_CORPORA
+@click.option("--folds", default="0,1,2,3,4", show_default=True, help="Whose speakers are left out, by a run each.")
+@click.option("--seeds", default="0", show_default=True, help="Of those runs.")
+@click.option("--actors", type=click.Path(path_type=Path), help="VideoDemographics.csv; default: in CREMA-D's folder.")
+@_WORKERS
+def evaluate_default(run: Path, corpora: tuple[str, ...], **options: Any) -> None:
+    """Measure RUN, made by the recipe default, on speakers and sounds it never heard; print its model card's figures.
+
+    CORPORA are emodb=FOLDER and, where it has moved, crema-d=FOLDER. Interrupted, it goes on where it was.
+    """
+    with _explain():
+        train_model.evaluate(run, corpora, options)
+
+
 @evaluate_command.command(name="voice-notes")
 @click.option("--crema-d", type=click.Path(path_type=Path), required=True, help="Folder of CREMA-D audio.")
 @click.option(
@@ -198,13 +251,19 @@ def _tell_gate(judged: JudgedGate | None) -> str:
 @click.option("--gate-sounds", default=60, show_default=True, help="Sounds of each kind that the speech gate learns.")
 @click.option("--revision", default="unknown", help="Of the code, for the record.")
 def export_command(run: Path, **options: Any) -> None:
-    """Write one fold's net of RUN as an int8 bundle with a speech gate, or nothing where parity fails."""
+    """Write one fold's net of RUN as an int8 bundle with a speech gate, or nothing where parity fails.
+
+    A RUN of the recipe default becomes the bundle with the figures and the calibration that `tonalog evaluate default` found.
+    """
     with _explain():
         from training.export.parity import Gate  # noqa: PLC0415
         from training.export.run import export_run  # noqa: PLC0415
         from training.export.speech_gate import GateRecipe  # noqa: PLC0415
         from training.runs.plan import read_plan  # noqa: PLC0415
 
+        if train_model.is_model_run(run):
+            train_model.export(run, options["target"], version=options["version"], revision=options["revision"])
+            return
         plan = read_plan(run)
         gate = Gate(
             max_ua_drop=options["max_ua_drop"],

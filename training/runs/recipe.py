@@ -71,10 +71,10 @@ class Recipe:
 
 
 PAPER = Recipe()
-# Serving's cut instead of the trim, and no pre-emphasis, which made no difference outside noise (22 November 2026).
-DEFAULT = replace(
+# For heads on a frozen encoder. Serving's cut instead of the trim, and no pre-emphasis, which made no difference outside noise (22 November 2026).
+FROZEN = replace(
     PAPER,
-    name="default",
+    name="frozen",
     front_end=FrontEnd(),
     is_vad_cut=True,
     epochs=10,
@@ -82,8 +82,8 @@ DEFAULT = replace(
     peak_learning_rate=5e-4,
 )
 # For nets without pretrained weights: 5e-5 moves them too little in 25 epochs.
-SCRATCH = replace(DEFAULT, name="scratch", epochs=60, peak_learning_rate=2e-3, patience=12)
-RECIPES = {recipe.name: recipe for recipe in (PAPER, DEFAULT, SCRATCH)}
+SCRATCH = replace(FROZEN, name="scratch", epochs=60, peak_learning_rate=2e-3, patience=12)
+RECIPES = {recipe.name: recipe for recipe in (PAPER, FROZEN, SCRATCH)}
 
 
 def _silence(part: str) -> Callable[[Recipe], Recipe]:

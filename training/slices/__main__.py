@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 from training.report.predictions import read_predictions
 from training.slices.actors import group_speakers, read_actors
-from training.slices.measures import MIN_SPEAKERS, N_DRAWS, measure_slices
-from training.slices.page import render_slices
-from training.slices.text import write_markdown
-
-HTML_NAME, JSON_NAME, MARKDOWN_NAME = "slices.html", "slices.json", "slices.md"
+from training.slices.measures import N_DRAWS, measure_slices
+from training.slices.writing import HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_slices
 
 
 def main() -> None:
     """Print protocol and tables, and write them as slices.md, slices.json and slices.html."""
     parser = argparse.ArgumentParser(prog="python -m training.slices", description=__doc__)
-    parser.add_argument(
-        "predictions", type=Path, help="CSV of out-of-fold predictions: training.whisper3.evaluate --predictions"
-    )
+    parser.add_argument("predictions", type=Path, help="CSV of out-of-fold predictions, as a run writes it")
     parser.add_argument("--actors", type=Path, required=True, help="CREMA-D's VideoDemographics.csv")
-    parser.add_argument("--uncertain-below", type=float, required=True, help="as training.whisper3.evaluate printed it")
+    parser.add_argument("--uncertain-below", type=float, required=True, help="0 to 1")
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {HTML_NAME}, {JSON_NAME}, {MARKDOWN_NAME}")
     parser.add_argument("--title", default="Slices of CREMA-D's actors")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
@@ -39,13 +32,7 @@ def main() -> None:
         seed=arguments.seed,
         n_draws=arguments.draws,
     )
-    said = write_markdown(report, min_speakers=MIN_SPEAKERS)
-    print(said)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / MARKDOWN_NAME).write_text(said + "\n", encoding="utf-8")
-    (arguments.out / JSON_NAME).write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    page = render_slices(report, title=arguments.title, min_speakers=MIN_SPEAKERS)
-    (arguments.out / HTML_NAME).write_text(page, encoding="utf-8")
+    print(write_slices(report, arguments.out, title=arguments.title))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from training import metrics
 from training.corpora import LABELS
 from training.protocols.folds import N_FOLDS, assign_folds
 from training.voice_notes.encode import Encoded
+from training.voice_notes.heads import fit_folds
 from training.voice_notes.outcomes import NO_SCORE, Outcome, measure_jitter, pool_windows
 from training.voice_notes.plan import MIXED, Task, list_tasks
-from training.whisper3.evaluate import TRAINING_COPIES, fit_folds
 from training.whisper3.features import load_features
 from training.whisper3.gate import fit_speech_head, gather_speech, score_speech
 from training.whisper3.heads import compute_logits
+from training.whisper3.views import TRAINING_COPIES
 
 Array = NDArray[np.float64]
 TEMPERATURE = 0.925  # The shipped manifest's.

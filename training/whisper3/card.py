@@ -1,4 +1,4 @@
-"""Fill the model card from a manifest and the printed slices; every figure comes from a script's output and none is typed in."""
+"""Fill the model card from a manifest; every figure comes from there and none is typed in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-TEMPLATE = Path(__file__).with_name("card_template.md")
-WHISPER_LICENCE = Path(__file__).with_name("whisper_licence.txt")
+from training.slices.found import SliceReport, read_slices
+from training.slices.measures import MIN_SPEAKERS
+from training.slices.text import write_markdown
+
+_HERE = Path(__file__).parent
+TEMPLATE = _HERE / "card_template.md"
+FIGURES_TEMPLATE, UNMEASURED_TEMPLATE = _HERE / "figures_template.md", _HERE / "unmeasured_template.md"
+WHISPER_LICENCE = _HERE / "whisper_licence.txt"
 CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "telephone", "opus16")
 MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
 GATE_VIEWS = (
@@ -50,71 +56,108 @@ def tabulate_gate(false_accept: dict[str, float]) -> str:
     return tabulate(["sound", "kind unheard", "seed unheard"], rows)
 
 
-def fill_card(manifest: dict[str, Any], *, slices: str) -> str:
-    """Return the text of the card of a manifest.
+def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
+    """Return the part of the card that holds every figure, in Markdown, as `tonalog evaluate default` prints it.
 
     Args:
-        manifest: as `training.whisper3.publish` builds it.
-        slices: Markdown, as `training.slices` printed it.
+        metrics: of the manifest: evaluation, gate, int8, final and defects.
+        scheme: of the quantisation.
+        slices: Markdown, as `training.slices` writes it.
     """
-    results = manifest["metrics"]
-    evaluation, gate, final = results["evaluation"], results["gate"], results["final"]
-    int8 = results["int8"]
+    evaluation, gate, final, int8 = (metrics[name] for name in ("evaluation", "gate", "final", "int8"))
     calibration = evaluation["calibration"]
     ece = ", ".join(
         f"{view} {calibration[f'ece_{view}'][0]:.3f} to {calibration[f'ece_{view}'][1]:.3f}"
         for view in CALIBRATED_VIEWS
     )
+    return Template(FIGURES_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        speakers=evaluation["n_speakers"],
+        folds=", ".join(map(str, evaluation["folds"])),
+        seeds=", ".join(map(str, evaluation.get("seeds", [0]))),  # 0.2.0 does not name its one seed.
+        cv_table=tabulate_folds(evaluation),
+        cost=", ".join(f"{name} {lost:.3f}" for name, lost in evaluation["cost"].items()),
+        frozen_clean=f"{evaluation['frozen']['clean']:.3f}",
+        frozen_emodb=f"{evaluation['frozen']['emodb-clean']:.3f}",
+        emodb_uar=format_pair(evaluation["emodb"]["uar"]),
+        temperature=f"{calibration['temperature']:.3f}",
+        uncertain_below=f"{calibration['uncertain_below']:.2f}",
+        ece=ece,
+        int8_fold=int8["fold"],
+        ua_change=f"{int8['ua_change']:+.4f}",
+        ua_float=f"{int8['ua_float32']:.4f}",
+        ua_int8=f"{int8['ua_int8']:.4f}",
+        n_int8=int8["n_windows"],
+        scheme=scheme,
+        threshold=gate["threshold"],
+        miss=", ".join(f"{view} {gate['miss'][view]:.4f}" for view in GATE_VIEWS),
+        gate_table=tabulate_gate(gate["false_accept"]),
+        babble=f"{gate['babble_accepted']:.3f}",
+        slices=slices.strip(),
+        **_list_final(final),
+    )
+
+
+def _list_final(final: dict[str, Any]) -> dict[str, Any]:
+    """Return what the finished graph costs."""
+    return {
+        "max_dp": f"{final['max_dp']:.3f}",
+        "n_final": final["n_windows"],
+        "cpu_float": f"{final['ms']['float32'][1]:.0f}",
+        "cpu_int8": f"{final['ms']['int8'][1]:.0f}",
+        "megabytes": f"{final['megabytes']:.1f}",
+        "batch_effect": f"{final['batch_effect']:.1e}",
+    }
+
+
+def say_slices(slices: SliceReport) -> str:
+    """Return the slices in Markdown, as the card has them."""
+    return write_markdown(slices, min_speakers=MIN_SPEAKERS)
+
+
+def fill_card(manifest: dict[str, Any], *, slices: str | None = None) -> str:
+    """Return the text of the card of a manifest.
+
+    Args:
+        manifest: as `training.whisper3.publish` builds it. Where nothing was measured out of fold, the card says so.
+        slices: Markdown, for a manifest of before it held the slices.
+    """
+    metrics = manifest["metrics"]
+    scheme = manifest["quantisation"]["scheme"]
+    if "evaluation" in metrics:
+        said = say_slices(read_slices(metrics["slices"])) if "slices" in metrics else slices or ""
+        figures = fill_figures(metrics, scheme=scheme, slices=said)
+    else:
+        figures = Template(UNMEASURED_TEMPLATE.read_text(encoding="utf-8")).substitute(_list_final(metrics["final"]))
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=manifest["name"],
         version=manifest["version"],
         uncertain_below=f"{manifest['uncertain_below']:.2f}",
         temperature=f"{manifest['temperature']:.3f}",
         opset=manifest["opset"],
-        scheme=manifest["quantisation"]["scheme"],
-        speakers=evaluation["n_speakers"],
-        folds=", ".join(map(str, evaluation["folds"])),
-        defects="; ".join(results["defects"]),
-        cv_table=tabulate_folds(evaluation),
-        cost=", ".join(f"{name} {lost:.3f}" for name, lost in evaluation["cost"].items()),
-        frozen_clean=f"{evaluation['frozen']['clean']:.3f}",
-        frozen_emodb=f"{evaluation['frozen']['emodb-clean']:.3f}",
-        int8_fold=int8["fold"],
-        emodb_uar=format_pair(evaluation["emodb"]["uar"]),
-        ece=ece,
-        ua_change=f"{int8['ua_change']:+.4f}",
-        ua_float=f"{int8['ua_float32']:.4f}",
-        ua_int8=f"{int8['ua_int8']:.4f}",
-        n_int8=int8["n_windows"],
-        max_dp=f"{final['max_dp']:.3f}",
-        n_final=final["n_windows"],
-        cpu_float=f"{final['ms']['float32'][1]:.0f}",
-        cpu_int8=f"{final['ms']['int8'][1]:.0f}",
-        megabytes=f"{final['megabytes']:.1f}",
-        batch_effect=f"{final['batch_effect']:.1e}",
-        threshold=manifest["speech_gate"]["threshold"],
-        miss=", ".join(f"{view} {gate['miss'][view]:.4f}" for view in GATE_VIEWS),
-        gate_table=tabulate_gate(gate["false_accept"]),
-        slices=slices.strip(),
-        babble=f"{gate['babble_accepted']:.3f}",
-        revision=results["revision"],
+        scheme=scheme,
+        defects="; ".join(metrics["defects"]),
+        figures=figures.strip(),
+        revision=metrics["revision"],
         whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
     )
 
 
-def write_card(manifest: dict[str, Any], target: Path, *, slices: str) -> None:
-    """Write the card of a manifest."""
-    target.write_text(fill_card(manifest, slices=slices), encoding="utf-8")
+def read_card_slices(card: str) -> str:
+    """Return the Markdown of the slices that a card holds; empty where it holds none."""
+    section = card.partition("\n## Slices\n")[2].partition("\n## ")[0]
+    _, start, said = section.partition("\n\nProtocol: ")
+    return (start + said).strip()
 
 
 def main() -> None:
     """Write the card of a published bundle again; manifest and model stay as they are."""
     parser = argparse.ArgumentParser(prog="python -m training.whisper3.card", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="folder with manifest.json, as training.whisper3.publish wrote it")
-    parser.add_argument("--slices", type=Path, required=True, help="slices.md of training.slices")
-    arguments = parser.parse_args()
-    manifest = json.loads((arguments.bundle / "manifest.json").read_text(encoding="utf-8"))
-    write_card(manifest, arguments.bundle / "MODEL_CARD.md", slices=arguments.slices.read_text(encoding="utf-8"))
+    parser.add_argument("bundle", type=Path, help="folder that tonalog export wrote")
+    bundle = parser.parse_args().bundle
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    card = bundle / "MODEL_CARD.md"
+    text = fill_card(manifest, slices=read_card_slices(card.read_text(encoding="utf-8")))
+    card.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

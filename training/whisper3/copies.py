@@ -19,6 +19,7 @@ SAMPLING_RATE_HZ = 16_000
 FRONT_END = FrontEnd()  # Training and serving share it; the manifest names its values.
 WINDOW_SAMPLES = 8 * SAMPLING_RATE_HZ
 LOW_NOISE_DB = (-75.0, -35.0)
+Groups = dict[tuple[str, str], list[HeardUtterance]]
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,19 @@ def normalise(signal: Signal) -> Signal:
     return prepare(signal, FRONT_END)
 
 
+def _is_taken(copy: Copy, index: int) -> bool:
+    return happens(copy.share, np.random.default_rng([copy.seed, index, SHARE_STREAM]))
+
+
+def count_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> int:
+    """Return how many windows `make_copy` yields."""
+    return sum(_is_taken(copy, index) for index in range(len(utterances)))
+
+
 def make_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield one window of every utterance the copy takes, at most 8 s long; each has its own seed, so order does not matter."""
     for index, utterance in enumerate(utterances):
-        if not happens(copy.share, np.random.default_rng([copy.seed, index, SHARE_STREAM])):
+        if not _is_taken(copy, index):
             continue
         rng = np.random.default_rng([copy.seed, index])
         heard = distort(utterance.signal, copy.chain, rng)
@@ -112,12 +122,27 @@ def join_note(utterances: list[HeardUtterance], n_samples: int, rng: np.random.G
     return normalise((note + floor).astype(np.float32))
 
 
-def make_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
-    """Yield joined same-speaker, same-label windows of 3 to 8 s, `notes_per_speaker` a speaker."""
-    groups: dict[tuple[str, str], list[HeardUtterance]] = defaultdict(list)
+def _group(utterances: tuple[HeardUtterance, ...]) -> Groups:
+    groups: Groups = defaultdict(list)
     for utterance in utterances:
         groups[utterance.speaker, utterance.label].append(utterance)
-    per_label = copy.notes_per_speaker // len({label for _, label in groups})
+    return groups
+
+
+def _count_per_label(groups: Groups, copy: Copy) -> int:
+    return copy.notes_per_speaker // len({label for _, label in groups})
+
+
+def count_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> int:
+    """Return how many windows `make_notes` yields."""
+    groups = _group(utterances)
+    return len(groups) * _count_per_label(groups, copy)
+
+
+def make_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
+    """Yield joined same-speaker, same-label windows of 3 to 8 s, `notes_per_speaker` a speaker."""
+    groups = _group(utterances)
+    per_label = _count_per_label(groups, copy)
     for index, ((speaker, label), members) in enumerate(sorted(groups.items())):
         for turn in range(per_label):
             rng = np.random.default_rng([copy.seed, index, turn])

@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from training.losses import balance_classes, compute_focal_loss
 from training.protocols.folds import assign_folds
 from training.whisper3.encoder import PooledEncoder, load_encoder
 from training.whisper3.evaluate import encode_labels
+from training.whisper3.files import write_json
 from training.whisper3.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
 from training.whisper3.tune.frames import N_FIXED_LAYERS, Frames, load_frames
 from training.whisper3.tune.net import Upper, compute_logits, gather_batch
 
 log = logging.getLogger(__name__)
 TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room")
+TUNED_FILE = "tune.json"
 JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", "emodb-clean")
 BUCKET_BATCHES = 40  # Windows of like length share a batch within so many batches: less padding, order still random.
 Item = tuple[Frames, int]
@@ -75,7 +78,14 @@ def _label(item: Item) -> int:
     return LABELS.index(str(item[0].windows.kinds[item[1]]))
 
 
-def tune(net: Upper, items: list[Item], *, recipe: TuneRecipe, seed: int) -> Upper:
+def tune(
+    net: Upper,
+    items: list[Item],
+    *,
+    recipe: TuneRecipe,
+    seed: int,
+    on_step: Callable[[int, int], None] = lambda *_: None,
+) -> Upper:
     """Tune a net in place and return a copy with its last weights averaged, in evaluation mode.
 
     Args:
@@ -83,6 +93,7 @@ def tune(net: Upper, items: list[Item], *, recipe: TuneRecipe, seed: int) -> Upp
         items: training windows.
         recipe: schedule.
         seed: of drawing, order and dropout.
+        on_step: told after each step how many are done, and of how many at most.
     """
     rng = np.random.default_rng([seed, 77])
     torch.manual_seed(seed)
@@ -117,6 +128,7 @@ def tune(net: Upper, items: list[Item], *, recipe: TuneRecipe, seed: int) -> Upp
             schedule.step()
             step += 1
             total += float(loss.detach())
+            on_step(step, steps)
             if step >= (1.0 - recipe.averaged) * steps:
                 mean.update_parameters(net)
         log.info("epoch %d loss %.4f in %.0f s", epoch, total / len(batches), time.perf_counter() - began)
@@ -171,7 +183,15 @@ def _write_encoder(weights: Path, encoder: PooledEncoder, target: Path) -> None:
 
 
 def tune_fold(
-    folder: Path, weights: Path, out: Path, *, fold: int | None, seed: int, recipe: TuneRecipe = RECIPE
+    folder: Path,
+    weights: Path,
+    out: Path,
+    *,
+    fold: int | None,
+    seed: int,
+    recipe: TuneRecipe = RECIPE,
+    threads: int = 1,
+    on_step: Callable[[int, int], None] = lambda *_: None,
 ) -> Any:
     """Tune without one fold's speakers, print how they are heard, and write encoder and head.
 
@@ -182,9 +202,12 @@ def tune_fold(
         fold: whose speakers are left out; None trains on all of them.
         seed: of all chance.
         recipe: how.
+        threads: of torch while the layers are tuned; the last digits depend on it.
+        on_step: told after each step how many are done, and of how many at most.
     """
     out.mkdir(parents=True, exist_ok=True)
-    copies = {name: load_frames(folder, name) for name in dict.fromkeys((*TRAINED, *JUDGED))}
+    heard = TRAINED if fold is None else (*TRAINED, *JUDGED)
+    copies = {name: load_frames(folder, name) for name in dict.fromkeys(heard)}
     folds = assign_folds(copies["clean"].windows.speakers.tolist())
     keep = {speaker: mine != fold for speaker, mine in folds.items()}
     encoder = load_encoder(weights)
@@ -199,7 +222,8 @@ def tune_fold(
         for row, speaker in enumerate(copies[name].windows.speakers.tolist())
         if keep[speaker]
     ]
-    tuned = tune(net, items, recipe=recipe, seed=seed)
+    torch.set_num_threads(threads)
+    tuned = tune(net, items, recipe=recipe, seed=seed, on_step=on_step)
     for index, layer in enumerate(tuned.layers, start=N_FIXED_LAYERS):
         encoder.layers[index].load_state_dict(layer.state_dict())
     _write_encoder(weights, encoder, out / "encoder.safetensors")
@@ -207,5 +231,5 @@ def tune_fold(
     if fold is not None:
         found["tuned"] = judge(tuned, copies, folds, fold=fold, target=out / "judged.npz")
         log.info("fold %d seed %d tuned  %s", fold, seed, json.dumps(found["tuned"]))
-    (out / "tune.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_json(out / TUNED_FILE, found)  # Last: its presence says that the run is finished.
     return found

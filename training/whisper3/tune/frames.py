@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from training.whisper3.copies import Window
 from training.whisper3.encoder import PooledEncoder
 from training.whisper3.features import Features
+from training.whisper3.files import write_arrays
 
 log = logging.getLogger(__name__)
 N_FIXED_LAYERS = 1
@@ -51,13 +52,20 @@ def _hear(encoder: PooledEncoder, signal: NDArray[np.float32]) -> tuple[Any, Any
     return lower[0][0], statistics[0]
 
 
-def cache_frames(windows: Iterable[Window], encoder: PooledEncoder, target: Path) -> None:
+def cache_frames(
+    windows: Iterable[Window],
+    encoder: PooledEncoder,
+    target: Path,
+    *,
+    on_window: Callable[[int], None] = lambda _: None,
+) -> None:
     """Write frames and statistics of every window, unless they are there.
 
     Args:
         windows: of one copy.
         encoder: untuned, in evaluation mode.
         target: path without suffix; `.npy` holds frames, `.npz` the rest, and comes last.
+        on_window: told after each how many are done.
     """
     if target.with_suffix(".npz").exists():
         return
@@ -68,17 +76,12 @@ def cache_frames(windows: Iterable[Window], encoder: PooledEncoder, target: Path
         frames.append(lower.numpy().astype(np.float16))
         statistics.append(pooled.numpy())
         rows.append((window.speaker, window.kind, window.name, window.signal.size))
-    speakers, kinds, names, sizes = (np.array(column) for column in zip(*rows, strict=True))
+        on_window(len(rows))
+    columns = zip(("speakers", "kinds", "names", "n_samples"), zip(*rows, strict=True), strict=True)
+    held = {name: np.array(column) for name, column in columns}
     np.save(target.with_suffix(".npy"), np.concatenate(frames))
-    np.savez(
-        target.with_suffix(".npz"),
-        starts=np.cumsum([0, *map(len, frames)]),
-        statistics=np.stack(statistics),
-        speakers=speakers,
-        kinds=kinds,
-        names=names,
-        n_samples=sizes,
-    )
+    starts = np.cumsum([0, *map(len, frames)])
+    write_arrays(target.with_suffix(".npz"), {"starts": starts, "statistics": np.stack(statistics), **held})
     log.info("%s: %d windows in %.0f s", target.name, len(rows), time.perf_counter() - began)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from training.whisper3.copies import CLEAN, make_copy
 from training.whisper3.encoder import N_STATISTICS
 from training.whisper3.evaluate import encode_labels
 from training.whisper3.features import build_encoder, open_session
+from training.whisper3.files import write_json
 from training.whisper3.heads import make_emotion_head
-from training.whisper3.tune.fit import measure_ua
+from training.whisper3.tune.fit import TUNED_FILE, measure_ua
 
 log = logging.getLogger(__name__)
+SMALL_FILE = "int8.json"
 
 
 def load_head(run: Path) -> Any:
@@ -31,14 +34,17 @@ def load_head(run: Path) -> Any:
     return head.eval().requires_grad_(requires_grad=False)
 
 
-def compare_small(run: Path, corpus: HeardCorpus) -> dict[str, Any]:
+def compare_small(
+    run: Path, corpus: HeardCorpus, *, on_count: Callable[[int, int], None] = lambda *_: None
+) -> dict[str, Any]:
     """Print and write `int8.json`: what int8 changes for the speakers whom a fold's run left out.
 
     Args:
         run: folder that `tune_fold` wrote for a fold.
         corpus: the one that it was tuned on.
+        on_count: told how many utterances are done, and of how many.
     """
-    fold = json.loads((run / "tune.json").read_text(encoding="utf-8"))["fold"]
+    fold = json.loads((run / TUNED_FILE).read_text(encoding="utf-8"))["fold"]
     folds = assign_folds(utterance.speaker for utterance in corpus.utterances)
     heard = tuple(u for u in corpus.utterances if folds[u.speaker] != fold)
     unheard = tuple(u for u in corpus.utterances if folds[u.speaker] == fold)
@@ -51,6 +57,7 @@ def compare_small(run: Path, corpus: HeardCorpus) -> dict[str, Any]:
         kinds.append(window.kind)
         for name, session in sessions.items():
             statistics[name].append(session.run(None, {"waveform": window.signal[None]})[0][0])
+        on_count(len(kinds), len(unheard))
     truth = encode_labels(np.array(kinds))
     logits = {name: head(torch.from_numpy(np.stack(rows))).double().numpy() for name, rows in statistics.items()}
     ua = {name: round(measure_ua(truth, one), 4) for name, one in logits.items()}
@@ -65,5 +72,5 @@ def compare_small(run: Path, corpus: HeardCorpus) -> dict[str, Any]:
         "median_dp": round(float(np.median(moved)), 4),
     }
     log.info("int8 against float32, unheard speakers: %s", json.dumps(result))
-    (run / "int8.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(run / SMALL_FILE, result)
     return result

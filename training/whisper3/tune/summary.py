@@ -1,4 +1,4 @@
-"""Sum up one run a fold as `training.whisper3.evaluate` does for a frozen encoder; it hears no audio and trains nothing."""
+"""Sum up the runs of folds and seeds as one cross-validation; it hears no audio and trains nothing."""
 
 from __future__ import annotations
 
@@ -15,44 +15,51 @@ from training.protocols.folds import MIN_FOLDS, N_FOLDS, SEED
 from training.report.predictions import Predictions, write_predictions
 from training.whisper3.copies import CLEAN
 from training.whisper3.evaluate import OutOfFold, calibrate, report_view
-from training.whisper3.tune.fit import JUDGED, measure_ua
+from training.whisper3.files import write_json
+from training.whisper3.tune.fit import JUDGED, TUNED_FILE, measure_ua
+from training.whisper3.views import FOREIGN
 
 log = logging.getLogger(__name__)
 DEGRADED = ("telephone", "opus16", "snr10")
-FOREIGN = "emodb-clean"
+EVALUATION_FILE, PREDICTIONS_FILE = "evaluation.json", "predictions.csv"
 PROTOCOL = (
     "protocol: CREMA-D, 4 labels, {speakers} tested actors, 5 folds of 91 (sorted, seed-{seed} shuffle, i % 5); encoder layers 2 and 3 "
-    "and the head of a fold are tuned on the copies of the other four and never heard its actors; run seed {run}; float32; "
+    "and the head of a fold are tuned on the copies of the other four and never heard its actors; run seeds {runs}; float32; "
     "folds tested: {folds}"
 )
 
 
 class RunsIncomplete(Exception):
-    """Fold runs that are too few, or not of different folds with one seed and one recipe."""
+    """Fold runs that are too few, or not of different folds, the same of each seed, with one recipe."""
 
 
 def read_runs(runs: list[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what each fold's run said and its held-out logits, in order of folds.
+    """Return what each run said and its held-out logits, in order of seeds and folds.
 
     Raises:
-        RunsIncomplete: there are under two folds, a fold is twice, or seeds or recipes differ.
+        RunsIncomplete: there are under two folds, one comes twice, seeds were run on different folds, or recipes differ.
     """
-    pairs = [(json.loads((run / "tune.json").read_text(encoding="utf-8")), run / "judged.npz") for run in runs]
+    pairs = [(json.loads((run / TUNED_FILE).read_text(encoding="utf-8")), run / "judged.npz") for run in runs]
     folds = [one["fold"] for one, _ in pairs]
-    if len(folds) < MIN_FOLDS or len(set(folds)) < len(folds) or None in folds:
+    by_seed = {one["seed"]: sorted(str(o["fold"]) for o, _ in pairs if o["seed"] == one["seed"]) for one, _ in pairs}
+    is_twice = any(len(set(mine)) < len(mine) for mine in by_seed.values())
+    if len(set(folds)) < MIN_FOLDS or is_twice or None in folds:
         raise RunsIncomplete(f"runs of folds {folds}, needed are {MIN_FOLDS} to {N_FOLDS} different ones")
-    pairs.sort(key=lambda pair: int(pair[0]["fold"]))
+    if len(set(map(tuple, by_seed.values()))) > 1:
+        raise RunsIncomplete(f"seeds with different folds, {by_seed}, needed are the same of each")
+    pairs.sort(key=lambda pair: (int(pair[0]["seed"]), int(pair[0]["fold"])))
     said = [one for one, _ in pairs]
-    if len({json.dumps([one["seed"], one["recipe"]]) for one in said}) > 1:
-        raise RunsIncomplete("runs with different seeds or recipes, needed is one of each")
-    return said, [dict(np.load(judged)) | {"fold": one["fold"]} for one, judged in pairs]
+    if len({json.dumps(one["recipe"]) for one in said}) > 1:
+        raise RunsIncomplete("runs with different recipes, needed is one")
+    known = [{"fold": one["fold"], "seed": one["seed"], "run": index} for index, one in enumerate(said)]
+    return said, [dict(np.load(judged)) | mine for (_, judged), mine in zip(pairs, known, strict=True)]
 
 
-def join_folds(held: list[dict[str, Any]], name: str) -> OutOfFold:
-    """Return one view's logits over all folds that were run, each by the net that never heard the speaker."""
-    fold = [np.full(len(one[f"{name}/truth"]), one["fold"]) for one in held]
+def join_runs(held: list[dict[str, Any]], name: str) -> OutOfFold:
+    """Return one view's logits over all runs, each by the net that never heard the speaker; a run counts as a fold."""
+    run = [np.full(len(one[f"{name}/truth"]), one["run"]) for one in held]
     logits, truth = (np.concatenate([one[f"{name}/{part}"] for one in held]) for part in ("logits", "truth"))
-    return OutOfFold(logits, truth, np.concatenate(fold))
+    return OutOfFold(logits, truth, np.concatenate(run))
 
 
 def measure_cost(held: list[dict[str, Any]], name: str) -> float:
@@ -61,7 +68,7 @@ def measure_cost(held: list[dict[str, Any]], name: str) -> float:
     for one in held:
         rows = {key: row for row, key in enumerate(one["clean/names"].tolist())}
         logits.append(one["clean/logits"][[rows[key] for key in one[f"{name}/names"].tolist()]])
-    distorted = join_folds(held, name)
+    distorted = join_runs(held, name)
     return round(measure_ua(distorted.truth, np.concatenate(logits)) - measure_ua(distorted.truth, distorted.logits), 4)
 
 
@@ -71,29 +78,33 @@ def _report_foreign(said: list[dict[str, Any]]) -> dict[str, list[float]]:
     return {"uar": [round(float(np.mean(recalls)), 4), round(float(np.std(recalls, ddof=1)), 4)]}
 
 
-def _write_clean(held: list[dict[str, Any]], scored: OutOfFold, temperature: float, target: Path) -> None:
-    names, speakers = (np.concatenate([one[f"clean/{part}"] for one in held]) for part in ("names", "speakers"))
-    folds = np.array([f"fold {number}" for number in scored.fold], dtype=np.str_)
-    probabilities = metrics.apply_softmax(scored.logits, temperature)
-    write_predictions(Predictions(LABELS, names, speakers, folds, scored.truth, probabilities), target)
+def _write_clean(held: list[dict[str, Any]], temperature: float, target: Path) -> None:
+    first = [one for one in held if one["seed"] == held[0]["seed"]]  # Each utterance once, as a slice counts it.
+    names, speakers, truth, logits = (
+        np.concatenate([one[f"{CLEAN.name}/{part}"] for one in first])
+        for part in ("names", "speakers", "truth", "logits")
+    )
+    folds = np.array([f"fold {one['fold']}" for one in first for _ in one[f"{CLEAN.name}/truth"]], dtype=np.str_)
+    probabilities = metrics.apply_softmax(logits, temperature)
+    write_predictions(Predictions(LABELS, names, speakers, folds, truth, probabilities), target)
 
 
 def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
     """Print what the runs measured together; write `evaluation.json` and the clean view as `predictions.csv`.
 
     Args:
-        runs: folders that `tune_fold` wrote, one a fold.
+        runs: folders that `tune_fold` wrote, one a fold and seed.
         out: folder to write.
 
     Raises:
-        RunsIncomplete: the runs are not of two or more different folds.
+        RunsIncomplete: as `read_runs`.
     """
     said, held = read_runs(runs)
-    scored = {name: join_folds(held, name) for name in JUDGED if name != FOREIGN}
+    scored = {name: join_runs(held, name) for name in JUDGED if name != FOREIGN}
     n_speakers = len({speaker for one in held for speaker in one["clean/speakers"].tolist()})
-    folds = [one["fold"] for one in said]
-    log.info(PROTOCOL.format(speakers=n_speakers, seed=SEED, run=said[0]["seed"], folds=folds))
-    result: dict[str, Any] = {"n_speakers": n_speakers, "folds": folds, "recipe": said[0]["recipe"]}
+    folds, seeds = (sorted({one[key] for one in said}) for key in ("fold", "seed"))
+    log.info(PROTOCOL.format(speakers=n_speakers, seed=SEED, runs=seeds, folds=folds))
+    result: dict[str, Any] = {"n_speakers": n_speakers, "folds": folds, "seeds": seeds, "recipe": said[0]["recipe"]}
     result |= {name: report_view(name, one) for name, one in scored.items()}
     result["emodb"] = _report_foreign(said)
     result["frozen"] = {name: round(float(np.mean([one["frozen"][name] for one in said])), 4) for name in JUDGED}
@@ -102,6 +113,6 @@ def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
     log.info("UA lost on the same utterances: %s", json.dumps(result["cost"]))
     result["calibration"] = calibrate(scored)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    _write_clean(held, scored[CLEAN.name], result["calibration"]["temperature"], out / "predictions.csv")
+    write_json(out / EVALUATION_FILE, result)
+    _write_clean(held, result["calibration"]["temperature"], out / PREDICTIONS_FILE)
     return result

@@ -1,0 +1,267 @@
+"""The shipped model's whole way on made-up corpora and weights: train, interrupt, resume, evaluate, export and score."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from click.testing import CliRunner
+from safetensors.torch import save_file
+from sounds import RATE_HZ, make_voice
+
+from tonalog.cli import cli
+from tonalog.errors import known_errors
+from training.whisper3 import train
+from training.whisper3.encoder import PooledEncoder
+from training.whisper3.graph import FACTS_FILE, INT8_FILE
+from training.whisper3.plan import ModelPlan, hash_file, read_model_plan
+from training.whisper3.publish import LimitExceeded, check_limits
+from training.whisper3.recipe import DEFAULT, MODEL_RECIPES, SMOKE, Limits, read_recipe
+from training.whisper3.train import train_model
+from worker.scoring.bundle import load_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+EMOTIONS = {"ANG": 240.0, "HAP": 210.0, "NEU": 140.0, "SAD": 110.0}
+GERMAN = {"W": 240.0, "F": 210.0, "N": 140.0, "T": 110.0}
+ACTORS = range(1001, 1006)
+
+
+def write_voice(path, pitch_hz, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, make_voice(0.9, pitch_hz=pitch_hz, seed=seed), RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def crema_d(tmp_path_factory):
+    root = tmp_path_factory.mktemp("crema-d")
+    for actor in ACTORS:
+        for label, pitch_hz in EMOTIONS.items():
+            write_voice(root / "AudioWAV" / f"{actor}_DFA_{label}_XX.wav", pitch_hz + actor - 1000, actor * 10)
+    with (root / "VideoDemographics.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("ActorID", "Age", "Sex", "Race", "Ethnicity"))
+        rows.writerows((actor, 25, "Female", "Caucasian", "Not Hispanic") for actor in ACTORS)
+    return root
+
+
+@pytest.fixture(scope="module")
+def emodb(tmp_path_factory):
+    root = tmp_path_factory.mktemp("emodb")
+    for label, pitch_hz in GERMAN.items():
+        write_voice(root / "wav" / f"03a01{label}a.wav", pitch_hz + 3, 7)
+    return root
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    encoder = PooledEncoder()
+    path = tmp_path_factory.mktemp("weights") / "encoder.safetensors"
+    save_file({f"encoder.{k}": v for k, v in encoder.state_dict().items() if not k.startswith("log_mel")}, path)
+    return path
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli, [str(one) for one in arguments])
+
+
+def succeed(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+def list_files(folder):
+    return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def trained(crema_d, weights, tmp_path_factory):
+    """A run that was broken off in its third copy, and ended by --resume."""
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "model"
+    plan = ModelPlan(str(crema_d), str(weights), hash_file(weights), SMOKE, 0, "whisper3", "0.0.1", "unknown")
+
+    def interrupt(name, done, _):
+        if (name, done) == ("frames of phone", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(plan, out, report=interrupt)
+    held = list_files(out)
+    printed = succeed("train", "--resume", "--out", out, "--workers", "1")
+    return out, held, printed
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained, emodb):
+    torch.set_num_threads(1)
+    out = trained[0]
+    printed = succeed("evaluate", "default", out, f"emodb={emodb}", "--workers", "1")
+    return out, printed
+
+
+def test_what_was_finished_before_the_interruption_is_not_done_again(trained):
+    out, held, _ = trained
+    assert {path.stem for path in held if path.suffix == ".npz"} == {"clean", "room"}
+    now = list_files(out)
+    assert {path: now[path] for path in held} == held
+
+
+def test_training_ends_in_a_bundle_that_serving_loads_and_says_that_nothing_was_measured(trained):
+    out, _, printed = trained
+    bundle = out / "whisper3-0.0.1"
+    manifest = load_bundle(bundle).manifest
+    assert str(bundle) in printed
+    assert (manifest.temperature, manifest.uncertain_below) == (1.163, 0.54)
+    assert manifest.speech_gate.output == "speech"
+    assert read_recipe(manifest.training["recipe"]) == SMOKE
+    assert "Nothing was measured on unheard speakers" in (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_a_finished_run_is_left_as_it_is(trained):
+    out, _, _ = trained
+    before = list_files(out)
+    succeed("train", "--resume", "--out", out, "--workers", "1")
+    assert list_files(out) == before
+
+
+def test_no_emodb_is_needed_to_train(trained):
+    assert "emodb-clean.npz" not in {path.name for path in trained[1]}
+
+
+def test_evaluation_prints_every_figure_that_the_exported_card_has(evaluated, tmp_path):
+    out, printed = evaluated
+    target = tmp_path / "own-0.0.2"
+    succeed("export", out, "--version", "0.0.2", "--out", target)
+
+    card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
+    figures = card[card.index("## Metrics") : card.index("## Limits")].strip()
+    assert figures in printed
+    assert len(re.findall(r"\d\.\d{3}", figures)) > 100
+
+
+def test_the_exported_bundle_holds_the_calibration_that_was_measured_and_its_facts(evaluated, tmp_path):
+    out, _ = evaluated
+    target = tmp_path / "own-0.0.3"
+    succeed("export", out, "--version", "0.0.3", "--out", target)
+
+    manifest = load_bundle(target).manifest
+    found = json.loads((out / "evaluation" / "figures.json").read_text(encoding="utf-8"))
+    assert manifest.temperature == found["evaluation"]["calibration"]["temperature"]
+    assert manifest.metrics["evaluation"] == found["evaluation"]
+    assert found["evaluation"]["folds"] == [0, 1, 2, 3, 4]
+    assert found["evaluation"]["n_speakers"] == len(ACTORS)
+    assert manifest.metrics["slices"] == found["slices"]
+    assert found["slices"]["whole"]["n_speakers"] == len(ACTORS)
+    facts = json.loads((out / "evaluation" / FACTS_FILE).read_text(encoding="utf-8"))
+    assert facts["temperature"] == manifest.temperature
+    assert (target / "model.onnx").read_bytes() == (out / "evaluation" / INT8_FILE).read_bytes()
+
+
+def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated, emodb):
+    out, printed = evaluated
+    kept = [path for name in ("folds", "frames", "features") for path in (out / name).rglob("*") if path.is_file()]
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    again = succeed("evaluate", "default", out, f"emodb={emodb}", "--folds", "4,3,2,1,0", "--workers", "1")
+    assert {path: path.stat().st_mtime_ns for path in kept} == times
+    assert again.partition("## Metrics")[2] == printed.partition("## Metrics")[2]
+
+
+def test_the_exported_bundle_scores_a_note(evaluated, tmp_path):
+    target = tmp_path / "own-0.0.4"
+    succeed("export", evaluated[0], "--version", "0.0.4", "--out", target)
+    note = min((ROOT / "examples" / "notes").rglob("*.ogg"))
+    row = json.loads(succeed("score", "--json", "--model", target, note))
+    assert row["model"] == {"name": "own", "version": "0.0.4"}
+
+
+def test_a_version_is_never_written_twice(trained):
+    out, _, _ = trained
+    result = call("export", out, "--version", "0.0.1", "--out", out / "whisper3-0.0.1")
+    assert "written twice" in str(result.exception)
+
+
+def test_frames_made_by_two_processes_are_those_of_one(trained, weights, tmp_path):
+    out, _, _ = trained
+    source = read_model_plan(out).find_source()
+    said = []
+    train.cache_all_frames(
+        source, ("clean", "phone"), weights, tmp_path, n_processes=2, report=lambda *words: said.append(words)
+    )
+    for name in ("clean", "phone"):
+        one, other = (np.load(folder / f"{name}.npy") for folder in (out / "frames", tmp_path))
+        assert np.array_equal(one, other)
+    assert ("frames of clean", 20, 20) in said
+
+
+def test_recipes_survive_json():
+    for recipe in MODEL_RECIPES.values():
+        assert read_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+def test_the_default_recipe_is_calibrated_as_the_shipped_bundle():
+    (bundle,) = (ROOT / "models").glob("whisper3-*")
+    manifest = load_bundle(bundle).manifest
+    calibration = DEFAULT.calibration
+    assert (calibration.temperature, calibration.uncertain_below) == (manifest.temperature, manifest.uncertain_below)
+    assert DEFAULT.speech_threshold == manifest.speech_gate.threshold
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"final": {"false_accept": {"white": 0.05}}}, "white noise in 0.05, allowed is 0.0"),
+        ({"int8": {"ua_change": -0.02}}, "by 0.02, allowed is 0.01"),
+        ({"gate": {"miss": {"clean": 0.5}}}, "clean speech in 0.5, allowed is 0.01"),
+    ],
+)
+def test_a_model_beyond_a_limit_is_not_shipped(change, message):
+    figures = {
+        "final": {"false_accept": {"white": 0.0}},
+        "int8": {"ua_change": 0.001},
+        "gate": {"miss": {"clean": 0.0}},
+    }
+    check_limits(figures, Limits())
+    with pytest.raises(LimitExceeded, match=re.escape(message)):
+        check_limits({**figures, **change}, Limits())
+    assert LimitExceeded in known_errors()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("crema-d=x", "--protocol", "loso"), "--recipe frozen, paper or scratch"),
+        (("crema-d=x", "--backbone", "hubert"), "whisper-base alone"),
+        (("crema-d=x", "--device", "cuda"), "cpu alone"),
+        (("emodb=x",), "crema-d=FOLDER"),
+        (("crema-d=x",), "--pretrained"),
+        ((), "0 corpora"),
+    ],
+)
+def test_wrong_use_of_the_default_is_answered_with_what_is_allowed(arguments, message, tmp_path):
+    assert message in str(call("train", *arguments, "--out", tmp_path / "out").exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--folds", "0"), "2 or more"),
+        (("--folds", "0,5"), "0 to 4"),
+        (("--folds", "all"), "whole numbers"),
+        (("ravdess=x",), "emodb=FOLDER"),
+        ((), "emodb=FOLDER"),
+        (("emodb=x", "--actors", "nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_wrong_use_of_the_evaluation_is_answered_before_anything_is_tuned(trained, arguments, message):
+    out, _, _ = trained
+    assert message in str(call("evaluate", "default", out, *arguments).exception)
+
+
+def test_a_folder_that_holds_no_run_is_said_with_what_makes_one(tmp_path):
+    assert "--recipe default" in str(call("evaluate", "default", tmp_path, "emodb=x").exception)

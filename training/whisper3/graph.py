@@ -1,0 +1,99 @@
+"""The shipped graph: the tuned encoder and both heads in one, with what was measured of it; it trains nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import compose
+from torch import nn
+
+from training.export.graph import export_onnx
+from training.whisper3.checks import check_pair, check_sounds
+from training.whisper3.copies import CLEAN, make_copy
+from training.whisper3.encoder import N_STATISTICS
+from training.whisper3.files import write_json
+from training.whisper3.gate import load_gate
+from training.whisper3.plan import ModelPlan, Places
+from training.whisper3.recipe import Calibration
+from training.whisper3.tune.small import load_head
+from training.whisper3.views import Source, load_trained
+
+FLOAT_FILE, INT8_FILE, FACTS_FILE = "model-float32.onnx", "model-int8.onnx", "graph.json"
+CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
+
+
+class TwoHeads(nn.Module):  # type: ignore[misc]  # torch has no types here
+    """Pooled statistics to emotion probabilities, calibrated, and the probability of speech."""
+
+    def __init__(self, emotion: Any, speech: Any, *, temperature: float) -> None:
+        """Hold fitted heads.
+
+        Args:
+            emotion: head to 4 logits.
+            speech: head to 2 logits, non-speech and speech.
+            temperature: over 0; the emotion logits are divided by it.
+        """
+        super().__init__()
+        self.emotion = emotion
+        self.speech = speech
+        self.temperature = temperature
+
+    def forward(self, statistics: Any) -> Any:
+        """Return probabilities (batch, 4) and speech (batch,) of statistics float32 (batch, 1024)."""
+        probabilities = torch.softmax(self.emotion(statistics) / self.temperature, dim=1)
+        return probabilities, torch.softmax(self.speech(statistics), dim=1)[:, 1]
+
+
+def assemble(encoder: Path, heads: TwoHeads, target: Path) -> Path:
+    """Join an exported encoder and fitted heads into one graph.
+
+    Args:
+        encoder: graph from `waveform` to `statistics`.
+        heads: fitted, in evaluation mode.
+        target: file to write.
+
+    Returns:
+        target.
+    """
+    part = target.with_suffix(".heads.onnx")
+    example = torch.zeros(2, N_STATISTICS)
+    export_onnx(heads.eval(), part, inputs="statistics", example=example, outputs=("probabilities", "speech"))
+    first, second = onnx.load(encoder), onnx.load(part)
+    second.ir_version = first.ir_version
+    renamed = compose.add_prefix(second, "heads/", rename_inputs=False, rename_outputs=False)
+    joined = compose.merge_models(first, renamed, io_map=[("statistics", "statistics")])
+    onnx.checker.check_model(joined)
+    target.write_bytes(joined.SerializeToString())
+    return target
+
+
+def finish_graph(plan: ModelPlan, places: Places, folder: Path, source: Source, *, calibration: Calibration) -> None:
+    """Join the tuned encoder and both heads, and write the graph with what was measured of it.
+
+    Args:
+        plan: of the run.
+        places: of the run, tuned and with a speech head.
+        folder: for the graphs and `graph.json`; what is there at the same temperature stays.
+        source: of windows.
+        calibration: whose temperature goes into the graph.
+    """
+    target = folder / FACTS_FILE
+    if target.is_file() and json.loads(target.read_text(encoding="utf-8"))["temperature"] == calibration.temperature:
+        return
+    target.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    heads = TwoHeads(load_head(places.tuned), load_gate(places.gate), temperature=calibration.temperature)
+    exact, small = (
+        assemble(places.features / f"encoder-{name}.onnx", heads, folder / file)
+        for name, file in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
+    )
+    corpus = load_trained(source)
+    final = check_pair(exact, small, list(make_copy(corpus.utterances[::CHECK_STEP], CLEAN)))
+    accepted = check_sounds(small, plan.recipe.speech_threshold, n_fresh=plan.recipe.amounts.n_fresh)
+    defects = [f"{defect.name} ({defect.reason})" for defect in corpus.defects]
+    figures = {"final": {**final, "false_accept": accepted}, "defects": defects}
+    write_json(target, {"temperature": calibration.temperature, "figures": figures})

@@ -1,0 +1,142 @@
+"""Make the model of a plan, step by step: a finished step is never done again; it measures nobody that it has not heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from training.whisper3.encoder import load_encoder
+from training.whisper3.features import build_encoder, cache_features
+from training.whisper3.gate import GATE_COPIES, fit_gate
+from training.whisper3.graph import finish_graph
+from training.whisper3.jobs import Count, Job, Report, ignore, run_jobs
+from training.whisper3.plan import ModelPlan, Places, write_model_plan
+from training.whisper3.publish import publish
+from training.whisper3.tune.fit import TRAINED, TUNED_FILE, TuneRecipe, tune_fold
+from training.whisper3.tune.frames import cache_frames
+from training.whisper3.views import NONSPEECH, Source, find_view, load_trained
+
+
+def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Report = ignore) -> Path:
+    """Make the bundle of a plan. Called again on the same folder, it goes on with the step that was interrupted.
+
+    Args:
+        plan: what to do.
+        out: folder of the run.
+        n_processes: 1 or more; tuning takes as many threads.
+        report: told of every step how far it is.
+
+    Returns:
+        The bundle's folder, `<name>-<version>` inside the run's; one that is there stays as it is.
+
+    Raises:
+        PlanMismatch: the folder holds another run.
+        WorkersLost: a process ended abruptly.
+        LimitExceeded: the model is not fit to be shipped.
+        BundleError, ScoringError: serving would refuse it.
+    """
+    write_model_plan(plan, out)
+    places, source = Places(out), plan.find_source()
+    bundle = out / f"{plan.name}-{plan.version}"
+    if bundle.exists():
+        return bundle
+    encoder = Path(plan.encoder)
+    cache_all_frames(source, TRAINED, encoder, places.frames, n_processes=n_processes, report=report)
+    tune_all = partial(_tune, places.frames, encoder, places.tuned, fold=None, seed=plan.seed)
+    job = Job("tuning on every speaker", partial(tune_all, recipe=plan.recipe.tune, threads=n_processes))
+    run_jobs([job], n_processes=1, report=report)
+    prepare_encoder(source, places, report=report)
+    names = (*(copy.name for copy in GATE_COPIES), NONSPEECH)
+    cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
+    if not places.gate.is_file():
+        report("speech gate", 0, 1)
+        fit_gate(places.features, places.gate, seed=plan.seed)
+    report("speech gate", 1, 1)
+    report("finished graph", 0, 1)
+    finish_graph(plan, places, places.graph, source, calibration=plan.recipe.calibration)
+    report("finished graph", 1, 1)
+    publish(plan, places, bundle, revision=plan.revision)
+    return bundle
+
+
+def cache_all_frames(
+    source: Source, names: Iterable[str], encoder: Path, folder: Path, *, n_processes: int, report: Report = ignore
+) -> None:
+    """Cache the frames of some copies, as many at a time as there are processes; what is there stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in names if not (folder / f"{name}.npz").exists()]
+    jobs = [Job(f"frames of {name}", partial(_hear, source, name, encoder, folder)) for name in missing]
+    run_jobs(jobs, n_processes=n_processes, report=report)
+
+
+def cache_all_features(
+    source: Source, names: Iterable[str], folder: Path, *, n_processes: int, report: Report = ignore
+) -> None:
+    """Cache what the int8 encoder says of some copies, as many at a time as there are processes; what is there stays."""
+    missing = [name for name in names if not (folder / f"{name}.npz").exists()]
+    model = folder / "encoder-int8.onnx"
+    jobs = [Job(f"int8 features of {name}", partial(_encode, source, name, model, folder)) for name in missing]
+    run_jobs(jobs, n_processes=n_processes, report=report)
+
+
+def tune_folds(
+    plan: ModelPlan, places: Places, runs: Iterable[tuple[int, int]], *, n_processes: int, report: Report = ignore
+) -> list[Path]:
+    """Tune once for each fold and seed without the fold's speakers, and judge on them; a finished run stays.
+
+    Args:
+        plan: of the run.
+        places: of the run, with the frames of every trained and judged copy.
+        runs: fold and seed of each.
+        n_processes: so many runs at a time, one thread each.
+        report: told how far each is.
+
+    Returns:
+        The folders of the runs.
+    """
+    folders = {(fold, seed): places.find_fold(fold, seed=seed) for fold, seed in runs}
+    tune_one = partial(_tune, places.frames, Path(plan.encoder), recipe=plan.recipe.tune)
+    jobs = [
+        Job(f"fold {fold}, seed {seed}", partial(tune_one, folder, fold=fold, seed=seed))
+        for (fold, seed), folder in folders.items()
+    ]
+    run_jobs(jobs, n_processes=n_processes, report=report)
+    return list(folders.values())
+
+
+def prepare_encoder(source: Source, places: Places, *, report: Report = ignore) -> None:
+    """Export the tuned encoder in float32 and int8, unless it is there."""
+    places.features.mkdir(parents=True, exist_ok=True)
+    report("encoder in int8", 0, 1)
+    build_encoder(places.tuned / "encoder.safetensors", load_trained(source).utterances, places.features)
+    report("encoder in int8", 1, 1)
+
+
+def _hear(source: Source, name: str, encoder: Path, folder: Path, count: Count) -> None:
+    count(0, 1)  # Decoding the corpus comes first, and has no length to tell.
+    view = find_view(source, name)
+    windows = view.make()
+    cache_frames(windows, load_encoder(encoder), folder / name, on_window=lambda done: count(done, view.n_windows))
+
+
+def _encode(source: Source, name: str, model: Path, folder: Path, count: Count) -> None:
+    count(0, 1)
+    cache_features(source, name, model, folder, on_count=count)
+
+
+def _tune(
+    frames: Path,
+    encoder: Path,
+    out: Path,
+    count: Count,
+    *,
+    fold: int | None,
+    seed: int,
+    recipe: TuneRecipe,
+    threads: int = 1,
+) -> None:
+    count(0, 1)
+    if not (out / TUNED_FILE).is_file():
+        tune_fold(frames, encoder, out, fold=fold, seed=seed, recipe=recipe, threads=threads, on_step=count)
+    count(1, 1)
