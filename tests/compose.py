@@ -322,6 +322,7 @@ class Stack:
             "weed": f'case " $* " in *" server "*) set -- "$@" {" ".join([*roles, *quiet])};; esac\n'
             f'exec {find_weed()} "$@"',
             "pg_isready": f'exec {self.postgres.programs}/pg_isready "$@" --port={self.postgres.port}',
+            "psql": f'exec {self.postgres.programs}/psql "$@"',
             "valkey-cli": f'exec {sys.executable} -c "import os, redis; redis.Redis(port={ports["valkey"]}, '
             "password=os.environ['REDISCLI_AUTH']).ping() and print('PONG')\"",
             "wget": f"for url; do :; done\nexec {sys.executable} -c "

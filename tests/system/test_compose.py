@@ -62,7 +62,7 @@ def ask(stack, statement):
 
 
 def test_every_secret_is_made_anew_and_no_two_are_alike(variables):
-    assert len(set(variables.values())) == len(variables) == 6
+    assert len(set(variables.values())) == len(variables) == 8
     assert all(len(value) == 48 and value.isalnum() for value in variables.values())
 
 
@@ -80,6 +80,24 @@ def test_an_uploaded_note_is_scored_into_a_row(stack, bucket_of):
     assert done, f"{ask(stack, 'SELECT key, status, reason FROM v1_note')}\n{stack.logs()}"
     assert {key for (key,) in ask(stack, "SELECT key FROM v1_note")} == set(UPLOADED)
     assert client.list_objects_v2(Bucket="voice-notes")["KeyCount"] == 3
+
+
+@pytest.mark.parametrize(
+    ("role", "refused"),
+    [
+        ("worker", "SELECT anger FROM results"),
+        ("worker", "DELETE FROM jobs"),
+        ("scheduler", "DELETE FROM results"),
+        ("scheduler", "DROP VIEW v1_note"),
+    ],
+)
+def test_a_service_may_do_its_own_work_in_the_database_and_no_more(stack, role, refused):
+    (url,) = {stack.here(stack.services[role], stack.services[role].environment["TONALOG_DATABASE_URL"])}
+
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        assert connection.info.user == f"tonalog_{role}"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(refused)
 
 
 @pytest.mark.parametrize("name", ["valkey", "postgres", "seaweedfs", "worker", "scheduler"])
