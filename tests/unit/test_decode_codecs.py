@@ -124,6 +124,30 @@ def test_amr_wb_speech_frames_decode_to_sound_of_the_same_length() -> None:
     assert np.sqrt(np.mean(np.square(decoded))) > 0.01
 
 
+NB_PAUSES = {"not sent": b"\x7c", "described": b"\x44" + bytes(5)}
+WB_PAUSES = {"not sent": b"\x7c", "described": b"\x4c" + bytes(5)}
+
+
+@pytest.mark.parametrize("kind", NB_PAUSES)
+def test_pauses_that_a_phone_does_not_send_are_silence_of_their_length(kind: str) -> None:
+    speech = encode_foreign("amr", "libopencore_amrnb", SWEEP, 8_000)
+    half = 6 + 32 * 75  # frames of 12.2 kbit/s have 32 bytes, and 75 of them last 1.5 s
+
+    decoded = decode(speech[:half] + NB_PAUSES[kind] * 50 + speech[half:])
+
+    assert len(decoded) == len(decode(speech)) + SAMPLING_RATE_HZ
+    assert np.abs(decoded[26_000:38_000]).max() < 1e-2  # but for the ringing of filters at both ends
+    assert np.abs(decoded[:20_000]).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", WB_PAUSES)
+def test_pauses_of_a_wide_band_recording_are_silence_of_their_length(kind: str) -> None:
+    decoded = decode(b"#!AMR-WB\n" + WB_PAUSES[kind] * 50 + make_amr_wb_speech(50)[9:])
+
+    assert len(decoded) == 2 * SAMPLING_RATE_HZ
+    assert np.abs(decoded[:15_000]).max() < 1e-3
+
+
 def test_a_streamed_webm_that_names_no_size_decodes_whole() -> None:
     recording = encode_foreign("webm", "libopus", SWEEP, 48_000, live="1")
 

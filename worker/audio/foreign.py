@@ -14,6 +14,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from worker.audio.errors import AudioError, AudioReason
@@ -36,6 +37,13 @@ PROBE_BYTES = 500_000
 """FFmpeg keeps the packets of the first 5 MB to look at them, and of 7 bytes each that was 390 MB
 (24 November 2026)."""
 PIECE_SAMPLES = 65_536
+AMR_PAUSES = {
+    "amrnb": (frozenset({8, 9, 10, 11, 15}), 8_000),
+    "amrwb": (frozenset({9, 15}), 16_000),
+}
+"""Frame types that stand for 20 ms without speech, described or not sent (3GPP TS 26.101 and 26.201, table 1a), and the rate.
+Phones send them in pauses, and FFmpeg's decoders refuse them."""
+AMR_FRAMES_PER_S = 50
 FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "flt": 1.0, "dbl": 1.0}
 
 
@@ -150,7 +158,7 @@ class ForeignReader:
                 if damage is not None and packet.size:
                     raise self._refuse(f"has a damaged packet: {damage}") from damage
                 try:
-                    frames = packet.decode()
+                    frames = self._make_pause(packet) or packet.decode()
                 except MemoryError:
                     raise
                 except av.FFmpegError as error:
@@ -164,6 +172,16 @@ class ForeignReader:
         except av.FFmpegError as error:
             self._source.check()
             raise self._refuse(f"cannot be decoded: {error}") from error
+
+    def _make_pause(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
+        """Make silence of an AMR frame that says that nothing was spoken, else nothing."""
+        types, rate_hz = AMR_PAUSES.get(self._stream.codec_context.name, (frozenset(), 0))
+        if not packet.size or memoryview(packet)[0] >> 3 & 15 not in types:
+            return []
+        silence = np.zeros((1, rate_hz // AMR_FRAMES_PER_S), dtype=np.float32)
+        frame = AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate = rate_hz
+        return [frame]
 
 
 def _convert(frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
