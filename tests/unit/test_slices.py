@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -14,6 +14,7 @@ from training.report import Predictions, write_predictions
 from training.slices import Actor, group_speakers, measure_slices, read_actors
 from training.slices.__main__ import main
 from training.slices.actors import name_age_band
+from training.slices.found import read_slices
 from training.slices.measures import ALL, MIN_SPEAKERS
 from training.slices.page import draw_forest, draw_risk
 from training.slices.text import conclude
@@ -208,6 +209,12 @@ def test_pictures_are_well_formed_and_show_every_group():
 
     assert len(forest.findall("circle")) == 3
     assert len(risk.findall("polyline")) == len(risk.findall("circle")) == 2
+
+
+def test_a_report_survives_json():
+    report = measure(make_predictions(skills=(1.5, 1.0)))
+
+    assert read_slices(json.loads(json.dumps(asdict(report)))) == report
 
 
 def test_the_command_prints_what_it_writes_and_names_no_speaker(tmp_path, monkeypatch, capsys):
