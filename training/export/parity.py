@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from training.runs.predict import measure_ua
 from training.runs.windows import WindowSet
-from training.whisper3.compare_int8 import PADDED_SAMPLES, measure_batch_effect
 from training.whisper3.features import open_session
+from training.whisper3.graph_cost import PADDED_SAMPLES, measure_batch_effect
 
 
 class ParityError(Exception):

@@ -20,7 +20,7 @@ from training.runs.plan import Plan
 from training.runs.predict import predict
 from training.runs.run import load_net
 from training.runs.windows import WindowSet, WindowStore
-from training.whisper3.evaluate import MAX_ERROR, THRESHOLDS
+from training.whisper3.out_of_fold import MAX_ERROR, THRESHOLDS
 
 UNCERTAIN_BELOW = 0.5  # Where held-out errors never get rare enough to choose a threshold by.
 

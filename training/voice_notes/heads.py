@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.protocols.folds import N_FOLDS
-from training.whisper3.evaluate import encode_labels
 from training.whisper3.features import Features
 from training.whisper3.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
+from training.whisper3.out_of_fold import encode_labels
 from training.whisper3.views import TRAINING_COPIES
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from training import metrics
 from training.corpora import LABELS
 from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
-from training.whisper3.compare_int8 import PADDED_SAMPLES, measure_batch_effect, measure_speed
 from training.whisper3.copies import Window, normalise
-from training.whisper3.evaluate import encode_labels
 from training.whisper3.features import open_session
+from training.whisper3.graph_cost import PADDED_SAMPLES, measure_batch_effect, measure_speed
+from training.whisper3.out_of_fold import encode_labels
 
 log = logging.getLogger(__name__)
 FRESH_SEED = 97

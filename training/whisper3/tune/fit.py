@@ -21,9 +21,9 @@ from training.corpora import LABELS
 from training.losses import balance_classes, compute_focal_loss
 from training.protocols.folds import assign_folds
 from training.whisper3.encoder import PooledEncoder, load_encoder
-from training.whisper3.evaluate import encode_labels
 from training.whisper3.files import write_json
 from training.whisper3.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
+from training.whisper3.out_of_fold import encode_labels
 from training.whisper3.tune.frames import N_FIXED_LAYERS, Frames, load_frames
 from training.whisper3.tune.net import Upper, compute_logits, gather_batch
 

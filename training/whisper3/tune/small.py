@@ -17,10 +17,10 @@ from training.metrics import apply_softmax
 from training.protocols.folds import assign_folds
 from training.whisper3.copies import CLEAN, make_copy
 from training.whisper3.encoder import N_STATISTICS
-from training.whisper3.evaluate import encode_labels
 from training.whisper3.features import build_encoder, open_session
 from training.whisper3.files import write_json
 from training.whisper3.heads import make_emotion_head
+from training.whisper3.out_of_fold import encode_labels
 from training.whisper3.tune.fit import TUNED_FILE, measure_ua
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from training.corpora import LABELS
 from training.protocols.folds import MIN_FOLDS, N_FOLDS, SEED
 from training.report.predictions import Predictions, write_predictions
 from training.whisper3.copies import CLEAN
-from training.whisper3.evaluate import OutOfFold, calibrate, report_view
 from training.whisper3.files import write_json
+from training.whisper3.out_of_fold import OutOfFold, calibrate, report_view
 from training.whisper3.tune.fit import JUDGED, TUNED_FILE, measure_ua
 from training.whisper3.views import FOREIGN
 
