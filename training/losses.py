@@ -26,7 +26,13 @@ def balance_classes(target: Any, n_labels: int) -> Any:
 
 
 def compute_focal_loss(
-    logits: Any, target: Any, class_weight: Any, *, gamma: float = 2.0, label_smoothing: float = 0.1
+    logits: Any,
+    target: Any,
+    class_weight: Any,
+    *,
+    gamma: float = 2.0,
+    label_smoothing: float = 0.1,
+    heard: Any | None = None,
 ) -> Any:
     """Return the mean class-weighted focal loss with label smoothing.
 
@@ -39,9 +45,11 @@ def compute_focal_loss(
         class_weight: float32 (n_labels,).
         gamma: how little a window counts that is already right, 0 or more.
         label_smoothing: share of the target spread over all labels, 0 to under 1.
+        heard: float32 (batch, n_labels), rows sum to 1: in place of the target in the cross-entropy, where listeners'
+            votes soften it; weight and focus stay the target's.
     """
     log_p = F.log_softmax(logits, dim=1)
     p_true = log_p.gather(1, target[:, None])[:, 0].exp()
-    cross_entropy = F.nll_loss(log_p, target, reduction="none")
+    cross_entropy = F.nll_loss(log_p, target, reduction="none") if heard is None else -(heard * log_p).sum(dim=1)
     smoothed = (1 - label_smoothing) * cross_entropy - label_smoothing * log_p.mean(dim=1)
     return (class_weight[target] * (1 - p_true) ** gamma * smoothed).mean()

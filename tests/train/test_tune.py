@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from training.whisper3.copies import Window
 from training.whisper3.encoder import PooledEncoder, load_encoder
 from training.whisper3.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
 from training.whisper3.tune.frames import cache_frames, load_frames
-from training.whisper3.tune.net import Upper, compute_logits
+from training.whisper3.tune.net import Upper, compute_logits, mix_nets
 from training.whisper3.tune.summary import RunsIncomplete, sum_up
+from training.whisper3.tune.targets import soften
 
 SPEAKERS = [f"actor{number}" for number in range(5)]
 SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4)
@@ -127,3 +129,45 @@ def test_a_fold_that_comes_twice_is_not_summed_up(frames, weights, tmp_path):
 
     with pytest.raises(RunsIncomplete, match=r"folds \[0, 0\]"):
         sum_up([tmp_path, tmp_path], tmp_path / "sum")
+
+
+def test_a_mixed_net_lies_between_the_two_and_at_either_end_is_one_of_them(weights):
+    torch.manual_seed(1)
+    start, tuned = (Upper(load_encoder(weights), torch.nn.Linear(1024, 4)) for _ in range(2))
+
+    mixed = {kept: mix_nets(start, tuned, kept=kept).state_dict() for kept in (0.0, 0.5, 1.0)}
+
+    for name, before in start.state_dict().items():
+        assert torch.equal(mixed[0.0][name], before)
+        assert torch.equal(mixed[1.0][name], tuned.state_dict()[name])
+        assert torch.allclose(mixed[0.5][name], (before + tuned.state_dict()[name]) / 2)
+
+
+def test_votes_soften_the_label_of_their_clip_and_of_no_other(frames):
+    clean = load_frames(frames, "clean")
+    name = str(clean.windows.names[0])
+    votes = {name: np.array([0.0, 0.0, 0.5, 0.5])}
+
+    softened, other = soften((clean, 0), votes, share=0.4), soften((clean, 1), votes, share=0.4)
+
+    acted = LABELS.index(str(clean.windows.kinds[0]))
+    assert softened.sum() == pytest.approx(1.0)
+    assert softened[acted] == pytest.approx(0.6 + 0.4 * votes[name][acted])
+    assert sorted(other.tolist()) == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_votes_change_what_is_learnt_and_must_be_there_where_they_have_a_share(frames, weights, tmp_path):
+    recipe = replace(SHORT, votes=0.5)
+    votes = tmp_path / "votes.csv"
+    rows = [f"{speaker}-{label},0,0,0,1" for speaker in SPEAKERS for label in LABELS]
+    votes.write_text("\n".join(["name," + ",".join(LABELS), *rows]) + "\n", encoding="utf-8")
+
+    tune_fold(frames, weights, tmp_path / "acted", fold=0, seed=0, recipe=SHORT)
+    tune_fold(frames, weights, tmp_path / "voted", fold=0, seed=0, recipe=recipe, votes=votes)
+
+    acted, voted = (load_file(tmp_path / run / "head.safetensors") for run in ("acted", "voted"))
+    assert any(not torch.equal(acted[name], voted[name]) for name in acted)
+    with pytest.raises(ValueError, match=r"share of 0\.5"):
+        tune_fold(frames, weights, tmp_path / "none", fold=0, seed=0, recipe=recipe)
+    with pytest.raises(FileNotFoundError, match="a column name"):
+        tune_fold(frames, weights, tmp_path / "none", fold=0, seed=0, recipe=recipe, votes=tmp_path / "nowhere.csv")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training.corpora import LABELS
+from training.corpora.votes import read_votes
 from training.report.dimensions import (
     AROUSAL,
     VALENCE,
@@ -15,7 +16,6 @@ from training.report.dimensions import (
     judge_votes,
     measure_auc,
     measure_rank_correlation,
-    read_votes,
     weigh,
 )
 from training.report.predictions import Predictions
@@ -96,3 +96,8 @@ def test_votes_are_shares_of_the_four_labels_and_a_clip_with_none_is_left_out(tm
     path.write_text("name,anger\na,1\n", encoding="utf-8")
     with pytest.raises(ValueError, match="happiness, neutral, sadness"):
         read_votes(path, LABELS)
+
+
+def test_a_missing_file_of_votes_says_what_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="a column name"):
+        read_votes(tmp_path / "votes.csv", LABELS)

@@ -8,7 +8,6 @@ a head of its own would learn these very sums.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from training.corpora.votes import read_votes
 from training.report.bootstrap import COVERAGE, Interval
 from training.report.predictions import Predictions, read_predictions
 
@@ -115,21 +115,6 @@ def judge_labels(predictions: Predictions, *, seed: int = 0) -> list[Validity]:
         speakers = predictions.speakers[counts]
         found.append(judge(f"{name}: AUC by label", measure_auc, columns, speakers=speakers, seed=seed))
     return found
-
-
-def read_votes(path: Path, labels: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
-    """Return the listeners' votes for the labels as shares, by name of the clip; clips without one are left out.
-
-    Raises:
-        ValueError: a column is lacking.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        lacking = {"name", *labels} - set(reader.fieldnames or ())
-        if lacking:
-            raise ValueError(f"{path.name} has no column {', '.join(sorted(lacking))}")
-        votes = {row["name"]: np.array([float(row[label]) for label in labels]) for row in reader}
-    return {name: counts / counts.sum() for name, counts in votes.items() if counts.sum() > 0}
 
 
 def judge_votes(predictions: Predictions, votes: Mapping[str, NDArray[np.float64]], *, seed: int = 0) -> list[Validity]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from training.corpora import LABELS
+from training.corpora.votes import VOTES_FILE, read_votes
 from training.whisper3.encoder import load_encoder
 from training.whisper3.features import build_encoder, cache_features
 from training.whisper3.gate import GATE_COPIES, fit_gate
@@ -31,11 +33,14 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
         The bundle's folder, `<name>-<version>` inside the run's; one that is there stays as it is.
 
     Raises:
+        FileNotFoundError: the corpus has no votes, and the recipe gives them a share.
         PlanMismatch: the folder holds another run.
         WorkersLost: a process ended abruptly.
         LimitExceeded: the model is not fit to be shipped.
         BundleError, ScoringError: serving would refuse it.
     """
+    if plan.recipe.tune.votes:
+        read_votes(find_votes(plan), LABELS)  # Now, and not after the quarter of an hour that frames take.
     write_model_plan(plan, out)
     places, source = Places(out), plan.find_source()
     bundle = out / f"{plan.name}-{plan.version}"
@@ -43,7 +48,7 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
         return bundle
     encoder = Path(plan.encoder)
     cache_all_frames(source, TRAINED, encoder, places.frames, n_processes=n_processes, report=report)
-    tune_all = partial(_tune, places.frames, encoder, places.tuned, fold=None, seed=plan.seed)
+    tune_all = partial(_tune, places.frames, encoder, places.tuned, fold=None, seed=plan.seed, votes=find_votes(plan))
     job = Job("tuning on every speaker", partial(tune_all, recipe=plan.recipe.tune, threads=n_processes))
     run_jobs([job], n_processes=1, report=report)
     prepare_encoder(source, places, report=report)
@@ -96,7 +101,7 @@ def tune_folds(
         The folders of the runs.
     """
     folders = {(fold, seed): places.find_fold(fold, seed=seed) for fold, seed in runs}
-    tune_one = partial(_tune, places.frames, Path(plan.encoder), recipe=plan.recipe.tune)
+    tune_one = partial(_tune, places.frames, Path(plan.encoder), recipe=plan.recipe.tune, votes=find_votes(plan))
     jobs = [
         Job(f"fold {fold}, seed {seed}", partial(tune_one, folder, fold=fold, seed=seed))
         for (fold, seed), folder in folders.items()
@@ -111,6 +116,11 @@ def prepare_encoder(source: Source, places: Places, *, report: Report = ignore) 
     report("encoder in int8", 0, 1)
     build_encoder(places.tuned / "encoder.safetensors", load_trained(source).utterances, places.features)
     report("encoder in int8", 1, 1)
+
+
+def find_votes(plan: ModelPlan) -> Path:
+    """Return where the listeners' votes of a plan's corpus lie."""
+    return Path(plan.crema_d) / VOTES_FILE
 
 
 def _hear(source: Source, name: str, encoder: Path, folder: Path, count: Count) -> None:
@@ -134,9 +144,12 @@ def _tune(
     fold: int | None,
     seed: int,
     recipe: TuneRecipe,
+    votes: Path,
     threads: int = 1,
 ) -> None:
     count(0, 1)
     if not (out / TUNED_FILE).is_file():
-        tune_fold(frames, encoder, out, fold=fold, seed=seed, recipe=recipe, threads=threads, on_step=count)
+        tune_fold(
+            frames, encoder, out, fold=fold, seed=seed, recipe=recipe, votes=votes, threads=threads, on_step=count
+        )
     count(1, 1)

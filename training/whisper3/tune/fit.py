@@ -6,7 +6,7 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from training import metrics
 from training.corpora import LABELS
+from training.corpora.votes import read_votes
 from training.losses import balance_classes, compute_focal_loss
 from training.protocols.folds import assign_folds
 from training.whisper3.encoder import PooledEncoder, load_encoder
@@ -25,14 +26,14 @@ from training.whisper3.files import write_json
 from training.whisper3.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
 from training.whisper3.out_of_fold import encode_labels
 from training.whisper3.tune.frames import N_FIXED_LAYERS, Frames, load_frames
-from training.whisper3.tune.net import Upper, compute_logits, gather_batch
+from training.whisper3.tune.net import Upper, compute_logits, gather_batch, mix_nets
+from training.whisper3.tune.targets import Item, find_label, soften
 
 log = logging.getLogger(__name__)
-TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room")
+TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room", "notes-phone")
 TUNED_FILE = "tune.json"
 JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", "emodb-clean")
 BUCKET_BATCHES = 40  # Windows of like length share a batch within so many batches: less padding, order still random.
-Item = tuple[Frames, int]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class TuneRecipe:
         warm_up: share of all steps.
         averaged: share of all steps, the last ones, whose weights are averaged.
         clip: largest norm of a gradient.
+        votes: share of the listeners' votes in a window's target, 0 to 1.
+        kept: share of what tuning changed that stays, 0 to 1; the rest is the untuned encoder with its own head.
     """
 
     epochs: int = 3
@@ -59,9 +62,11 @@ class TuneRecipe:
     warm_up: float = 0.1
     averaged: float = 0.34
     clip: float = 1.0
+    votes: float = 0.0
+    kept: float = 1.0
 
 
-RECIPE = TuneRecipe()
+RECIPE = TuneRecipe(votes=0.3, kept=0.5)
 
 
 def _draw_batches(items: list[Item], recipe: TuneRecipe, rng: np.random.Generator) -> list[list[Item]]:
@@ -74,16 +79,13 @@ def _draw_batches(items: list[Item], recipe: TuneRecipe, rng: np.random.Generato
     return [batches[int(i)] for i in rng.permutation(len(batches))]
 
 
-def _label(item: Item) -> int:
-    return LABELS.index(str(item[0].windows.kinds[item[1]]))
-
-
 def tune(
     net: Upper,
     items: list[Item],
     *,
     recipe: TuneRecipe,
     seed: int,
+    votes: Mapping[str, NDArray[np.float64]],
     on_step: Callable[[int, int], None] = lambda *_: None,
 ) -> Upper:
     """Tune a net in place and return a copy with its last weights averaged, in evaluation mode.
@@ -93,11 +95,12 @@ def tune(
         items: training windows.
         recipe: schedule.
         seed: of drawing, order and dropout.
+        votes: what listeners heard, shares by clip; none where the recipe's share of them is 0.
         on_step: told after each step how many are done, and of how many at most.
     """
     rng = np.random.default_rng([seed, 77])
     torch.manual_seed(seed)
-    weight = balance_classes(torch.tensor([_label(item) for item in items]), len(LABELS))
+    weight = balance_classes(torch.tensor([find_label(item) for item in items]), len(LABELS))
     rates = [recipe.layer_rate, recipe.head_rate]
     parts = [{"params": net.layers.parameters(), "lr": rates[0]}, {"params": net.head.parameters(), "lr": rates[1]}]
     net.requires_grad_(requires_grad=True)
@@ -111,7 +114,8 @@ def tune(
         net.train()
         batches = _draw_batches(items, recipe, rng)
         for batch in batches:
-            target = torch.tensor([_label(item) for item in batch])
+            target = torch.tensor([find_label(item) for item in batch])
+            heard = torch.from_numpy(np.stack([soften(item, votes, share=recipe.votes) for item in batch]))
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = net(*gather_batch(batch)).float()
             loss = compute_focal_loss(
@@ -120,6 +124,7 @@ def tune(
                 weight,
                 gamma=EMOTION_RECIPE.gamma,
                 label_smoothing=EMOTION_RECIPE.label_smoothing,
+                heard=heard,
             )
             optimiser.zero_grad()
             loss.backward()
@@ -135,6 +140,14 @@ def tune(
     averaged: Upper = copy.deepcopy(mean.module)
     averaged.eval().requires_grad_(requires_grad=False)
     return averaged
+
+
+def _read_votes(recipe: TuneRecipe, votes: Path | None) -> Mapping[str, NDArray[np.float64]]:
+    if recipe.votes == 0.0:
+        return {}
+    if votes is None:
+        raise ValueError(f"votes have a share of {recipe.votes} in the targets, and no file of votes is named")
+    return read_votes(votes, LABELS)
 
 
 def _fit_head(copies: dict[str, Frames], keep: dict[str, bool], *, seed: int) -> Any:
@@ -190,6 +203,7 @@ def tune_fold(
     fold: int | None,
     seed: int,
     recipe: TuneRecipe = RECIPE,
+    votes: Path | None = None,
     threads: int = 1,
     on_step: Callable[[int, int], None] = lambda *_: None,
 ) -> Any:
@@ -202,9 +216,15 @@ def tune_fold(
         fold: whose speakers are left out; None trains on all of them.
         seed: of all chance.
         recipe: how.
+        votes: CSV of what listeners heard; needed where the recipe gives them a share.
         threads: of torch while the layers are tuned; the last digits depend on it.
         on_step: told after each step how many are done, and of how many at most.
+
+    Raises:
+        FileNotFoundError: frames are not cached, or votes are needed and not there.
+        ValueError: the votes lack a column, or the recipe gives them a share and no file is named.
     """
+    heard_as = _read_votes(recipe, votes)
     out.mkdir(parents=True, exist_ok=True)
     heard = TRAINED if fold is None else (*TRAINED, *JUDGED)
     copies = {name: load_frames(folder, name) for name in dict.fromkeys(heard)}
@@ -223,7 +243,9 @@ def tune_fold(
         if keep[speaker]
     ]
     torch.set_num_threads(threads)
-    tuned = tune(net, items, recipe=recipe, seed=seed, on_step=on_step)
+    start = copy.deepcopy(net)
+    moved = tune(net, items, recipe=recipe, seed=seed, votes=heard_as, on_step=on_step)
+    tuned = mix_nets(start, moved, kept=recipe.kept)
     for index, layer in enumerate(tuned.layers, start=N_FIXED_LAYERS):
         encoder.layers[index].load_state_dict(layer.state_dict())
     _write_encoder(weights, encoder, out / "encoder.safetensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -53,3 +54,22 @@ def compute_logits(net: Upper, frames: Frames, rows: NDArray[np.int64], *, batch
             chosen = order[first : first + batch_size]
             logits[chosen] = net(*gather_batch([(frames, int(row)) for row in rows[chosen]])).double().numpy()
     return logits
+
+
+def mix_nets(start: Upper, tuned: Upper, *, kept: float) -> Upper:
+    """Return a net between two with the same past, in evaluation mode (WiSE-FT, Wortsman et al. 2022).
+
+    Tuning moves a net towards its corpus and away from what it knew of others; half-way keeps most of both.
+
+    Args:
+        start: before tuning.
+        tuned: after it.
+        kept: share of what tuning changed, 0 (start) to 1 (tuned).
+    """
+    mixed: Upper = copy.deepcopy(tuned)
+    before = start.state_dict()
+    mixed.load_state_dict(
+        {name: (1.0 - kept) * before[name] + kept * value for name, value in tuned.state_dict().items()}
+    )
+    mixed.eval().requires_grad_(requires_grad=False)
+    return mixed
