@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -37,6 +38,7 @@ def main(
     target_s: float,
 ) -> None:
     """Hurt real workers, schedulers, brokers and databases, and check afterwards that nothing is lost or doubled."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes started here end as well
     reports = []
     for seed in range(first_seed, first_seed + rounds):
         for name in names or BACKENDS:

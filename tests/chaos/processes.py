@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RESTART_AFTER_S = 0.2
 STOP_GRACE_S = 30.0
+READY = b" ready."  # the end of what Celery says then
 
 
 class Supervised:
@@ -32,11 +33,14 @@ class Supervised:
         self._process: subprocess.Popen[bytes] | None = None
         self._ended_at_s: float | None = None
         self._kill_at_s: float | None = None
+        self._log_start = 0
+        self._is_ready = False
 
     def start(self) -> None:
         """Start the command."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
         with self._log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 env={**clean, **self._variables},
@@ -47,6 +51,7 @@ class Supervised:
                 start_new_session=True,
             )
         self._ended_at_s = self._kill_at_s = None
+        self._is_ready = False
 
     def keep_alive(self) -> None:
         """Start the command again if it is gone; kill it if it was asked to stop and takes too long."""
@@ -84,6 +89,15 @@ class Supervised:
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, number)
         return victim
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process that runs now has said that it takes work."""
+        if not self._is_ready and self._process is not None and self._process.poll() is None:
+            with self._log.open("rb") as log:
+                log.seek(self._log_start)
+                self._is_ready = READY in log.read()
+        return self._is_ready and self._ended_at_s is None
 
     def children(self) -> list[int]:
         """Process ids of the main process's children, whichever of its threads started them."""
