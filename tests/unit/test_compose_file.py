@@ -129,7 +129,8 @@ def test_every_command_of_the_file_is_one_that_tonalog_has(words):
 
 
 @pytest.mark.parametrize(
-    "line", re.findall(r"(?:scheduler tonalog|run --rm migrate) ([^`\n#]+)", (ROOT / "deploy" / "README.md").read_text())
+    "line",
+    re.findall(r"(?:scheduler tonalog|run --rm migrate) ([^`\n#]+)", (ROOT / "deploy" / "README.md").read_text()),
 )
 def test_every_command_of_the_deployment_guide_is_one_that_tonalog_has(line):
     check_command(line.split())
