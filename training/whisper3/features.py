@@ -21,6 +21,8 @@ from training.whisper3.calibration import take_calibration
 from training.whisper3.copies import Window
 from training.whisper3.encoder import load_encoder
 from training.whisper3.files import write_arrays
+from training.whisper3.shift import remove_shift
+from training.whisper3.smoothing import smooth_encoder
 from training.whisper3.views import NONSPEECH, TRAINING_COPIES, Source, find_view, load_trained
 
 log = logging.getLogger(__name__)
@@ -112,15 +114,11 @@ def build_encoder(weights: Path, utterances: tuple[HeardUtterance, ...], folder:
     paths = {name: folder / f"encoder-{name}.onnx" for name in ("float32", "int8")}
     if not all(path.exists() for path in paths.values()):
         partial = {name: path.with_suffix(".partial.onnx") for name, path in paths.items()}
-        export_onnx(
-            load_encoder(weights),
-            partial["float32"],
-            inputs="waveform",
-            example=make_waveform(),
-            outputs=("statistics",),
-        )
         calibration = take_calibration(utterances)
+        encoder = smooth_encoder(load_encoder(weights), calibration)
+        export_onnx(encoder, partial["float32"], inputs="waveform", example=make_waveform(), outputs=("statistics",))
         quantise_graph(partial["float32"], partial["int8"], scheme=FACTS.int8, calibration=calibration)
+        remove_shift(partial["float32"], partial["int8"], calibration)
         for name, path in paths.items():
             partial[name].replace(path)
     return paths
