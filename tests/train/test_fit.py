@@ -12,7 +12,7 @@ from sounds import make_silence, make_voice
 from training.runs.checkpoint import CheckpointMismatch
 from training.runs.fit import fit, shape_rate
 from training.runs.predict import measure_ua, predict
-from training.runs.recipe import DEFAULT, PAPER, leave_out
+from training.runs.recipe import FROZEN, PAPER, leave_out
 from training.runs.windows import WindowSet, WindowStore
 from worker.audio.frontend import FrontEnd
 
@@ -128,10 +128,10 @@ def test_augmentation_depends_on_the_epoch_and_not_on_the_order():
 def test_a_recipe_with_servings_cut_trains_on_what_serving_hears():
     voice = make_voice(2.0)
     recording = np.concatenate([make_silence(3.0), voice, make_silence(3.0)])
-    windows = [WindowStore(recipe, lambda _: recording).take(Path("note")) for recipe in (PAPER, DEFAULT)]
+    windows = [WindowStore(recipe, lambda _: recording).take(Path("note")) for recipe in (PAPER, FROZEN)]
     assert all(0.5 * len(voice) < len(window) < 1.5 * len(voice) for window in windows)
     assert all(np.abs(window).max() == pytest.approx(0.95, abs=1e-6) for window in windows)
-    uncut = WindowStore(leave_out(DEFAULT, ["vad"]), lambda _: recording).take(Path("note"))
+    uncut = WindowStore(leave_out(FROZEN, ["vad"]), lambda _: recording).take(Path("note"))
     assert len(uncut) == len(recording)
 
 
