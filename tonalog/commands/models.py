@@ -16,13 +16,13 @@ from tonalog.session import find_subject, open_database, register_bundle
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
 Examples:
-  tonalog reprocess --model 0.2.0 --dry-run
-  tonalog reprocess --model 0.2.0 --since 2026-01-01
-Then, when it is through: tonalog models activate 0.2.0
+  tonalog reprocess --model 0.4.0 --dry-run
+  tonalog reprocess --model 0.4.0 --since 2026-01-01
+Then, when it is through: tonalog models activate 0.4.0
 """
 
 
-@click.group(name="models", epilog="Example: tonalog models add models/whisper3-0.2.0")
+@click.group(name="models", epilog="Example: tonalog models add new/whisper3-0.4.0")
 def models_command() -> None:
     """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
 

@@ -73,7 +73,7 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
     return Template(FIGURES_TEMPLATE.read_text(encoding="utf-8")).substitute(
         speakers=evaluation["n_speakers"],
         folds=", ".join(map(str, evaluation["folds"])),
-        seeds=", ".join(map(str, evaluation.get("seeds", [0]))),  # 0.2.0 does not name its one seed.
+        seeds=", ".join(map(str, evaluation["seeds"])),
         cv_table=tabulate_folds(evaluation),
         cost=", ".join(f"{name} {lost:.3f}" for name, lost in evaluation["cost"].items()),
         frozen_clean=f"{evaluation['frozen']['clean']:.3f}",
@@ -114,18 +114,16 @@ def say_slices(slices: SliceReport) -> str:
     return write_markdown(slices, min_speakers=MIN_SPEAKERS)
 
 
-def fill_card(manifest: dict[str, Any], *, slices: str | None = None) -> str:
+def fill_card(manifest: dict[str, Any]) -> str:
     """Return the text of the card of a manifest.
 
     Args:
         manifest: as `training.whisper3.publish` builds it. Where nothing was measured out of fold, the card says so.
-        slices: Markdown, for a manifest of before it held the slices.
     """
-    metrics = manifest["metrics"]
+    metrics, tuned = manifest["metrics"], manifest["training"]["recipe"]["tune"]
     scheme = manifest["quantisation"]["scheme"]
     if "evaluation" in metrics:
-        said = say_slices(read_slices(metrics["slices"])) if "slices" in metrics else slices or ""
-        figures = fill_figures(metrics, scheme=scheme, slices=said)
+        figures = fill_figures(metrics, scheme=scheme, slices=say_slices(read_slices(metrics["slices"])))
     else:
         figures = Template(UNMEASURED_TEMPLATE.read_text(encoding="utf-8")).substitute(_list_final(metrics["final"]))
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -134,6 +132,8 @@ def fill_card(manifest: dict[str, Any], *, slices: str | None = None) -> str:
         uncertain_below=f"{manifest['uncertain_below']:.2f}",
         temperature=f"{manifest['temperature']:.3f}",
         opset=manifest["opset"],
+        votes=f"{tuned['votes']:.1f}",
+        kept=f"{tuned['kept']:.1f}",
         scheme=scheme,
         defects="; ".join(metrics["defects"]),
         figures=figures.strip(),
@@ -142,22 +142,13 @@ def fill_card(manifest: dict[str, Any], *, slices: str | None = None) -> str:
     )
 
 
-def read_card_slices(card: str) -> str:
-    """Return the Markdown of the slices that a card holds; empty where it holds none."""
-    section = card.partition("\n## Slices\n")[2].partition("\n## ")[0]
-    _, start, said = section.partition("\n\nProtocol: ")
-    return (start + said).strip()
-
-
 def main() -> None:
     """Write the card of a published bundle again; manifest and model stay as they are."""
     parser = argparse.ArgumentParser(prog="python -m training.whisper3.card", description=__doc__)
     parser.add_argument("bundle", type=Path, help="folder that tonalog export wrote")
     bundle = parser.parse_args().bundle
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
-    card = bundle / "MODEL_CARD.md"
-    text = fill_card(manifest, slices=read_card_slices(card.read_text(encoding="utf-8")))
-    card.write_text(text, encoding="utf-8")
+    (bundle / "MODEL_CARD.md").write_text(fill_card(manifest), encoding="utf-8")
 
 
 if __name__ == "__main__":
