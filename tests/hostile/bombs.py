@@ -106,7 +106,7 @@ def make_wide_packet(mib: int) -> bytes:
 
 
 def make_endless_webm(mib: int) -> bytes:
-    """Append elements of two bytes that say nothing; FFmpeg walks them all, at half a second a MiB."""
+    """Append elements of two bytes that say nothing; FFmpeg walks them all, at 10 ms a MiB or more."""
     return encode_foreign("webm", "libopus", make_voice(1.0), 48_000, live="1") + b"\xec\x80" * (mib * MIB // 2)
 
 
