@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     time_limit_s: int = Field(900, ge=2, description="A job's process is killed after this.")
     max_size_mb: int = Field(100, ge=1, description="Largest recording, in MiB.")
     max_duration_s: int = Field(14_400, ge=1, description="Longest recording, in decoded seconds.")
-    max_decode_s: float = Field(120.0, gt=0, description="Longest time spent on decoding one recording.")
+    max_decode_s: float = Field(120.0, gt=0, description="Longest processor time spent on decoding one recording.")
     child_memory_mb: int = Field(
         512,
         ge=128,
