@@ -19,7 +19,7 @@ from training.whisper3.files import write_json
 from training.whisper3.gate import load_gate
 from training.whisper3.plan import ModelPlan, Places
 from training.whisper3.recipe import Calibration
-from training.whisper3.tune.small import load_head
+from training.whisper3.tune.mean import load_head
 from training.whisper3.views import Source, load_trained
 
 FLOAT_FILE, INT8_FILE, FACTS_FILE = "model-float32.onnx", "model-int8.onnx", "graph.json"

@@ -14,6 +14,7 @@ from training.whisper3.recipe import ModelRecipe, read_recipe
 from training.whisper3.views import Source
 
 PLAN_FILE = "model.json"
+MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ModelPlan:
         encoder: absolute path of the start weights, safetensors.
         encoder_sha256: of that file.
         recipe: how.
-        seed: of heads, order and dropout.
+        seed: of heads.
         name, version: of the bundle; rows in SQL point to them.
         revision: of this code, for the record.
     """
@@ -61,8 +62,8 @@ class Places:
 
     @property
     def tuned(self) -> Path:
-        """Encoder and emotion head, tuned on every speaker."""
-        return self.root / "all"
+        """Encoder and emotion head, tuned on every speaker: the mean over seeds."""
+        return self.find_run(None, seed=None)
 
     @property
     def features(self) -> Path:
@@ -84,9 +85,15 @@ class Places:
         """What `tonalog evaluate default` measured, with the graph at the calibration that it found."""
         return self.root / "evaluation"
 
-    def find_fold(self, fold: int, *, seed: int) -> Path:
-        """Return the folder of a run that left one fold out."""
-        return self.root / "folds" / f"seed-{seed}" / f"fold-{fold}"
+    def find_run(self, fold: int | None, *, seed: int | None) -> Path:
+        """Return the folder of a tuned net.
+
+        Args:
+            fold: whose speakers were left out; None for nobody's.
+            seed: of its run; None for the mean of the runs of all seeds.
+        """
+        whose = "all" if fold is None else f"fold-{fold}"
+        return self.root / whose / (MEAN if seed is None else f"seed-{seed}")
 
 
 def hash_file(path: Path) -> str:

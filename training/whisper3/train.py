@@ -15,8 +15,9 @@ from training.whisper3.graph import finish_graph
 from training.whisper3.jobs import Count, Job, Report, ignore, run_jobs
 from training.whisper3.plan import ModelPlan, Places, write_model_plan
 from training.whisper3.publish import publish
-from training.whisper3.tune.fit import TRAINED, TUNED_FILE, TuneRecipe, tune_fold
+from training.whisper3.tune.fit import TRAINED, TUNED_FILE, tune_fold
 from training.whisper3.tune.frames import cache_frames
+from training.whisper3.tune.mean import average_runs
 from training.whisper3.views import NONSPEECH, Source, find_view, load_trained
 
 
@@ -26,7 +27,7 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
     Args:
         plan: what to do.
         out: folder of the run.
-        n_processes: 1 or more; tuning takes as many threads.
+        n_processes: 1 or more.
         report: told of every step how far it is.
 
     Returns:
@@ -48,9 +49,7 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
         return bundle
     encoder = Path(plan.encoder)
     cache_all_frames(source, TRAINED, encoder, places.frames, n_processes=n_processes, report=report)
-    tune_all = partial(_tune, places.frames, encoder, places.tuned, fold=None, seed=plan.seed, votes=find_votes(plan))
-    job = Job("tuning on every speaker", partial(tune_all, recipe=plan.recipe.tune, threads=n_processes))
-    run_jobs([job], n_processes=1, report=report)
+    tune_all(plan, places, (None,), n_processes=n_processes, report=report)
     prepare_encoder(source, places, report=report)
     names = (*(copy.name for copy in GATE_COPIES), NONSPEECH)
     cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
@@ -85,29 +84,33 @@ def cache_all_features(
     run_jobs(jobs, n_processes=n_processes, report=report)
 
 
-def tune_folds(
-    plan: ModelPlan, places: Places, runs: Iterable[tuple[int, int]], *, n_processes: int, report: Report = ignore
+def tune_all(
+    plan: ModelPlan, places: Places, folds: Iterable[int | None], *, n_processes: int, report: Report = ignore
 ) -> list[Path]:
-    """Tune once for each fold and seed without the fold's speakers, and judge on them; a finished run stays.
+    """Tune once for each fold and seed without the fold's speakers, average each fold's nets, and judge on its speakers.
 
     Args:
         plan: of the run.
-        places: of the run, with the frames of every trained and judged copy.
-        runs: fold and seed of each.
+        places: of the run, with the frames of every trained copy and, where a fold is left out, every judged one.
+        folds: whose speakers are left out; None leaves out nobody, and nobody judges.
         n_processes: so many runs at a time, one thread each.
         report: told how far each is.
 
     Returns:
-        The folders of the runs.
+        The folders of the averaged nets, one a fold; what is finished stays.
     """
-    folders = {(fold, seed): places.find_fold(fold, seed=seed) for fold, seed in runs}
-    tune_one = partial(_tune, places.frames, Path(plan.encoder), recipe=plan.recipe.tune, votes=find_votes(plan))
-    jobs = [
-        Job(f"fold {fold}, seed {seed}", partial(tune_one, folder, fold=fold, seed=seed))
-        for (fold, seed), folder in folders.items()
-    ]
+    wanted = list(folds)
+    tune_one = partial(_tune, plan, places)
+    pairs = [(fold, seed) for fold in wanted for seed in plan.recipe.seeds]
+    run_jobs(
+        [Job(f"{_say(fold)}, seed {seed}", partial(tune_one, fold=fold, seed=seed)) for fold, seed in pairs],
+        n_processes=n_processes,
+        report=report,
+    )
+    average_one = partial(_average, plan, places)
+    jobs = [Job(f"{_say(fold)}, mean", partial(average_one, fold=fold)) for fold in wanted]
     run_jobs(jobs, n_processes=n_processes, report=report)
-    return list(folders.values())
+    return [places.find_run(fold, seed=None) for fold in wanted]
 
 
 def prepare_encoder(source: Source, places: Places, *, report: Report = ignore) -> None:
@@ -135,21 +138,31 @@ def _encode(source: Source, name: str, model: Path, folder: Path, count: Count) 
     cache_features(source, name, model, folder, on_count=count)
 
 
-def _tune(
-    frames: Path,
-    encoder: Path,
-    out: Path,
-    count: Count,
-    *,
-    fold: int | None,
-    seed: int,
-    recipe: TuneRecipe,
-    votes: Path,
-    threads: int = 1,
-) -> None:
+def _say(fold: int | None) -> str:
+    return "tuning on every speaker" if fold is None else f"tuning without fold {fold}"
+
+
+def _tune(plan: ModelPlan, places: Places, count: Count, *, fold: int | None, seed: int) -> None:
     count(0, 1)
+    out = places.find_run(fold, seed=seed)
     if not (out / TUNED_FILE).is_file():
         tune_fold(
-            frames, encoder, out, fold=fold, seed=seed, recipe=recipe, votes=votes, threads=threads, on_step=count
+            places.frames,
+            Path(plan.encoder),
+            out,
+            fold=fold,
+            seed=seed,
+            head_seed=plan.seed,
+            recipe=plan.recipe.tune,
+            votes=find_votes(plan),
+            on_step=count,
         )
+    count(1, 1)
+
+
+def _average(plan: ModelPlan, places: Places, count: Count, *, fold: int | None) -> None:
+    count(0, 1)
+    out = places.find_run(fold, seed=None)
+    if not (out / TUNED_FILE).is_file():
+        average_runs([places.find_run(fold, seed=seed) for seed in plan.recipe.seeds], places.frames, out)
     count(1, 1)

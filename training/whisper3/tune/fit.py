@@ -202,6 +202,7 @@ def tune_fold(
     *,
     fold: int | None,
     seed: int,
+    head_seed: int = 0,
     recipe: TuneRecipe = RECIPE,
     votes: Path | None = None,
     threads: int = 1,
@@ -214,7 +215,8 @@ def tune_fold(
         weights: safetensors of the untuned encoder.
         out: folder to write.
         fold: whose speakers are left out; None trains on all of them.
-        seed: of all chance.
+        seed: of the order of windows and of dropout.
+        head_seed: of the head that tuning starts from; nets can be averaged only if they share it.
         recipe: how.
         votes: CSV of what listeners heard; needed where the recipe gives them a share.
         threads: of torch while the layers are tuned; the last digits depend on it.
@@ -231,7 +233,7 @@ def tune_fold(
     folds = assign_folds(copies["clean"].windows.speakers.tolist())
     keep = {speaker: mine != fold for speaker, mine in folds.items()}
     encoder = load_encoder(weights)
-    net = Upper(encoder, _fit_head(copies, keep, seed=seed))
+    net = Upper(encoder, _fit_head(copies, keep, seed=head_seed))
     found: dict[str, Any] = {"fold": fold, "seed": seed, "recipe": asdict(recipe)}
     if fold is not None:
         found["frozen"] = judge(net, copies, folds, fold=fold, target=None)
