@@ -50,6 +50,14 @@ def tabulate_folds(evaluation: dict[str, Any]) -> str:
     return tabulate(["windows", "UA", "WA", "macro F1", "F1 anger", "F1 happiness", "F1 neutral", "F1 sadness"], rows)
 
 
+def say_seeds(evaluation: dict[str, Any]) -> str:
+    """Return a sentence on what nets of one seed alone reach; with one seed there is nothing to say."""
+    if len(evaluation["seeds"]) == 1:
+        return ""
+    said = ", ".join(f"{name} {format_pair(evaluation['by_seed'][name])}" for name in SEED_VIEWS)
+    return f"\nNets of one seed alone, mean over folds and seeds, and deviation over seeds: {said}."
+
+
 def tabulate_gate(false_accept: dict[str, float]) -> str:
     """Return the share of accepted sounds, one row a kind."""
     kinds = sorted({name.split("/")[0] for name in false_accept})
@@ -83,7 +91,7 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
         temperature=f"{calibration['temperature']:.3f}",
         uncertain_below=f"{calibration['uncertain_below']:.2f}",
         ece=ece,
-        by_seed=", ".join(f"{name} {format_pair(evaluation['by_seed'][name])}" for name in SEED_VIEWS),
+        by_seed=say_seeds(evaluation),
         int8_folds=", ".join(map(str, int8["folds"])),
         ua_changes=", ".join(f"{change:+.4f}" for change in int8["ua_changes"]),
         ua_change=f"{int8['ua_change']:+.4f}",

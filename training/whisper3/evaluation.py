@@ -56,6 +56,7 @@ def evaluate_model(
     source: Source,
     *,
     folds: Sequence[int],
+    seeds: Sequence[int],
     actors: Path,
     n_processes: int = 1,
     report: Report = ignore,
@@ -66,7 +67,8 @@ def evaluate_model(
         plan: of the run, trained to its end.
         out: folder of the run.
         source: of windows, EmoDB included.
-        folds: whose speakers are left out, each by runs of its own with the recipe's seeds.
+        folds: whose speakers are left out, each by runs of its own.
+        seeds: of those runs; the mean of as many is judged.
         actors: CREMA-D's table of actors.
         n_processes: so many runs and copies at a time.
         report: told of every step how far it is.
@@ -82,7 +84,8 @@ def evaluate_model(
     check_request(places, source, folds=folds, actors=actors)
     heard = dict.fromkeys((*TRAINED, *JUDGED))
     cache_all_frames(source, heard, Path(plan.encoder), places.frames, n_processes=n_processes, report=report)
-    runs = tune_all(plan, places, sorted(set(folds)), n_processes=n_processes, report=report)
+    wanted, chosen = sorted(set(folds)), sorted(set(seeds))
+    runs = tune_all(plan, places, wanted, seeds=chosen, n_processes=n_processes, report=report)
     names = (*GATE_VIEWS, CROWD)
     cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
     evaluation = sum_up(runs, places.evaluation)

@@ -86,7 +86,8 @@ def finish_graph(plan: ModelPlan, places: Places, folder: Path, source: Source, 
         return
     target.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    heads = TwoHeads(load_head(places.tuned), load_gate(places.gate), temperature=calibration.temperature)
+    tuned = places.find_mean(None, plan.recipe.seeds)
+    heads = TwoHeads(load_head(tuned), load_gate(places.gate), temperature=calibration.temperature)
     exact, small = (
         assemble(places.features / f"encoder-{name}.onnx", heads, folder / file)
         for name, file in (("float32", FLOAT_FILE), ("int8", INT8_FILE))

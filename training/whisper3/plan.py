@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from training.whisper3.recipe import ModelRecipe, read_recipe
 from training.whisper3.views import Source
 
 PLAN_FILE = "model.json"
-MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,6 @@ class Places:
         return self.root / "frames"
 
     @property
-    def tuned(self) -> Path:
-        """Encoder and emotion head, tuned on every speaker: the mean over seeds."""
-        return self.find_run(None, seed=None)
-
-    @property
     def features(self) -> Path:
         """The tuned encoder as graphs, and what the int8 one says, one file a copy."""
         return self.root / "features"
@@ -85,15 +80,16 @@ class Places:
         """What `tonalog evaluate default` measured, with the graph at the calibration that it found."""
         return self.root / "evaluation"
 
-    def find_run(self, fold: int | None, *, seed: int | None) -> Path:
-        """Return the folder of a tuned net.
+    def find_run(self, fold: int | None, seed: int) -> Path:
+        """Return the folder of a net tuned with one seed; `fold` is whose speakers were left out, None for nobody's."""
+        return self._find_fold(fold) / f"seed-{seed}"
 
-        Args:
-            fold: whose speakers were left out; None for nobody's.
-            seed: of its run; None for the mean of the runs of all seeds.
-        """
-        whose = "all" if fold is None else f"fold-{fold}"
-        return self.root / whose / (MEAN if seed is None else f"seed-{seed}")
+    def find_mean(self, fold: int | None, seeds: Sequence[int]) -> Path:
+        """Return the folder of the mean of a fold's nets of some seeds; that of all seeds and speakers ships."""
+        return self._find_fold(fold) / "-".join(["mean", *map(str, seeds)])
+
+    def _find_fold(self, fold: int | None) -> Path:
+        return self.root / ("all" if fold is None else f"fold-{fold}")
 
 
 def hash_file(path: Path) -> str:

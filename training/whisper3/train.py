@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from training.whisper3.plan import ModelPlan, Places, write_model_plan
 from training.whisper3.publish import publish
 from training.whisper3.tune.fit import TRAINED, TUNED_FILE, tune_fold
 from training.whisper3.tune.frames import cache_frames
-from training.whisper3.tune.mean import average_runs
+from training.whisper3.tune.mean import ENCODER_FILE, average_runs
 from training.whisper3.views import NONSPEECH, Source, find_view, load_trained
 
 
@@ -49,8 +49,8 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
         return bundle
     encoder = Path(plan.encoder)
     cache_all_frames(source, TRAINED, encoder, places.frames, n_processes=n_processes, report=report)
-    tune_all(plan, places, (None,), n_processes=n_processes, report=report)
-    prepare_encoder(source, places, report=report)
+    (tuned,) = tune_all(plan, places, (None,), seeds=plan.recipe.seeds, n_processes=n_processes, report=report)
+    prepare_encoder(source, places, tuned, report=report)
     names = (*(copy.name for copy in GATE_COPIES), NONSPEECH)
     cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
     if not places.gate.is_file():
@@ -85,7 +85,13 @@ def cache_all_features(
 
 
 def tune_all(
-    plan: ModelPlan, places: Places, folds: Iterable[int | None], *, n_processes: int, report: Report = ignore
+    plan: ModelPlan,
+    places: Places,
+    folds: Sequence[int | None],
+    *,
+    seeds: Sequence[int],
+    n_processes: int,
+    report: Report = ignore,
 ) -> list[Path]:
     """Tune once for each fold and seed without the fold's speakers, average each fold's nets, and judge on its speakers.
 
@@ -93,31 +99,29 @@ def tune_all(
         plan: of the run.
         places: of the run, with the frames of every trained copy and, where a fold is left out, every judged one.
         folds: whose speakers are left out; None leaves out nobody, and nobody judges.
+        seeds: of the runs.
         n_processes: so many runs at a time, one thread each.
         report: told how far each is.
 
     Returns:
         The folders of the averaged nets, one a fold; what is finished stays.
     """
-    wanted = list(folds)
-    tune_one = partial(_tune, plan, places)
-    pairs = [(fold, seed) for fold in wanted for seed in plan.recipe.seeds]
-    run_jobs(
-        [Job(f"{_say(fold)}, seed {seed}", partial(tune_one, fold=fold, seed=seed)) for fold, seed in pairs],
-        n_processes=n_processes,
-        report=report,
-    )
-    average_one = partial(_average, plan, places)
-    jobs = [Job(f"{_say(fold)}, mean", partial(average_one, fold=fold)) for fold in wanted]
+    jobs = [
+        Job(f"{_say(fold)}, seed {seed}", partial(_tune, plan, places, fold=fold, seed=seed))
+        for fold in folds
+        for seed in seeds
+    ]
     run_jobs(jobs, n_processes=n_processes, report=report)
-    return [places.find_run(fold, seed=None) for fold in wanted]
+    jobs = [Job(f"{_say(fold)}, mean", partial(_average, places, fold=fold, seeds=seeds)) for fold in folds]
+    run_jobs(jobs, n_processes=n_processes, report=report)
+    return [places.find_mean(fold, seeds) for fold in folds]
 
 
-def prepare_encoder(source: Source, places: Places, *, report: Report = ignore) -> None:
+def prepare_encoder(source: Source, places: Places, tuned: Path, *, report: Report = ignore) -> None:
     """Export the tuned encoder in float32 and int8, unless it is there."""
     places.features.mkdir(parents=True, exist_ok=True)
     report("encoder in int8", 0, 1)
-    build_encoder(places.tuned / "encoder.safetensors", load_trained(source).utterances, places.features)
+    build_encoder(tuned / ENCODER_FILE, load_trained(source).utterances, places.features)
     report("encoder in int8", 1, 1)
 
 
@@ -144,7 +148,7 @@ def _say(fold: int | None) -> str:
 
 def _tune(plan: ModelPlan, places: Places, count: Count, *, fold: int | None, seed: int) -> None:
     count(0, 1)
-    out = places.find_run(fold, seed=seed)
+    out = places.find_run(fold, seed)
     if not (out / TUNED_FILE).is_file():
         tune_fold(
             places.frames,
@@ -160,9 +164,9 @@ def _tune(plan: ModelPlan, places: Places, count: Count, *, fold: int | None, se
     count(1, 1)
 
 
-def _average(plan: ModelPlan, places: Places, count: Count, *, fold: int | None) -> None:
+def _average(places: Places, count: Count, *, fold: int | None, seeds: Sequence[int]) -> None:
     count(0, 1)
-    out = places.find_run(fold, seed=None)
+    out = places.find_mean(fold, seeds)
     if not (out / TUNED_FILE).is_file():
-        average_runs([places.find_run(fold, seed=seed) for seed in plan.recipe.seeds], places.frames, out)
+        average_runs([places.find_run(fold, seed) for seed in seeds], places.frames, out)
     count(1, 1)

@@ -31,7 +31,7 @@ from training.whisper3.tune.targets import Item, find_label, soften
 
 log = logging.getLogger(__name__)
 TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room", "notes-phone")
-TUNED_FILE = "tune.json"
+TUNED_FILE, JUDGED_FILE = "tune.json", "judged.npz"
 JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", "emodb-clean")
 BUCKET_BATCHES = 40  # Windows of like length share a batch within so many batches: less padding, order still random.
 
@@ -253,7 +253,7 @@ def tune_fold(
     _write_encoder(weights, encoder, out / "encoder.safetensors")
     save_file(tuned.head.state_dict(), out / "head.safetensors")
     if fold is not None:
-        found["tuned"] = judge(tuned, copies, folds, fold=fold, target=out / "judged.npz")
+        found["tuned"] = judge(tuned, copies, folds, fold=fold, target=out / JUDGED_FILE)
         log.info("fold %d seed %d tuned  %s", fold, seed, json.dumps(found["tuned"]))
     write_json(out / TUNED_FILE, found)  # Last: its presence says that the run is finished.
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from training.protocols.folds import assign_folds
 from training.whisper3.encoder import N_STATISTICS, load_encoder
 from training.whisper3.files import write_json
 from training.whisper3.heads import make_emotion_head
-from training.whisper3.tune.fit import JUDGED, TUNED_FILE, judge
+from training.whisper3.tune.fit import JUDGED, JUDGED_FILE, TUNED_FILE, judge
 from training.whisper3.tune.frames import load_frames
 from training.whisper3.tune.net import Upper
 
@@ -64,14 +65,20 @@ def average_runs(runs: Sequence[Path], folder: Path, out: Path) -> dict[str, Any
     fold = said[0]["fold"]
     found: dict[str, Any] = {"fold": fold, "seeds": seeds, "recipe": said[0]["recipe"]}
     if fold is not None:
-        copies = {name: load_frames(folder, name) for name in JUDGED}
-        folds = assign_folds(copies["clean"].windows.speakers.tolist())
-        net = Upper(load_encoder(out / ENCODER_FILE), load_head(out))
         found |= {"frozen": said[0]["frozen"], "runs": [one["tuned"] for one in said]}
-        found["tuned"] = judge(net, copies, folds, fold=fold, target=out / "judged.npz")
+        found["tuned"] = said[0]["tuned"] if len(runs) == 1 else _judge(folder, out, fold=fold)
+        if len(runs) == 1:  # Its mean is itself, and was judged.
+            shutil.copyfile(runs[0] / JUDGED_FILE, out / JUDGED_FILE)
         log.info("fold %d mean of seeds %s %s", fold, seeds, json.dumps(found["tuned"]))
     write_json(out / TUNED_FILE, found)  # Last: its presence says that the mean is finished.
     return found
+
+
+def _judge(folder: Path, out: Path, *, fold: int) -> Any:
+    copies = {name: load_frames(folder, name) for name in JUDGED}
+    folds = assign_folds(copies["clean"].windows.speakers.tolist())
+    net = Upper(load_encoder(out / ENCODER_FILE), load_head(out))
+    return judge(net, copies, folds, fold=fold, target=out / JUDGED_FILE)
 
 
 def _average(parts: list[dict[str, Any]]) -> dict[str, Any]:

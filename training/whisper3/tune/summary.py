@@ -16,7 +16,7 @@ from training.report.predictions import Predictions, write_predictions
 from training.whisper3.copies import CLEAN
 from training.whisper3.files import write_json
 from training.whisper3.out_of_fold import OutOfFold, calibrate, report_view
-from training.whisper3.tune.fit import JUDGED, TUNED_FILE, measure_ua
+from training.whisper3.tune.fit import JUDGED, JUDGED_FILE, TUNED_FILE, measure_ua
 from training.whisper3.views import FOREIGN
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def read_runs(runs: list[Path]) -> tuple[list[dict[str, Any]], list[dict[str, An
     Raises:
         RunsIncomplete: there are under two folds, one comes twice, or seeds or recipes differ.
     """
-    pairs = [(json.loads((run / TUNED_FILE).read_text(encoding="utf-8")), run / "judged.npz") for run in runs]
+    pairs = [(json.loads((run / TUNED_FILE).read_text(encoding="utf-8")), run / JUDGED_FILE) for run in runs]
     folds = [one["fold"] for one, _ in pairs]
     if len(set(folds)) < MIN_FOLDS or len(set(folds)) < len(folds) or None in folds:
         raise RunsIncomplete(f"runs of folds {folds}, needed are {MIN_FOLDS} to {N_FOLDS} different ones")
