@@ -15,6 +15,7 @@ from sounds import RATE_HZ, make_voice
 
 from tonalog.cli import cli
 from tonalog.errors import known_errors
+from training.voice_notes.experiment import load_nets
 from training.whisper3 import train
 from training.whisper3.encoder import PooledEncoder
 from training.whisper3.graph import FACTS_FILE, INT8_FILE
@@ -262,6 +263,20 @@ def test_wrong_use_of_the_default_is_answered_with_what_is_allowed(arguments, me
 def test_wrong_use_of_the_evaluation_is_answered_before_anything_is_tuned(trained, arguments, message):
     out, _, _ = trained
     assert message in str(call("evaluate", "default", out, *arguments).exception)
+
+
+def test_voice_notes_are_judged_by_the_nets_of_an_evaluation_and_by_no_others(trained, evaluated, tmp_path):
+    _, nets = load_nets(evaluated[0])
+    figures = json.loads((evaluated[0] / "evaluation" / "figures.json").read_text(encoding="utf-8"))
+    assert sorted(nets.means) == figures["evaluation"]["folds"]
+    assert nets.temperature == figures["evaluation"]["calibration"]["temperature"]
+    for fold, folder in nets.means.items():
+        assert json.loads((folder / "tune.json").read_text(encoding="utf-8"))["fold"] == fold
+        assert (folder / "encoder-int8.onnx").is_file()
+
+    (tmp_path / "model.json").write_bytes((trained[0] / "model.json").read_bytes())
+    result = call("evaluate", "voice-notes", tmp_path)
+    assert "not measured to its end" in str(result.exception)
 
 
 def test_a_folder_that_holds_no_run_is_said_with_what_makes_one(tmp_path):

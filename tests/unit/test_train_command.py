@@ -20,7 +20,7 @@ def _without_torch(monkeypatch):
     [
         ("train", "crema-d=x", "--out", "y"),
         ("evaluate", "run", "y"),
-        ("evaluate", "voice-notes", "--crema-d", "x", "--features", "y", "--out", "z"),
+        ("evaluate", "voice-notes", "x", "--out", "z"),
         ("export", "y", "--out", "z-1", "--version", "1"),
     ],
 )

@@ -216,18 +216,21 @@ def evaluate_default(run: Path, corpora: tuple[str, ...], **options: Any) -> Non
 
 
 @evaluate_command.command(name="voice-notes")
-@click.option("--crema-d", type=click.Path(path_type=Path), required=True, help="Folder of CREMA-D audio.")
+@_RUN
+@click.option("--crema-d", type=click.Path(path_type=Path), help="Folder of CREMA-D audio, where it has moved.")
 @click.option(
-    "--features", type=click.Path(path_type=Path), required=True, help="What training.whisper3.features wrote."
+    "--out", type=click.Path(path_type=Path), help="Folder for windows and picture; default: RUN/voice-notes."
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for windows and picture; resumed.")
 @click.option("--speakers-per-fold", type=click.IntRange(min=1), default=2, show_default=True)
-def evaluate_voice_notes(crema_d: Path, features: Path, out: Path, speakers_per_fold: int) -> None:
-    """Build long notes of unheard speakers, and print what silence, noise, detector and window do to their label."""
+def evaluate_voice_notes(run: Path, crema_d: Path | None, out: Path | None, speakers_per_fold: int) -> None:
+    """Build long notes of unheard speakers, and print what silence, noise, detector and window do to their label.
+
+    RUN was made by the recipe default and measured by `tonalog evaluate default`. Interrupted, it goes on where it was.
+    """
     with _explain():
         from training.voice_notes.experiment import run_experiment  # noqa: PLC0415
 
-        run_experiment(crema_d, features, out=out, speakers_per_fold=speakers_per_fold)
+        run_experiment(run, out=out or run / "voice-notes", speakers_per_fold=speakers_per_fold, crema_d=crema_d)
 
 
 def _tell_gate(judged: JudgedGate | None) -> str:

@@ -1,4 +1,4 @@
-"""Play the notes of a speaker through the encoder, each distinct window once, and cache the result; it never classifies."""
+"""Play the notes of a speaker through the graphs, each distinct window once, and cache the result; it never classifies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Encoded:
     """Every window of one speaker's notes.
 
     Attributes:
-        statistics: float32 (n_distinct, 1024).
+        statistics: float32 (n_distinct, 1024), of the encoder that never heard the speaker.
+        speech: float64 (n_distinct,), the shipped gate's probability of speech.
         row: int64 (n_windows,), the row of `statistics` of each window.
         task: int64 (n_windows,), the place of its task in `list_tasks()`.
         window_ms: int64 (n_windows, 3): its length, what of it no earlier window covers, what of it our detector keeps.
@@ -36,6 +37,7 @@ class Encoded:
     """
 
     statistics: NDArray[np.float32]
+    speech: NDArray[np.float64]
     row: NDArray[np.int64]
     task: NDArray[np.int64]
     window_ms: NDArray[np.int64]
@@ -43,22 +45,37 @@ class Encoded:
     note_ms: NDArray[np.int64]
 
 
-class Encoder:
-    """Pooled statistics of windows, each distinct one computed once."""
+@dataclass(frozen=True)
+class Graphs:
+    """What a window is played through.
 
-    def __init__(self, session: ort.InferenceSession) -> None:
+    Attributes:
+        encoder: from `waveform` to statistics; it never heard the speaker.
+        gate: the shipped graph, asked for `speech` alone.
+    """
+
+    encoder: ort.InferenceSession
+    gate: ort.InferenceSession
+
+
+class Encoder:
+    """What the graphs say of windows, each distinct one computed once."""
+
+    def __init__(self, graphs: Graphs) -> None:
         """Start with nothing computed."""
-        self._session = session
+        self._graphs = graphs
         self._rows: dict[bytes, int] = {}
         self.statistics: list[NDArray[np.float32]] = []
+        self.speech: list[float] = []
 
     def encode(self, signal: Signal) -> int:
-        """Return the row in `statistics` of a window, which is normalised as serving does."""
+        """Return the row in `statistics` and `speech` of a window, which is normalised as serving does."""
         heard = normalise(signal)
         key = hashlib.sha256(heard.tobytes()).digest()
         if key not in self._rows:
             self._rows[key] = len(self.statistics)
-            self.statistics.append(self._session.run(None, {"waveform": heard[None]})[0][0])
+            self.statistics.append(self._graphs.encoder.run(None, {"waveform": heard[None]})[0][0])
+            self.speech.append(float(self._graphs.gate.run(["speech"], {"waveform": heard[None]})[0][0]))
         return self._rows[key]
 
 
@@ -84,9 +101,9 @@ def hear_note(note: Note, heard: str) -> Signal:
     return mix_note(note, float(heard.removesuffix(" dB")))
 
 
-def encode_speaker(pieces: Pieces, speaker: int, session: ort.InferenceSession) -> Encoded:
+def encode_speaker(pieces: Pieces, speaker: int, graphs: Graphs) -> Encoded:
     """Play all tasks of one speaker."""
-    encoder = Encoder(session)
+    encoder = Encoder(graphs)
     rows: list[tuple[int, int]] = []
     times: list[list[int]] = []
     truths: list[list[int]] = []
@@ -105,7 +122,8 @@ def encode_speaker(pieces: Pieces, speaker: int, session: ort.InferenceSession) 
                 truths.append([_measure_label(window, note, label) for label in LABELS])
     statistics = np.stack(encoder.statistics)
     row, task = np.array(rows, dtype=np.int64).T
-    return Encoded(statistics, row, task, np.array(times), np.array(truths), np.array(lengths))
+    speech = np.array(encoder.speech)
+    return Encoded(statistics, speech, row, task, np.array(times), np.array(truths), np.array(lengths))
 
 
 def load_encoded(path: Path) -> Encoded:

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from training.corpora import LABELS
 from training.protocols.folds import assign_folds
 from training.voice_notes import tables
-from training.voice_notes.judge import Judged, fit_heads, judge_speakers
+from training.voice_notes.encode import Graphs
+from training.voice_notes.judge import Judged, judge_speakers
 from training.voice_notes.mixed import tabulate_mixed
 from training.voice_notes.outcomes import NO_SCORE, measure_share
 from training.voice_notes.picture import Row, draw_bars
 from training.voice_notes.plan import PROTOCOL, SEED, SNR_DB, choose_speakers
 from training.voice_notes.run import encode_speakers
-from training.whisper3.features import load_features
+from training.whisper3.copies import CLEAN
+from training.whisper3.features import open_session
+from training.whisper3.graph import INT8_FILE
+from training.whisper3.plan import ModelPlan, Places, read_model_plan
+from training.whisper3.publish import read_figures
+from training.whisper3.tune.frames import load_frames
+from training.whisper3.tune.mean import load_head
 
 PICTURED = {"none": "no detector", "energy": "energy trim", "webrtc3": "WebRTC 3", "ours": "ours", "oracle": "oracle"}
+
+
+@dataclass(frozen=True)
+class Nets:
+    """What an evaluation left behind.
+
+    Attributes:
+        means: by fold, the folder of the net that never heard its speakers, with its int8 encoder and its head.
+        shipped: the finished int8 graph, whose gate is asked; it heard the speakers' clips, and no note's noise.
+        temperature: of the calibration.
+    """
+
+    means: Mapping[int, Path]
+    shipped: Path
+    temperature: float
 
 
 def describe_notes(judged: dict[str, Judged]) -> str:
@@ -40,28 +64,53 @@ def picture(judged: dict[str, Judged]) -> str:
     )
 
 
-def run_experiment(crema_d: Path, features: Path, *, out: Path, speakers_per_fold: int) -> None:
+def load_nets(run: Path) -> tuple[ModelPlan, Nets]:
+    """Return the plan of an evaluated run and its nets.
+
+    Raises:
+        FileNotFoundError: the folder holds no run, or `tonalog evaluate default` did not measure it to its end.
+    """
+    plan, places = read_model_plan(run), Places(run)
+    figures = read_figures(places)
+    if figures is None:
+        raise FileNotFoundError(
+            f"{run} was not measured to its end; `tonalog evaluate default {run} emodb=FOLDER` does it"
+        )
+    said = figures["evaluation"]
+    means = {fold: places.find_mean(fold, said["seeds"]) for fold in said["folds"]}
+    return plan, Nets(means, places.evaluation / INT8_FILE, said["calibration"]["temperature"])
+
+
+def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Path | None = None) -> None:
     """Build the notes, judge them by every detector, window and pooling, print the tables and draw `voice-notes.svg`.
 
     Args:
-        crema_d: folder of CREMA-D audio.
-        features: folder that `training.whisper3.features` filled from the frozen encoder.
-        out: folder for windows, heads and picture; what is there is used again.
+        run: folder that `tonalog evaluate default` measured; each note is scored by the net of its speaker's fold.
+        out: folder for windows and picture; what is there is used again.
         speakers_per_fold: 1 or more.
+        crema_d: folder of CREMA-D audio, where it has moved.
 
     Raises:
-        FileNotFoundError: a copy of the features was not computed yet.
+        FileNotFoundError: as `load_nets`.
     """
-    view = load_features(features, "clean")
-    folds = assign_folds(view.speakers.tolist())
+    plan, nets = load_nets(run)
+    view = load_frames(Places(run).frames, CLEAN.name).windows
+    folds = {s: fold for s, fold in assign_folds(view.speakers.tolist()).items() if fold in nets.means}
     speakers = choose_speakers(folds, per_fold=speakers_per_fold)
-    model = features / "encoder-int8.onnx"
-    encoded = encode_speakers(speakers, view, corpus=crema_d, model=model, folder=out)
-    judged = judge_speakers(encoded, fit_heads(features, out / "heads.pt"), folds)
+    gate = open_session(nets.shipped, threads=1)
+
+    def open_graphs(speaker: str) -> Graphs:
+        return Graphs(open_session(nets.means[folds[speaker]] / "encoder-int8.onnx", threads=1), gate)
+
+    corpus = crema_d or Path(plan.crema_d)
+    encoded = encode_speakers(speakers, view, corpus=corpus, graphs=open_graphs, folder=out)
+    heads = {speaker: load_head(nets.means[folds[speaker]]) for speaker in speakers}
+    judged = judge_speakers(encoded, heads, temperature=nets.temperature)
     print(
         PROTOCOL.format(
             speakers=len(speakers),
             per_fold=speakers_per_fold,
+            folds=", ".join(map(str, sorted(nets.means))),
             seed=SEED,
             snr=", ".join(str(snr_db) for snr_db in SNR_DB),
         )

@@ -1,31 +1,23 @@
-"""Score every cached window with the heads that never heard its speaker; it measures nothing."""
+"""Score every cached window with the head that never heard its speaker; it measures nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from training import metrics
 from training.corpora import LABELS
-from training.protocols.folds import N_FOLDS, assign_folds
 from training.voice_notes.encode import Encoded
-from training.voice_notes.heads import fit_folds
 from training.voice_notes.outcomes import NO_SCORE, Outcome, measure_jitter, pool_windows
 from training.voice_notes.plan import MIXED, Task, list_tasks
-from training.whisper3.features import load_features
-from training.whisper3.gate import fit_speech_head, gather_speech, score_speech
 from training.whisper3.heads import compute_logits
-from training.whisper3.views import TRAINING_COPIES
 
 Array = NDArray[np.float64]
-TEMPERATURE = 0.925  # The shipped manifest's.
-GATE_THRESHOLD = 0.5  # Likewise.
+GATE_THRESHOLD = 0.5  # The shipped manifest's.
 
 
 @dataclass(frozen=True)
@@ -43,36 +35,20 @@ class Judged:
     speech: Array
 
 
-def fit_heads(features: Path, kept: Path) -> list[tuple[Any, Any]]:
-    """Fit an emotion head and a speech gate for every fold on the speakers of the others, or load them if they are kept.
+def judge_speakers(
+    encoded: Mapping[str, Encoded], heads: Mapping[str, Any], *, temperature: float
+) -> dict[str, Judged]:
+    """Score every speaker's windows.
 
     Args:
-        features: folder that `training.whisper3.features` filled.
-        kept: file that holds fitted heads; delete it when features change.
+        encoded: windows by speaker.
+        heads: by speaker, the emotion head that belongs to the encoder and never heard the speaker either.
+        temperature: that the logits are divided by.
     """
-    if not kept.exists():
-        views = {copy.name: load_features(features, copy.name) for copy in TRAINING_COPIES}
-        folds = assign_folds(views["clean"].speakers.tolist())
-        sounds = load_features(features, "nonspeech").statistics
-        emotion = fit_folds(views, folds)
-        gates = []
-        for fold in range(N_FOLDS):
-            speech = gather_speech(views, {speaker: mine != fold for speaker, mine in folds.items()})
-            gates.append(fit_speech_head(speech, sounds, seed=fold))
-        torch.save(list(zip(emotion, gates, strict=True)), kept)
-    heads: list[tuple[Any, Any]] = torch.load(kept, weights_only=False)
-    return heads
-
-
-def judge_speakers(
-    encoded: Mapping[str, Encoded], heads: list[tuple[Any, Any]], folds: Mapping[str, int]
-) -> dict[str, Judged]:
-    """Score every speaker's windows with the heads of that speaker's fold."""
     judged: dict[str, Judged] = {}
     for speaker, one in encoded.items():
-        emotion, gate = heads[folds[speaker]]
-        probabilities = metrics.apply_softmax(compute_logits(emotion, one.statistics), TEMPERATURE)
-        judged[speaker] = Judged(one, probabilities[one.row], score_speech(gate, one.statistics)[one.row])
+        probabilities = metrics.apply_softmax(compute_logits(heads[speaker], one.statistics), temperature)
+        judged[speaker] = Judged(one, probabilities[one.row], one.speech[one.row])
     return judged
 
 

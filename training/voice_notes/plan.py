@@ -23,11 +23,11 @@ OPUS_BPS = 16_000
 OPUS_SNR_DB = 20
 MIXED_SNR_DB = 20
 PROTOCOL = (
-    "protocol: {speakers} CREMA-D actors ({per_fold} of each of 5 folds, drawn with seed {seed}); each speaks 4 notes of "
+    "protocol: {speakers} CREMA-D actors ({per_fold} of each of the folds {folds}, drawn with seed {seed}); each speaks 4 notes of "
     "one emotion (heard at {snr} dB, and at 20 dB through Opus at 16 kbit/s) and 2 mixed notes (20 dB); 4 to 8 different "
     "clips a note, their own silence cut off, 0.5 to 4 s between them, 1 to 10 s before and after, room noise of a "
-    "random colour; SNR is RMS over true speech to RMS of noise. A note is scored by the head of its speaker's fold, "
-    "which never heard that speaker; encoder int8, one window at a time."
+    "random colour; SNR is RMS over true speech to RMS of noise. A note is scored by the net of its speaker's fold, "
+    "encoder and head, which never heard that speaker; int8, one window at a time."
 )
 
 

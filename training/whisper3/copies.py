@@ -66,7 +66,6 @@ UTTERANCE_COPIES = (
     CLEAN,
     Copy("room", 14, Cut.VAD, Chain(noise=0.6, snr_db=(5.0, 30.0), equaliser=0.6, telephone=0.2, opus=0.2)),
     Copy("phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), share=0.5),
-    Copy("untrimmed", 11, Cut.NONE, Chain(), share=0.5),
     Copy("paper", 13, Cut.VAD, Chain(paper=0.5, noise=0.3, snr_db=(5.0, 20.0), equaliser=0.3), share=0.5),
 )
 NOTE_COPIES = (

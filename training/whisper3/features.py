@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -23,7 +22,7 @@ from training.whisper3.encoder import load_encoder
 from training.whisper3.files import write_arrays
 from training.whisper3.shift import remove_shift
 from training.whisper3.smoothing import smooth_encoder
-from training.whisper3.views import NONSPEECH, TRAINING_COPIES, Source, find_view, load_trained
+from training.whisper3.views import Source, find_view
 
 log = logging.getLogger(__name__)
 
@@ -122,22 +121,3 @@ def build_encoder(weights: Path, utterances: tuple[HeardUtterance, ...], folder:
         for name, path in paths.items():
             partial[name].replace(path)
     return paths
-
-
-def main() -> None:
-    """Compute every training copy that is not cached yet, as `tonalog evaluate voice-notes` wants them."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(prog="python -m training.whisper3.features", description=__doc__)
-    parser.add_argument("--crema-d", type=Path, required=True, help="folder of CREMA-D audio")
-    parser.add_argument("--encoder", type=Path, required=True, help="Whisper base encoder, safetensors")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the .npz files")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    source = Source(arguments.crema_d)
-    paths = build_encoder(arguments.encoder, load_trained(source).utterances, arguments.out)
-    for name in (*(copy.name for copy in TRAINING_COPIES), NONSPEECH):
-        cache_features(source, name, paths["int8"], arguments.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -26,7 +26,6 @@ from training.whisper3.copies import (
     make_notes,
 )
 
-TRAINING_COPIES = (*UTTERANCE_COPIES, *NOTE_COPIES)
 NONSPEECH, CROWD, FOREIGN = "nonspeech", "crowd", "emodb-clean"
 NONSPEECH_SEED = 31
 CROWD_SEED = 41
