@@ -61,16 +61,18 @@ class Transport(filesystem.Transport):
 
     Channel = Channel
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         """Deliver the next message.
 
         Args:
             connection: kombu's own.
             timeout: Seconds to wait, cut to 0.2; None waits for ever.
+            **kwargs: None is known.
 
         Raises:
             TimeoutError: No message came.
         """
         # A worker that is told to stop first finishes this wait and then begins another: of Celery's 2 s each,
         # 4 s went by at the end of every `tonalog run` (measured 2026-11-26).
-        super().drain_events(connection, timeout=None if timeout is None else min(timeout, _LONGEST_WAIT_S))
+        wait_s = None if timeout is None else min(timeout, _LONGEST_WAIT_S)
+        return super().drain_events(connection, timeout=wait_s, **kwargs)  # type: ignore[no-untyped-call]
