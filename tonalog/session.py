@@ -12,7 +12,6 @@ from db.rows import Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
 from tonalog.errors import TonalogError
-from worker.scoring.bundle import load_bundle
 
 
 def open_database(settings: Settings) -> Engine:
@@ -67,6 +66,8 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
         BundleError: The folder is no sound bundle.
         ModelConflict: Another bundle has this name and version.
     """
+    from worker.scoring.bundle import load_bundle  # noqa: PLC0415 - loads the audio stack, and most commands need none
+
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     new = NewModel(
