@@ -27,7 +27,7 @@ def models_command() -> None:
     """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
 
 
-@models_command.command(name="add")
+@models_command.command(name="add", epilog="Example: tonalog models add new/whisper3-0.4.0")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def add(folder: Path) -> None:
     """Check the bundle in DIR and register it; it is not active yet."""
@@ -37,7 +37,7 @@ def add(folder: Path) -> None:
     )
 
 
-@models_command.command(name="list")
+@models_command.command(name="list", epilog="Example: tonalog models list")
 def list_all() -> None:
     """List every registered model; '*' marks the active one."""
     table = new_table("Models", ["active", "name", "version", "labels", "sha256", "added", "activated"])
@@ -50,7 +50,7 @@ def list_all() -> None:
     show(console(), table)
 
 
-@models_command.command(name="activate")
+@models_command.command(name="activate", epilog="Example: tonalog models activate 0.4.0")
 @click.argument("version")
 def activate(version: str) -> None:
     """Make VERSION the one that readers see and that new recordings are scored with."""
