@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from config import logs
 from config.queues import prepare_folders
 from config.settings import Settings
 from db import Engine, erasures, history, jobs, migrate, models, slots
@@ -34,6 +35,7 @@ def scan_command(path_or_url: str | None) -> None:
     from scheduler.service import Service  # noqa: PLC0415
 
     settings = Settings.read()
+    logs.configure("WARNING", line=logs.FOR_PEOPLE)
     need_active_model(open_database(settings))
     service = Service(settings, make_app(settings))
     night = service.scan_and_queue(path_or_url)
