@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 _TLS_SCHEME = "rediss"
+_SCHEMES = ("redis", _TLS_SCHEME)
 
 
 def is_tls(url: str) -> bool:
@@ -24,10 +25,11 @@ def is_tls(url: str) -> bool:
 
 
 def check_url(url: str) -> str:
-    """Refuse TLS options inside a broker URL, where one of them would switch the check of the certificate off.
+    """Refuse another broker, and TLS options inside a broker URL: one of them would switch the check of the certificate off.
 
     Raises:
-        ValueError: `url` has an option `ssl_...`; the message does not repeat the URL, which holds the password.
+        ValueError: `url` is no Redis URL, or has an option `ssl_...`; the message does not repeat the URL, which holds
+            the password.
 
     Examples:
         >>> check_url("rediss://broker/0?ssl_cert_reqs=none")
@@ -35,6 +37,8 @@ def check_url(url: str) -> str:
             ...
         ValueError: 'ssl_cert_reqs' cannot stand in the URL: set TONALOG_BROKER_CA_FILE, _CERT_FILE and _KEY_FILE instead
     """
+    if urlsplit(url).scheme not in _SCHEMES:
+        raise ValueError("not a broker's URL; use redis://HOST:PORT/0 or rediss:// (TLS), or unset it for a file queue")
     for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True):
         if name.startswith("ssl"):
             raise ValueError(

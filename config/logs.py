@@ -7,6 +7,8 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "numba")
 # SQLAlchemy writes every statement with its parameters, and so keys and people, at INFO already.
 _SPEAKS_SQL = "sqlalchemy"
+_LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+FOR_PEOPLE = "tonalog: %(message)s"
 
 
 class FieldFormatter(logging.Formatter):
@@ -24,8 +26,8 @@ class FieldFormatter(logging.Formatter):
         return " ".join([line, *(f"{name}={value}" for name, value in sorted(fields.items()))])
 
 
-def configure(level: str) -> None:
-    """Send this process's log lines to stderr; a second call changes only the level.
+def configure(level: str, *, line: str = _LINE) -> None:
+    """Send this process's log lines to stderr, each as `line` says; a second call changes only the level.
 
     Libraries that would write keys and names down at DEBUG stay at INFO, SQLAlchemy at WARNING.
     """
@@ -37,5 +39,5 @@ def configure(level: str) -> None:
     if root.handlers:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(FieldFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(FieldFormatter(line))
     root.addHandler(handler)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from config.broker_tls import tls_options
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 
 SCORE_TASK: Final = "tonalog.score"
 SWEEP_TASK: Final = "tonalog.sweep"
@@ -108,8 +108,17 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
 
 
 def prepare_folders(settings: Settings) -> None:
-    """Make `home` and the file queue's folders, readable by their owner only."""
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("messages", "control", "moved"):
-        if settings.is_embedded_broker:
-            (settings.home / "queue" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make `home` and the file queue's folders, readable by their owner only.
+
+    Raises:
+        SettingsError: One of them cannot be made.
+    """
+    queue = [settings.home / "queue" / name for name in ("messages", "control", "moved")]
+    for folder in (settings.home, *(queue if settings.is_embedded_broker else ())):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"The home folder {str(settings.home)!r} cannot be used ({folder}: {error.strerror}): "
+                "give a folder where this user may write, with TONALOG_HOME."
+            ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -24,14 +24,17 @@ class SettingsError(Exception):
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"{name!r} is not a time zone; use a name such as 'UTC' or 'Europe/Berlin'")
+        raise ValueError("no such time zone; use a name such as 'UTC' or 'Europe/Berlin'")
     return name
 
 
 def _five_fields(crontab: str) -> str:
     if len(crontab.split()) != _CRONTAB_FIELDS:
-        raise ValueError(f"{crontab!r} is not a crontab line; use five fields such as '0 2 * * *'")
+        raise ValueError("not a crontab line; use five fields such as '0 2 * * *'")
     return crontab
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -95,21 +98,19 @@ class Settings(BaseSettings):
         description="The scheduler erases a recording this many days after it was registered, once a day, with all that is "
         "known of it; it needs an eraser's rights. Unset: it erases nothing.",
     )
-    lease_s: float = Field(60.0, gt=0, description="How long a claim holds without a heartbeat.")
-    heartbeat_s: float = Field(15.0, gt=0, description="How often a running job renews its lease.")
-    watchdog_s: float = Field(
+    lease_s: Seconds = Field(60.0, description="How long a claim holds without a heartbeat.")
+    heartbeat_s: Seconds = Field(15.0, description="How often a running job renews its lease.")
+    watchdog_s: Seconds = Field(
         300.0,
-        gt=0,
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
     )
-    sweep_s: float = Field(15.0, gt=0, description="How often the scheduler sweeps and pumps.")
-    rering_s: float = Field(
+    sweep_s: Seconds = Field(15.0, description="How often the scheduler sweeps and pumps.")
+    rering_s: Seconds = Field(
         60.0,
-        gt=0,
         description="A job that nobody took is rung again after this; doubled at each ring, 15 times as long at most.",
     )
-    backoff_s: float = Field(
-        30.0, gt=0, description="First wait after a failure that may pass; doubled each time, 60 times as long at most."
+    backoff_s: Seconds = Field(
+        30.0, description="First wait after a failure that may pass; doubled each time, 60 times as long at most."
     )
     queue_cap: int = Field(
         1000,
@@ -120,19 +121,19 @@ class Settings(BaseSettings):
     time_limit_s: int = Field(900, ge=2, description="A job's process is killed after this.")
     max_size_mb: int = Field(100, ge=1, description="Largest recording, in MiB.")
     max_duration_s: int = Field(14_400, ge=1, description="Longest recording, in decoded seconds.")
-    max_decode_s: float = Field(120.0, gt=0, description="Longest processor time spent on decoding one recording.")
+    max_decode_s: Seconds = Field(120.0, description="Longest processor time spent on decoding one recording.")
     child_memory_mb: int = Field(
         512,
         ge=128,
         description="Memory that a worker process may take beyond what it starts with, in MiB; a recording that needs "
         "more fails with MEMORY.",
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     @field_validator("broker_url")
     @classmethod
-    def _no_tls_option(cls, value: SecretStr | None) -> SecretStr | None:
-        return value and SecretStr(broker_tls.check_url(value.get_secret_value()))
+    def _known_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(broker_tls.check_url(value.get_secret_value()))
 
     @field_validator("broker_ca_file", "broker_cert_file", "broker_key_file")
     @classmethod
@@ -159,7 +160,7 @@ class Settings(BaseSettings):
     def _over_soft(cls, value: int, info: object) -> int:
         soft = getattr(info, "data", {}).get("soft_time_limit_s", 0)
         if value <= soft:
-            raise ValueError(f"{value} must be more than soft_time_limit_s ({soft})")
+            raise ValueError(f"must be more than soft_time_limit_s ({soft})")
         return value
 
     @classmethod
@@ -167,15 +168,18 @@ class Settings(BaseSettings):
         """Read the environment; keyword arguments that are not None win over it.
 
         Raises:
-            SettingsError: A value is not allowed; names the variable, the value and what is allowed.
+            SettingsError: A value is not allowed; names the variable, what is allowed and, but for secrets, the value.
         """
         given = {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            name = "_".join(str(part) for part in first["loc"]).upper()
-            raise SettingsError(f"TONALOG_{name}: {first['msg']}.") from None
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            is_secret = "SecretStr" in str(cls.model_fields[name].annotation)
+            given_value = "" if is_secret else f"={str(first['input'])!r}"
+            said = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"TONALOG_{name.upper()}{given_value}: {said}.") from None
 
     @property
     def is_embedded_broker(self) -> bool:

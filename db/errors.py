@@ -70,7 +70,9 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
         return ConstraintViolated(f"{where} refused the rows: {said}")
     if context.is_disconnect or _is_passing(error, context):
         return DatabaseUnavailable(f"{where} is not available ({said}): {_mend(url, said)}")
-    return DatabaseError(f"{where} failed: {said}")
+    is_damaged = "not a database" in said or "malformed" in said
+    mend = ": it is damaged or no SQLite file, put a backup in its place or move it away" if is_damaged else ""
+    return DatabaseError(f"{where} failed: {said}{mend}")
 
 
 def show_url(url: URL) -> str:

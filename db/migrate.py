@@ -21,13 +21,19 @@ def upgrade(engine: Engine) -> str:
 
     Returns:
         The revision that the database is at now.
+
+    Raises:
+        SchemaOutdated: a newer release made the database.
     """
     config = make_config()
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATE_LOCK)))
         config.attributes["connection"] = connection
-        if _revision(connection) != head():
+        found = _revision(connection)
+        if found is not None and not _is_known(found):
+            raise _newer(found)
+        if found != head():
             command.upgrade(config, "head")
     return head()
 
@@ -52,10 +58,12 @@ def require_current(engine: Engine) -> None:
     found = current(engine)
     if found is None:
         raise SchemaOutdated("the database has no tables yet: run `tonalog db upgrade`")
+    if not _is_known(found):
+        raise _newer(found)
     if found != head():
-        known = {script.revision for script in ScriptDirectory.from_config(make_config()).walk_revisions()}
-        mend = "run `tonalog db upgrade`" if found in known else "it was made by a newer release, so install that one"
-        raise SchemaOutdated(f"the database is at revision {found}, this release needs {head()}: {mend}")
+        raise SchemaOutdated(
+            f"the database is at revision {found}, this release needs {head()}: run `tonalog db upgrade`"
+        )
 
 
 def head() -> str:
@@ -70,6 +78,16 @@ def make_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("db") / "migrations").replace("%", "%%"))
     return config
+
+
+def _is_known(revision: str) -> bool:
+    scripts = ScriptDirectory.from_config(make_config()).walk_revisions()
+    return revision in {script.revision for script in scripts}
+
+
+def _newer(found: str) -> SchemaOutdated:
+    said = f"the database is at revision {found}, this release needs {head()}"
+    return SchemaOutdated(f"{said}: it was made by a newer release, so install that one")
 
 
 def _revision(connection: Connection) -> str | None:

@@ -6,12 +6,12 @@ import tempfile
 from typing import Any
 
 from celery import Celery
-from celery.schedules import crontab
 from celery.signals import setup_logging, worker_ready
 
 from config import logs
 from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, SWEEP_TASK, celery_settings, prepare_folders
 from config.settings import Settings
+from scheduler.nightly import read_crontab
 from scheduler.service import Service
 from scheduler.watchdog import Watchdog, end_process
 
@@ -36,7 +36,7 @@ def make_app(settings: Settings) -> Celery:
             },
             "nightly": {
                 "task": NIGHTLY_TASK,
-                "schedule": crontab.from_string(" ".join(settings.nightly_crontab.split())),
+                "schedule": read_crontab(settings.nightly_crontab),
             },
         },
         # In memory: SQL remembers which night is done, and two schedulers that share a home would break each other's file.

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from celery.schedules import crontab
+from celery.schedules import ParseException, crontab
 
+from config.settings import SettingsError
 from db import Engine, slots
 from db.errors import DatabaseError
 from db.reasons import SlotState
@@ -33,6 +34,19 @@ class NightResult:
     n_jobs: int
 
 
+def read_crontab(line: str) -> crontab:
+    """Read the five fields of `TONALOG_NIGHTLY_CRONTAB`.
+
+    Raises:
+        SettingsError: A field is out of its range or no field of crontab.
+    """
+    try:
+        return crontab.from_string(" ".join(line.split()))
+    except (ValueError, ParseException) as error:
+        said = str(error).rstrip(".")
+        raise SettingsError(f"TONALOG_NIGHTLY_CRONTAB={line!r}: {said}; use fields such as '0 2 * * *'.") from error
+
+
 def due_slots(line: str, *, since: datetime, now: datetime) -> list[datetime]:
     """Return the slots of a crontab line in (since, now], oldest first, in UTC; the newest 100 of the last 31 days.
 
@@ -46,7 +60,7 @@ def due_slots(line: str, *, since: datetime, now: datetime) -> list[datetime]:
     ...                                  now=datetime(2026, 3, 3, 9, tzinfo=UTC))]
     [2, 3]
     """
-    schedule = crontab.from_string(" ".join(line.split()))
+    schedule = read_crontab(line)
     schedule.nowfun = lambda: now
     found: deque[datetime] = deque(maxlen=_MAX_NOTED)
     slot = max(since, now - _LOOK_BACK)

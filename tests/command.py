@@ -26,16 +26,21 @@ class Cli:
 
     def __call__(self, *arguments, code=0, timeout=240):
         """Run to the end, check the exit code and return what was printed."""
-        done = subprocess.run(  # noqa: PLW1510 - the code is compared below
+        done = self.ask(*arguments, timeout=timeout)
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.worker_log()}"
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def ask(self, *arguments, timeout=240):
+        """Run to the end, whatever the exit code; stdout and stderr apart."""
+        return subprocess.run(
             [sys.executable, "-m", "tonalog", *map(str, arguments)],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=timeout,
+            check=False,
         )
-        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.worker_log()}"
-        return done.stdout if code == 0 else done.stdout + done.stderr
 
     def start(self, *arguments, log):
         """Start a long-running process in a session of its own, so that its whole tree can be killed."""

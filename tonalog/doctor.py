@@ -63,7 +63,7 @@ def _database(settings: Settings) -> str:
     from db import migrate  # noqa: PLC0415
     from db.engine import make_engine, verify  # noqa: PLC0415
 
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare_folders(settings)
     engine = make_engine(settings.database)
     server = verify(engine)
     migrate.require_current(engine)

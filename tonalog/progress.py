@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from db import progress as ledger_progress
 from tonalog.report import console, minutes
 
+_BAR_WIDTH = 16  # leaves room for the words beside it in a terminal of 80 columns
+
 
 class AudioProgress:
     """Shows recordings and minutes of audio done; a pipe gets nothing but the end."""
@@ -18,7 +20,7 @@ class AudioProgress:
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("scoring"),
-            BarColumn(),
+            BarColumn(bar_width=_BAR_WIDTH),
             TextColumn("{task.fields[audio]}"),
             TextColumn("{task.fields[recordings]}"),
             TimeElapsedColumn(),

@@ -8,11 +8,14 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 _PIPE_WIDTH = 300
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+SHORT_EMOTIONS = tuple(name[:3] for name in EMOTIONS)
 
 
 class _Table(Table):
@@ -66,6 +69,30 @@ def new_table(title: str, columns: Sequence[str], *, right: Sequence[str] = ()) 
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return table
+
+
+def stacked(upper: str, lower: str) -> Text:
+    """Return a cell of two lines."""
+    return Text.from_markup(f"{printable(upper)}\n{printable(lower)}")
+
+
+def fits(screen: Console, table: Table) -> bool:
+    """Say whether a table goes on the screen without folding a cell."""
+    return Measurement.get(screen, screen.options.update(width=_PIPE_WIDTH), table).maximum <= screen.width
+
+
+def show(screen: Console, table: Table) -> None:
+    """Print a table; where the screen is too narrow for it, a line a cell."""
+    if fits(screen, table):
+        screen.print(table)
+        return
+    screen.print(f"[italic]{table.title}[/italic]")
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        screen.print()
+        for column, cell in zip(table.columns, row, strict=True):
+            if cell:
+                screen.print(f"{column.header or ' '}: {cell}", highlight=False)
+    screen.print()
 
 
 def console() -> Console:

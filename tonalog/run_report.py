@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.console import Console
 from rich.markup import escape
 
 from config.settings import Settings
@@ -11,22 +12,35 @@ from db.errors import show_url
 from db.models import active_model
 from db.trends import Note
 from tonalog.local_run import Place
-from tonalog.report import EMOTIONS, console, minutes, new_table, printable, score_cells, when
+from tonalog.report import (
+    EMOTIONS,
+    SHORT_EMOTIONS,
+    console,
+    fits,
+    minutes,
+    new_table,
+    printable,
+    score_cells,
+    stacked,
+    when,
+)
 from tonalog.sparkline import sparkline
 
 _COLUMNS = ("recording", "person", "recorded at", "length", "speech", "label", *EMOTIONS, "segments", "state")
+_NARROW_COLUMNS = ("recording\n  person, time", "segments\nspeech", "label\nstate", *SHORT_EMOTIONS)
 _MAX_ROWS = 200
+_MAX_BARS = 12  # as wide as "speech of length" below it in a narrow terminal
 
 
 def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     """Print the notes of one place and where the database is."""
     notes = trends.list_notes(engine, store=place.store, bucket=place.bucket, prefix=place.prefix)
+    if not notes:
+        click.echo(f"No recordings in {place.bucket}/{place.prefix}: hidden files and links are left out.")
+        return
     details = {dead.recording_id: dead.detail for dead in history.dead_jobs(engine, limit=len(notes) + _MAX_ROWS)}
-    table = new_table("Voice notes", _COLUMNS, right=("length", "speech", *EMOTIONS))
-    for note in notes[:_MAX_ROWS]:
-        table.add_row(*_cells(engine, note))
     screen = console()
-    screen.print(table)
+    _print_table(screen, [_cells(engine, note) for note in notes[:_MAX_ROWS]])
     for note in notes[:_MAX_ROWS]:
         if note.reason is not None:
             said = f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}"
@@ -37,6 +51,21 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     where = str(settings.home.resolve() / "tonalog.db") if settings.database_url is None else show_url(engine.url)
     click.echo(f"Database: {where}")
     click.echo("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
+
+
+def _print_table(screen: Console, rows: list[list[str]]) -> None:
+    """Print a line a note, or two where the screen is too narrow for one."""
+    table = new_table("Voice notes", _COLUMNS, right=("length", "speech", *EMOTIONS))
+    for row in rows:
+        table.add_row(*row)
+    if not fits(screen, table):
+        table = new_table("Voice notes", _NARROW_COLUMNS, right=SHORT_EMOTIONS)
+        table.pad_edge, table.padding = False, (0, 0, 0, 0)
+        for key, person, moment, length, speech, label, *scores, segments, state in rows:
+            spoken = f"{speech} of {length}" if length else ""
+            said = [stacked(key, f"  {person}, {moment}"), stacked(segments, spoken), stacked(label, state)]
+            table.add_row(*said, *scores)
+    screen.print(table)
 
 
 def _cells(engine: Engine, note: Note) -> list[str]:
@@ -59,7 +88,7 @@ def _segment_line(engine: Engine, note: Note) -> str:
     if note.label is None or model is None:
         return ""
     segments = results.segments_of(engine, note.recording_id, model.id)
-    return sparkline([segment.scores[note.label] for segment in segments])
+    return sparkline([segment.scores[note.label] for segment in segments], width=_MAX_BARS)
 
 
 def _summary(notes: list[Note]) -> str:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from config.queues import prepare_folders
 from config.settings import Settings
-from db import Engine, migrate, models, subject_keys
+from db import Engine, migrate, models, subject_keys, trends
 from db.engine import make_engine
 from db.rows import Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
 from tonalog.errors import TonalogError
-from worker.scoring.bundle import load_bundle
 
 
 def open_database(settings: Settings) -> Engine:
@@ -22,16 +21,16 @@ def open_database(settings: Settings) -> Engine:
     upgrading it is the operator's decision.
 
     Raises:
-        TonalogError: The server's schema is older or newer than this release.
+        SettingsError: The home folder cannot be used.
+        SchemaOutdated: The schema is newer than this release, or a server's is older.
         DatabaseError: The database cannot be reached.
     """
     prepare_folders(settings)
     engine = make_engine(settings.database)
-    if migrate.is_current(engine):
-        return engine
-    if settings.database_url is not None and engine.dialect.name != "sqlite":
-        raise TonalogError("The database schema is not of this release: run `tonalog db upgrade`.")
-    migrate.upgrade(engine)
+    if engine.dialect.name != "sqlite":
+        migrate.require_current(engine)
+    elif not migrate.is_current(engine):
+        migrate.upgrade(engine)
     return engine
 
 
@@ -44,6 +43,12 @@ def find_subject(engine: Engine, settings: Settings, subject: str) -> str:
     naming = SubjectNaming.of(settings)
     subject_keys.require(engine, naming.fingerprint)
     return naming.find(subject)
+
+
+def say_nobody(engine: Engine, subject: str) -> str:
+    """Say that there are no recordings of a person, and of whom there are."""
+    known = ", ".join(list(trends.subjects(engine))[:10]) or "nobody yet"
+    return f"No recordings of {subject!r}. Known: {known}."
 
 
 def ensure_model(engine: Engine, settings: Settings) -> Model:
@@ -61,6 +66,8 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
         BundleError: The folder is no sound bundle.
         ModelConflict: Another bundle has this name and version.
     """
+    from worker.scoring.bundle import load_bundle  # noqa: PLC0415 - loads the audio stack, and most commands need none
+
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     new = NewModel(

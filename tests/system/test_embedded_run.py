@@ -69,6 +69,17 @@ def test_running_again_on_the_same_notes_makes_no_job_and_says_so(embedded):
     assert "19 recordings found, 0 new; 0 new jobs." in printed
 
 
+def test_what_is_left_out_of_a_folder_is_counted_for_the_person_who_runs(cli, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "link.wav").symlink_to(NOTES / "vera" / "2026-03-06.mp3")
+    (tmp_path / "notes" / ".hidden.wav").write_bytes(b"x")
+
+    done = cli.ask("run", tmp_path / "notes")
+
+    assert "No recordings in" in done.stdout
+    assert done.stderr == "tonalog: files left out of the listing n_not_regular=1\n"
+
+
 def test_status_counts_jobs_and_names_the_dead_with_their_reasons(embedded):
     status = json.loads(embedded("status", "--json"))
     dead = {job["key"]: job["reason"] for job in status["dead"]}

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 
 import pytest
-from command import NOTES, ROOT
+from command import NOTES, ROOT, Cli
 
 
 def newer_bundle(folder):
@@ -19,11 +19,20 @@ def newer_bundle(folder):
     return copy
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """Three notes that were scored once, and a second model beside the first; each test works on a copy."""
+    folder = tmp_path_factory.mktemp("scored")
+    shutil.copytree(NOTES / "vera", folder / "notes" / "vera")
+    cli = Cli(folder)
+    cli("run", folder / "notes")
+    cli("models", "add", newer_bundle(folder))
+    return folder
+
+
 @pytest.fixture
-def two_models(cli, tmp_path):
-    shutil.copytree(NOTES / "vera", tmp_path / "notes" / "vera")
-    cli("run", tmp_path / "notes")
-    cli("models", "add", newer_bundle(tmp_path))
+def two_models(cli, scored):
+    shutil.copytree(scored / "home", cli.folder / "home")
     return cli
 
 
@@ -32,7 +41,7 @@ def ask(cli, statement):
         return database.execute(statement).fetchall()
 
 
-def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two_models, tmp_path):
+def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two_models, scored):
     assert "3 jobs would be made" in two_models("reprocess", "--model", "9.9.9", "--dry-run")
     assert "3 jobs made" in two_models("reprocess", "--model", "9.9.9")
     assert "0 jobs made" in two_models("reprocess", "--model", "9.9.9")
@@ -41,7 +50,7 @@ def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two
 
     two_models("models", "activate", "9.9.9")
     assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("pending",)]
-    two_models("run", tmp_path / "notes")
+    two_models("run", scored / "notes")
 
     assert ask(two_models, "SELECT DISTINCT status, model_version FROM v1_note") == [("scored", "9.9.9")]
     assert ask(two_models, "SELECT count(*), count(DISTINCT model_id) FROM results") == [(6, 2)]
@@ -57,9 +66,9 @@ def test_an_unknown_model_is_answered_with_what_there_is(two_models):
     assert "9.9.9" in two_models("reprocess", "--model", "7.7.7", code=1)
 
 
-def test_a_changed_bundle_under_a_known_version_is_refused(two_models, tmp_path):
+def test_a_changed_bundle_under_a_known_version_is_refused(two_models, scored, tmp_path):
     changed = tmp_path / "changed"
-    shutil.copytree(tmp_path / "whisper3-9.9.9", changed)
+    shutil.copytree(scored / "whisper3-9.9.9", changed)
     manifest = json.loads((changed / "manifest.json").read_text())
     manifest["uncertain_below"] = 0.99
     (changed / "manifest.json").write_text(json.dumps(manifest))

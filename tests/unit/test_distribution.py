@@ -127,3 +127,12 @@ def test_the_examples_in_docstrings_are_true(path, monkeypatch, tmp_path):
 
     assert ran.attempted > 0
     assert ran.failed == 0
+
+
+def test_what_coverage_leaves_out_is_left_out_in_processes_of_any_folder():
+    left_out = PROJECT["tool"]["coverage"]["run"]["omit"]
+
+    # Without the star a pattern is read from the process's own working folder, and counts as never run from another.
+    assert left_out
+    assert [pattern for pattern in left_out if not pattern.startswith("*/")] == []
+    assert all((ROOT / pattern.removeprefix("*/")).is_file() for pattern in left_out)

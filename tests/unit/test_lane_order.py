@@ -1,5 +1,7 @@
 """A reprocess leaves nightly work its room and its place in line: what the pump rings and what the file queue serves."""
 
+import time
+
 import pytest
 from celery import Celery
 from db_samples import PLENTY, a_result, add_jobs, new_sqlite, set_job, take
@@ -69,3 +71,12 @@ def test_the_file_queue_serves_a_later_lane_only_when_the_earlier_ones_are_empty
                 connection.drain_events(timeout=5)
 
     assert taken == [lane_queue(lane) for lane in ("nightly", "nightly", "quarantine", "bulk", "bulk")]
+
+
+def test_an_empty_file_queue_gives_control_back_soon_so_that_a_worker_stops_soon(app):
+    with app.connection_for_read() as connection, connection.channel():
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            connection.drain_events(timeout=2)
+
+    assert time.monotonic() - began < 1

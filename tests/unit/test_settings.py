@@ -29,7 +29,7 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(monkeypatch, variable
 
 def test_secrets_are_in_no_printed_form_of_the_settings(monkeypatch):
     for name in ("DATABASE_URL", "BROKER_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
-        monkeypatch.setenv(f"TONALOG_{name}", f"canary-{name}")
+        monkeypatch.setenv(f"TONALOG_{name}", f"redis://canary-{name}")
     settings = Settings.read()
 
     shown = repr(settings) + str(settings) + "".join(line.value for line in describe(settings))

@@ -12,7 +12,7 @@ from config.settings import Settings
 from db import Engine, history
 from db.history import DeadJob
 from db.reasons import Reason
-from tonalog.report import console, new_table, when
+from tonalog.report import console, new_table, show, when
 from tonalog.session import open_database
 
 _COLUMNS = ("recording", "key", "model", "reason", "message", "attempts", "ended at")
@@ -68,7 +68,7 @@ def _print(found: list[DeadJob], *, is_whole: bool) -> None:
         # Keys and messages are other people's words: without `escape` a bracket in them would be read as a style.
         said = [escape(word) for word in (dead.key, model, dead.reason, dead.detail or "")]
         table.add_row(str(dead.recording_id), *said, str(dead.attempts), when(dead.finished_at))
-    console().print(table)
+    show(console(), table)
     if not is_whole:
         click.echo("There are more: raise --limit, or narrow with --reason.")
     if not all(dead.is_live for dead in found):

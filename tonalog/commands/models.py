@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from config.settings import Settings
-from db import jobs, models
+from db import jobs, models, trends
 from db.reasons import Lane
-from tonalog.report import console, new_table
-from tonalog.session import find_subject, open_database, register_bundle
+from tonalog.report import console, new_table, show
+from tonalog.session import find_subject, open_database, register_bundle, say_nobody
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
@@ -27,7 +27,7 @@ def models_command() -> None:
     """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
 
 
-@models_command.command(name="add")
+@models_command.command(name="add", epilog="Example: tonalog models add new/whisper3-0.4.0")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def add(folder: Path) -> None:
     """Check the bundle in DIR and register it; it is not active yet."""
@@ -37,20 +37,20 @@ def add(folder: Path) -> None:
     )
 
 
-@models_command.command(name="list")
+@models_command.command(name="list", epilog="Example: tonalog models list")
 def list_all() -> None:
     """List every registered model; '*' marks the active one."""
-    table = new_table("Models", ["", "name", "version", "labels", "sha256", "added", "activated"])
+    table = new_table("Models", ["active", "name", "version", "labels", "sha256", "added", "activated"])
     for model in models.list_models(open_database(Settings.read())):
         activated = f"{model.activated_at:%Y-%m-%d %H:%M}" if model.activated_at else ""
         mark = "*" if model.is_active else ""
         added = f"{model.added_at:%Y-%m-%d %H:%M}"
         labels = " ".join(model.labels)
         table.add_row(mark, model.name, model.version, labels, model.sha256[:12], added, activated)
-    console().print(table)
+    show(console(), table)
 
 
-@models_command.command(name="activate")
+@models_command.command(name="activate", epilog="Example: tonalog models activate 0.4.0")
 @click.argument("version")
 def activate(version: str) -> None:
     """Make VERSION the one that readers see and that new recordings are scored with."""
@@ -75,20 +75,25 @@ def reprocess_command(
 
     Only what has no job for that model yet is done, so it can be interrupted and run again.
     """
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError(f"No day is from --since {since:%Y-%m-%d} and before --until {until:%Y-%m-%d}.")
     settings = Settings.read()
     engine = open_database(settings)
     model = models.resolve(engine, version)
+    person = None if subject is None else find_subject(engine, settings, subject)
     n_jobs = jobs.create_jobs(
         engine,
         model.id,
         lane=Lane.BULK,
         since=_utc(since),
         until=_utc(until),
-        subject=None if subject is None else find_subject(engine, settings, subject),
+        subject=person,
         is_dry_run=dry_run,
     )
     done = "would be made" if dry_run else "made in the bulk lane"
     click.echo(f"{n_jobs} jobs {done} for {model.name}-{model.version}.")
+    if subject is not None and person not in trends.subjects(engine):
+        click.echo(say_nobody(engine, subject))
 
 
 def _utc(moment: datetime | None) -> datetime | None:

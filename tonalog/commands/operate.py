@@ -9,13 +9,15 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from config import logs
+from config.queues import prepare_folders
 from config.settings import Settings
 from db import Engine, erasures, history, jobs, migrate, models, slots
 from db.engine import make_engine
 from db.reasons import ErasureScope, JobState, Reason
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
-from tonalog.report import console, new_table
+from tonalog.report import console, new_table, show
 from tonalog.session import ensure_model, need_active_model, open_database
 
 _STATUS_EPILOG = """\b
@@ -33,6 +35,7 @@ def scan_command(path_or_url: str | None) -> None:
     from scheduler.service import Service  # noqa: PLC0415
 
     settings = Settings.read()
+    logs.configure("WARNING", line=logs.FOR_PEOPLE)
     need_active_model(open_database(settings))
     service = Service(settings, make_app(settings))
     night = service.scan_and_queue(path_or_url)
@@ -51,7 +54,7 @@ def db_command() -> None:
 def upgrade() -> None:
     """Bring the schema to this release; register and activate the shipped model if none is active."""
     settings = Settings.read()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare_folders(settings)
     engine = make_engine(settings.database)
     before = migrate.current(engine)
     after = migrate.upgrade(engine)
@@ -62,7 +65,7 @@ def upgrade() -> None:
 
 @click.command(name="status", epilog=_STATUS_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--limit", default=20, show_default=True, help="How many dead jobs to list.")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="How many dead jobs to list.")
 def status_command(*, as_json: bool, limit: int) -> None:
     """Show jobs by state, the oldest that waits, the last sweep, and dead jobs with their reasons."""
     settings = Settings.read()
@@ -82,7 +85,9 @@ def retry_command(*, reason: str | None, recording: int | None) -> None:
     """Give dead jobs a fresh start; their history stays."""
     engine = open_database(Settings.read())
     n_jobs = jobs.retry(engine, reason=None if reason is None else Reason(reason), recording_id=recording)
-    click.echo(f"{n_jobs} jobs wait again.")
+    click.echo(
+        f"{n_jobs} jobs wait again." if n_jobs else "0 jobs wait again: none of those is dead, see `tonalog dead`."
+    )
 
 
 def read_status(engine: Engine, *, limit: int, retention_days: int | None = None) -> dict[str, Any]:
@@ -141,7 +146,7 @@ def _print_status(status: dict[str, Any]) -> None:
         for job in status["dead"]:
             said = [escape(job[name] or "") for name in ("key", "model", "reason", "detail")]
             dead.add_row(str(job["recording_id"]), *said)
-        screen.print(dead)
+        show(screen, dead)
 
 
 def _age(seconds: float | None, otherwise: str) -> str:

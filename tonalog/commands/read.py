@@ -8,16 +8,29 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from config.settings import Settings
 from db import Engine, history, models, recordings, results, trends
 from db.rows import Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
-from tonalog.report import EMOTIONS, console, minutes, new_table, printable, score_cells, when
-from tonalog.session import find_subject, open_database
+from tonalog.report import (
+    EMOTIONS,
+    SHORT_EMOTIONS,
+    console,
+    fits,
+    minutes,
+    new_table,
+    printable,
+    score_cells,
+    show,
+    when,
+)
+from tonalog.session import find_subject, open_database, say_nobody
 from tonalog.sparkline import sparkline
 
+_PICTURE_MARGIN = 13  # an emotion's name and two blanks before its bars
 _TRENDS_EPILOG = """\b
 Examples:
   tonalog trends ana
@@ -51,8 +64,7 @@ def trends_command(subject: str, *, as_json: bool) -> None:
     engine = open_database(settings)
     notes = trends.subject_trend(engine, find_subject(engine, settings, subject))
     if not notes:
-        known = ", ".join(list(trends.subjects(engine))[:10]) or "nobody yet"
-        raise TonalogError(f"No recordings of {subject!r}. Known: {known}.")
+        raise TonalogError(say_nobody(engine, subject))
     if as_json:
         click.echo(json.dumps([_as_dict(note) for note in notes]))
         return
@@ -105,7 +117,7 @@ def _show_attempts(engine: Engine, screen: Console, job_id: int, *, title: str) 
             str(attempt.wall_ms or ""),
             peak,
         )
-    screen.print(table)
+    show(screen, table)
 
 
 def _as_dict(note: Note) -> dict[str, Any]:
@@ -129,19 +141,26 @@ def _as_dict(note: Note) -> dict[str, Any]:
 
 
 def _print_trend(notes: list[Note]) -> None:
-    columns = ["recorded at", "length", "label", *EMOTIONS, "state"]
-    table = new_table(f"Notes of {notes[0].subject}", columns, right=["length", *EMOTIONS])
+    screen = console()
+    table = _trend_table(notes, EMOTIONS)
+    screen.print(table if fits(screen, table) else _trend_table(notes, SHORT_EMOTIONS))
+    scored = [note for note in notes if note.status == "scored" and note.recorded_at is not None]
+    width = screen.width - _PICTURE_MARGIN
+    for name in EMOTIONS:
+        line = sparkline([getattr(note, name) for note in scored], width=width)
+        click.echo(f"{name:>10}  {line}")
+    bar = "one scored note" if len(scored) <= width else f"the mean of about {len(scored) / width:.0f} scored notes"
+    click.echo(f"Each bar is {bar} of known time, 0 to 1. Compare a person with their own past, not with others.")
+
+
+def _trend_table(notes: list[Note], emotions: tuple[str, ...]) -> Table:
+    columns = ["recorded at", "length", "label", *emotions, "state"]
+    table = new_table(f"Notes of {escape(notes[0].subject or 'unknown')}", columns, right=["length", *emotions])
     for note in notes:
         scores = {name: getattr(note, name) for name in EMOTIONS} if note.status == "scored" else None
         length = "" if note.duration_ms is None else minutes(note.duration_ms)
         label = f"{note.label}?" if note.is_uncertain else (note.label or "")
         state = note.status if note.reason is None else f"{note.status}: {note.reason}"
-        table.add_row(when(note.recorded_at), length, label, *score_cells(scores, note.label), state)
-    console().print(table)
-    scored = [note for note in notes if note.status == "scored" and note.recorded_at is not None]
-    for name in EMOTIONS:
-        line = sparkline([getattr(note, name) for note in scored])
-        click.echo(f"{name:>10}  {line}")
-    click.echo(
-        "Each bar is one scored note of known time, 0 to 1. Compare a person with their own past, not with others."
-    )
+        moment = when(note.recorded_at, note.recorded_at_precision)
+        table.add_row(moment, length, label, *score_cells(scores, note.label), state)
+    return table

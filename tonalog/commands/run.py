@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from config import logs
 from config.settings import Settings
 from tonalog.local_run import LocalRun
 from tonalog.run_report import print_report
@@ -28,6 +29,7 @@ def run_command(path_or_url: str, *, database_url: str | None, home: Path | None
     What has been scored before is not scored again. Exit 0 when every recording has a result or a reason.
     """
     settings = Settings.read(home=home, database_url=database_url, worker_concurrency=n_processes)
+    logs.configure("WARNING", line=logs.FOR_PEOPLE)
     run = LocalRun(settings, path_or_url)
     found = run.register()
     click.echo(f"{found.n_listed} recordings found, {found.n_new} new; {found.n_jobs} new jobs.")

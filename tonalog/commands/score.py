@@ -47,6 +47,8 @@ def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
     from worker.scoring.pipeline import score_recording  # noqa: PLC0415
     from worker.scoring.scorer import ScoringError  # noqa: PLC0415
 
+    if file.exists() and not file.is_file():
+        return _failed("UNREADABLE", f"{file} is a folder or a pipe, give files")  # a pipe would be waited for
     try:
         with file.open("rb") as opened:
             note = score_recording(opened, scorer, limits=limits_of(settings))
@@ -82,7 +84,6 @@ def note_as_dict(note: Any) -> dict[str, Any]:
     return {
         "duration_ms": note.duration_ms,
         "speech_ms": note.speech_ms,
-        "rejected_ms": note.rejected_ms,
         "n_windows": note.n_windows,
         "status": str(note.status),
         "label": note.label,

@@ -141,7 +141,7 @@ def _check_mp4(file: BinaryIO, n_bytes: int) -> None:
             break  # not a box: bytes that someone appended
         has_index = has_index or head[4:8] == b"moov"
         if start + size > n_bytes:
-            raise _refuse(f"the {head[4:8]!r} box", start + size, n_bytes)
+            raise _refuse(f"the {head[4:8].decode('ascii', 'replace')!r} box", start + size, n_bytes)
         start += size
     if not has_index:
         raise AudioError(AudioReason.TRUNCATED, "the file has no moov box: the recording was never finished")
