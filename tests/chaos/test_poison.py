@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.chaos import invariants
 from tests.chaos.backends import BACKENDS
 from tests.chaos.stage import staged
 
-FATES = ["kill", "kill", "segfault", "memory", "memory", "hang", *["sound"] * 12]
+FEW = {"kill": 2, "segfault": 1, "memory": 2, "hang": 1, "sound": 12}
+MANY = {"kill": 5, "segfault": 5, "memory": 5, "hang": 5, "sound": 20}
 SHORT = {
     "TONALOG_LEASE_S": "2",
     "TONALOG_HEARTBEAT_S": "0.5",
@@ -17,16 +20,22 @@ SHORT = {
 LIMIT_S = 240.0
 
 
-def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_nobody_else_does(tmp_path):
+@pytest.mark.parametrize("fates", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.long)])
+def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_nobody_else_does(tmp_path, fates):
     with staged(BACKENDS["files-sqlite"], tmp_path, seed=11, n_workers=1, changes=SHORT) as stage:
-        stage.feeder.bring(FATES)
+        stage.feeder.bring(list(Counter(fates).elements()))
         stage.start()
         took_s = stage.converge(limit_s=LIMIT_S)
         left = stage.history()
 
     assert took_s is not None
     ends = Counter(job.end for job in left.jobs)
-    assert ends == {"DONE": 12, "DEAD:WORKER_LOST": 3, "DEAD:MEMORY": 2, "DEAD:TIME_LIMIT": 1}
+    assert ends == {
+        "DONE": fates["sound"],
+        "DEAD:WORKER_LOST": fates["kill"] + fates["segfault"],
+        "DEAD:MEMORY": fates["memory"],
+        "DEAD:TIME_LIMIT": fates["hang"],
+    }
     assert {name: check(left) for name, check in invariants.CHECKS.items() if check(left)} == {}
     attempts = {job.end: job.attempts for job in left.jobs}
     assert attempts["DEAD:WORKER_LOST"] == invariants.MAX_LOSSES

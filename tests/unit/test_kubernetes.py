@@ -15,7 +15,7 @@ OBJECTS = [found for file in sorted(FOLDER.glob("*.yaml")) for found in yaml.saf
 PODS = {one["spec"]["template"]["spec"]["containers"][0]["name"]: one for one in OBJECTS if "spec" in one}
 (PLAIN,) = [one["data"] for one in OBJECTS if one["kind"] == "ConfigMap"]
 README = (ROOT / "deploy" / "README.md").read_text()
-COMPOSE = services({name: "given" for name in read_env((ROOT / "deploy" / "env.example").read_text())})
+COMPOSE = services(dict.fromkeys(read_env((ROOT / "deploy" / "env.example").read_text()), "given"))
 UNITS = {"s": 1, "m": 60, "g": 1 << 30, "Gi": 1 << 30, "Mi": 1 << 20}
 every_pod = pytest.mark.parametrize("name", PODS)
 every_deployment = pytest.mark.parametrize("name", [name for name, one in PODS.items() if one["kind"] == "Deployment"])
@@ -151,6 +151,8 @@ def test_a_worker_has_the_memory_of_its_service_and_the_functions_that_came_with
     cache = image_environment()["NUMBA_CACHE_DIR"]
     mounts = {mount["mountPath"]: mount["name"] for mount in container_of("worker")["volumeMounts"]}
 
-    assert amount(container_of("worker")["resources"]["limits"]["memory"]) == amount(COMPOSE["worker"].spec["mem_limit"])
+    assert amount(container_of("worker")["resources"]["limits"]["memory"]) == amount(
+        COMPOSE["worker"].spec["mem_limit"]
+    )
     assert init["command"] == ["cp", "-R", f"{cache}/.", init["volumeMounts"][0]["mountPath"]]
     assert init["volumeMounts"][0]["name"] == mounts[cache]
