@@ -7,14 +7,21 @@ import tempfile
 from dataclasses import replace
 
 import pytest
+from command import wait_until
 from db_samples import a_result, add_jobs, count, new_postgres
-from servers import PostgresServer
+from redis.exceptions import RedisError
+from servers import PostgresServer, RedisServer
 
+from config.queues import lane_queue
+from config.settings import Settings
 from db import history, ledger
 from db.engine import make_engine
 from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
 from db.reasons import JobState
+from scheduler.app import make_app
+from scheduler.broker import count_waiting
+from scheduler.pump import sweep_and_pump
 from storage.errors import StorageUnavailable
 from storage.local import LocalStore
 from storage.spool import MEMORY_LIMIT_BYTES
@@ -79,6 +86,17 @@ def postgres_on_disk(postgres_server):
         server.close()
 
 
+@pytest.fixture
+def redis_on_disk(redis_server, disk):
+    """A Redis whose append-only file has a disk of its own; skips, or fails where servers are required."""
+    server = RedisServer(is_persistent=True, data=disk)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
 @contextlib.contextmanager
 def filled(disk):
     """Leave not a byte free."""
@@ -139,6 +157,33 @@ def test_a_postgresql_on_a_full_disk_refuses_and_is_whole_once_there_is_room(pos
             ledger.finish(engine, claim, large)
         assert count(engine, "results") == N_JOBS
         assert history.counts(engine).by_state == {JobState.DONE: N_JOBS}
+
+
+def test_a_broker_on_a_full_disk_refuses_and_what_it_refused_is_rung_once_there_is_room(redis_on_disk, disk, tmp_path):
+    engine = make_engine(f"sqlite:///{tmp_path / 'tonalog.db'}")
+    upgrade(engine)
+    app = make_app(Settings.read(home=tmp_path / "home", broker_url=redis_on_disk.url))
+    add_jobs(engine, N_JOBS)
+
+    with filled(disk):
+        assert wait_until(lambda: refuses(redis_on_disk), timeout_s=30, every_s=0.01)
+        refused = sweep_and_pump(engine, app, queue_cap=100)
+        counted = history.counts(engine).by_state
+
+    assert refused.n_sent == 0
+    assert counted == {JobState.PENDING: N_JOBS}
+    assert wait_until(lambda: sweep_and_pump(engine, app, queue_cap=100).n_sent > 0, timeout_s=30)
+    assert count_waiting(app, [lane_queue("nightly")]) == {lane_queue("nightly"): N_JOBS}
+
+
+def refuses(redis):
+    """Write a little, and say whether the server refused it; with `everysec` it says so a second late."""
+    try:
+        with redis.connect() as client:
+            client.set("ballast", b"x" * 100_000)
+    except RedisError:
+        return True
+    return False
 
 
 def test_a_folder_on_a_full_disk_takes_no_half_objects(disk):
