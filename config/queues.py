@@ -77,8 +77,10 @@ def celery_settings(settings: Settings) -> Mapping[str, Any]:
         "worker_enable_remote_control": True,
         "worker_max_tasks_per_child": 500,
         "worker_max_memory_per_child": 700_000,
-        "worker_soft_shutdown_timeout": 60.0,
-        "worker_enable_soft_shutdown_on_idle": True,
+        # On QUIT and on a second INT; Celery sleeps through all of it where anything runs (5.7), so it has to be short.
+        # What is cut off afterwards is taken back when its lease runs out, as after a kill.
+        "worker_soft_shutdown_timeout": settings.lease_s / 2,
+        "worker_enable_soft_shutdown_on_idle": False,
         "worker_hijack_root_logger": False,
         "enable_utc": True,
         "timezone": "UTC",

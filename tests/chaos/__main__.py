@@ -23,7 +23,7 @@ N_SHOWN = 10
 @click.option("--seed", "first_seed", default=1, help="Seed of the first round; the next ones count on.")
 @click.option("--rounds", default=2, help="How often to go through the backends.")
 @click.option("--seconds", default=110.0, help="How long faults are injected in each run.")
-@click.option("--every", "every_s", default=1.0, help="Seconds between two faults, on average.")
+@click.option("--every", "every_s", default=1.4, help="Seconds between two faults, on average.")
 @click.option("--backend", "names", type=click.Choice(list(BACKENDS)), multiple=True, help="Only these backends.")
 @click.option("--limit", "limit_s", default=180.0, help="Give up waiting for the last job after so many seconds.")
 @click.option("--max-convergence", "target_s", default=30.0, help="Longest wait for the last job that is a success.")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from celery import Celery
@@ -114,9 +115,9 @@ def kill_worker(world: World, rng: random.Random) -> None:
     rng.choice(world.up_workers).kill_tree()
 
 
-def stop_worker(world: World, rng: random.Random) -> None:
-    """TERM a worker: it finishes what runs and hands back the rest."""
-    rng.choice(world.up_workers).terminate()
+def stop_worker(number: signal.Signals, world: World, rng: random.Random) -> None:
+    """Ask a worker to stop: it finishes what runs and hands back the rest."""
+    rng.choice(world.up_workers).ask(number)
 
 
 def kill_scheduler(world: World, _rng: random.Random) -> None:
@@ -228,7 +229,9 @@ FAULTS = (
     Fault("pool process killed", "pool", 30, kill_child),
     Fault("pool process frozen beyond its lease", "frozen", 8, freeze_child),
     Fault("worker tree killed", "worker", 4, kill_worker),
-    Fault("worker stopped by TERM", "worker", 4, stop_worker),
+    Fault("worker stopped by TERM", "worker", 2, partial(stop_worker, signal.SIGTERM)),
+    Fault("worker stopped by INT", "worker", 1, partial(stop_worker, signal.SIGINT)),
+    Fault("worker stopped by QUIT", "worker", 1, partial(stop_worker, signal.SIGQUIT)),
     Fault("scheduler killed", "scheduler", 3, kill_scheduler),
     Fault("beat killed", "scheduler", 2, kill_beat),
     Fault("broker killed", "redis", 10, kill_redis),

@@ -24,8 +24,9 @@ from tests.chaos.rows import ABSENT, Expected
 
 T = TypeVar("T")
 CANARY = "canary"
-WAVE = range(8, 25)
-BACKLOG = 60
+WAVE = range(16, 41)
+BACKLOG = 100
+SLOW_SHARE = 0.04  # enough that a fault nearly always finds one half done; more would keep the pool from other jobs
 RETRY_S = 0.3
 PATIENCE_S = 120.0
 _WHATEVER_WAS_QUICKER = frozenset({"DONE", "DEAD:OBJECT_CHANGED", "CANCELLED:OBJECT_CHANGED", ABSENT})
@@ -100,7 +101,7 @@ class Feeder:
             return self._rng.choice(POISONS)
         if dice > 0.92:
             return self._rng.choice(SPOILT)
-        return SLOW if dice > 0.84 else "sound"
+        return SLOW if dice > 0.92 - SLOW_SHARE else "sound"
 
     def _first_content(self, key: str, fate: str) -> bytes:
         note = self._rng.choice(self._notes)

@@ -74,11 +74,20 @@ class Supervised:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
 
-    def terminate(self) -> None:
-        """Ask the main process to stop, as `docker stop` does; `keep_alive` kills it after the grace period."""
+    def ask(self, number: signal.Signals) -> None:
+        """Ask the main process to stop, as `docker stop` or Ctrl-C does; `keep_alive` kills it after the grace period."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(self._pid, number)
         self._kill_at_s = time.monotonic() + STOP_GRACE_S
+
+    def wait(self, limit_s: float) -> int:
+        """Wait for the main process to end and return its exit code.
+
+        Raises:
+            TimeoutExpired: it still runs.
+        """
+        assert self._process is not None
+        return self._process.wait(limit_s)
 
     def signal_child(self, number: signal.Signals, rng: random.Random) -> int | None:
         """Send a signal to one child of the main process; return its pid, None where there is none."""

@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.chaos import invariants
 from tests.chaos.backends import BACKENDS
 from tests.chaos.stage import staged
 
-FATES = ["kill", "kill", "segfault", "memory", "memory", "hang", *["sound"] * 12]
+FEW = {"kill": 2, "segfault": 1, "memory": 2, "hang": 1, "sound": 12}
+MANY = {"kill": 5, "segfault": 5, "memory": 5, "hang": 5, "sound": 20}
 SHORT = {
     "TONALOG_LEASE_S": "2",
     "TONALOG_HEARTBEAT_S": "0.5",
@@ -14,19 +17,35 @@ SHORT = {
     "TONALOG_SOFT_TIME_LIMIT_S": "4",
     "TONALOG_TIME_LIMIT_S": "8",
 }
-LIMIT_S = 240.0
+LIMIT_S, LONG_LIMIT_S = 240.0, 600.0  # Celery notes a killed pool process after 10 s, and each poison kills five
 
 
-def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_nobody_else_does(tmp_path):
-    with staged(BACKENDS["files-sqlite"], tmp_path, seed=11, n_workers=1, changes=SHORT) as stage:
-        stage.feeder.bring(FATES)
+@pytest.mark.parametrize(
+    ("fates", "n_workers", "limit_s"),
+    [
+        pytest.param(FEW, 1, LIMIT_S, id="few"),
+        pytest.param(
+            MANY, 3, LONG_LIMIT_S, id="many", marks=[pytest.mark.long, pytest.mark.timeout(LONG_LIMIT_S + 60)]
+        ),
+    ],
+)
+def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_nobody_else_does(
+    tmp_path, fates, n_workers, limit_s
+):
+    with staged(BACKENDS["files-sqlite"], tmp_path, seed=11, n_workers=n_workers, changes=SHORT) as stage:
+        stage.feeder.bring(list(Counter(fates).elements()))
         stage.start()
-        took_s = stage.converge(limit_s=LIMIT_S)
+        took_s = stage.converge(limit_s=limit_s)
         left = stage.history()
 
     assert took_s is not None
     ends = Counter(job.end for job in left.jobs)
-    assert ends == {"DONE": 12, "DEAD:WORKER_LOST": 3, "DEAD:MEMORY": 2, "DEAD:TIME_LIMIT": 1}
+    assert ends == {
+        "DONE": fates["sound"],
+        "DEAD:WORKER_LOST": fates["kill"] + fates["segfault"],
+        "DEAD:MEMORY": fates["memory"],
+        "DEAD:TIME_LIMIT": fates["hang"],
+    }
     assert {name: check(left) for name, check in invariants.CHECKS.items() if check(left)} == {}
     attempts = {job.end: job.attempts for job in left.jobs}
     assert attempts["DEAD:WORKER_LOST"] == invariants.MAX_LOSSES

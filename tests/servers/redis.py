@@ -23,10 +23,11 @@ class RedisServer(Server):
 
     name = "redis"
 
-    def __init__(self, *, is_persistent: bool = False) -> None:
+    def __init__(self, *, is_persistent: bool = False, data: Path | None = None) -> None:
         self._binary = find_redis()
         super().__init__()
         self._is_persistent = is_persistent
+        self._data = data or self.folder
 
     @property
     def url(self) -> str:
@@ -41,7 +42,7 @@ class RedisServer(Server):
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
-            "dir": str(self.folder),
+            "dir": str(self._data),
             "requirepass": PASSWORD,
             "save": "",
             "appendonly": "yes" if self._is_persistent else "no",

@@ -1,5 +1,7 @@
 """The scheduler's pump: what the ledger says is due is rung, and a broker that is down loses nothing."""
 
+from collections import Counter
+
 import pytest
 from db_samples import add_active_model, add_jobs, new_sqlite
 from kombu.exceptions import OperationalError
@@ -9,6 +11,8 @@ from config.settings import Settings
 from db import history
 from db.reasons import JobState
 from db.slots import read_pulses
+from scheduler.app import make_app
+from scheduler.broker import count_waiting
 from scheduler.pump import sweep_and_pump
 from scheduler.service import SchedulerError, Service
 
@@ -24,6 +28,14 @@ class Bell:
         if len(self.sent) >= self.n_good:
             raise OperationalError("broker is down")
         self.sent.append((name, args, queue))
+
+
+@pytest.fixture(autouse=True)
+def _bells_can_be_counted(monkeypatch):
+    def count(bell, queues):
+        return Counter(queue for _, _, queue in bell.sent) if isinstance(bell, Bell) else count_waiting(bell, queues)
+
+    monkeypatch.setattr("scheduler.pump.count_waiting", count)
 
 
 @pytest.fixture
@@ -52,6 +64,26 @@ def test_the_queue_never_holds_more_than_its_cap(engine):
     sweep_and_pump(engine, bell, queue_cap=3)
 
     assert len(bell.sent) == 3
+
+
+def test_rings_that_nobody_answers_never_fill_the_queue_beyond_its_cap(engine):
+    bell = Bell()
+
+    for _ in range(5):
+        sweep_and_pump(engine, bell, queue_cap=3, rering_s=0.0)
+
+    assert len(bell.sent) == 3
+    assert history.counts(engine).by_state[JobState.QUEUED] == 3
+
+
+def test_what_waits_in_the_file_queue_is_counted_and_a_queue_that_is_not_there_holds_nothing(engine, tmp_path):
+    app = make_app(Settings.read(home=tmp_path / "home"))
+    nightly, bulk = lane_queue("nightly"), lane_queue("bulk")
+
+    for _ in range(3):
+        sweep_and_pump(engine, app, queue_cap=4, rering_s=0.0)
+
+    assert count_waiting(app, [nightly, bulk]) == {nightly: 4, bulk: 0}
 
 
 def test_jobs_that_the_broker_refused_wait_and_are_sent_when_it_is_back(engine):
