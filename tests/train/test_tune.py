@@ -15,6 +15,7 @@ from training.whisper3.copies import Window
 from training.whisper3.encoder import PooledEncoder, load_encoder
 from training.whisper3.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
 from training.whisper3.tune.frames import cache_frames, load_frames
+from training.whisper3.tune.mean import RunsDiffer, average_runs
 from training.whisper3.tune.net import Upper, compute_logits, mix_nets
 from training.whisper3.tune.summary import RunsIncomplete, sum_up
 from training.whisper3.tune.targets import soften
@@ -111,24 +112,83 @@ def test_the_same_seed_tunes_the_same_weights_and_says_what_it_measured(frames, 
     assert set(found[0]["tuned"]) == set(JUDGED)
 
 
-def test_fold_runs_are_summed_up_by_nets_that_never_heard_their_speakers(frames, weights, tmp_path):
-    runs = [tmp_path / f"fold{fold}" for fold in (0, 1)]
-    for fold, run in enumerate(runs):
-        tune_fold(frames, weights, run, fold=fold, seed=0, recipe=SHORT)
+def tune_mean(frames, weights, out, *, fold, seeds=(0, 1)):
+    runs = [out / f"seed-{seed}" for seed in seeds]
+    for seed, run in zip(seeds, runs, strict=True):
+        tune_fold(frames, weights, run, fold=fold, seed=seed, recipe=SHORT)
+    average_runs(runs, frames, out / "mean")
+    return out / "mean"
 
-    found = sum_up(runs[::-1], tmp_path / "sum")
+
+def test_the_mean_of_runs_lies_between_them_and_keeps_what_none_of_them_moved(frames, weights, tmp_path):
+    mean = load_file(tune_mean(frames, weights, tmp_path, fold=0) / "encoder.safetensors")
+
+    one, other = (load_file(tmp_path / f"seed-{seed}" / "encoder.safetensors") for seed in (0, 1))
+    moved = [name for name in one if not torch.equal(one[name], other[name])]
+    assert moved
+    for name in one:
+        if name in moved:
+            assert torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-6)
+        else:
+            assert torch.equal(mean[name], one[name])
+
+
+def test_runs_that_are_averaged_start_from_one_head(frames, weights, tmp_path):
+    still = replace(SHORT, kept=0.0)
+    for seed in (0, 1):
+        tune_fold(frames, weights, tmp_path / str(seed), fold=0, seed=seed, recipe=still)
+
+    one, other = (load_file(tmp_path / str(seed) / "head.safetensors") for seed in (0, 1))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(("folds", "seeds"), [((0, 1), (0, 1)), ((0, 0), (0, 0))])
+def test_runs_of_other_folds_or_of_one_seed_twice_are_not_averaged(frames, weights, tmp_path, folds, seeds):
+    runs = [tmp_path / name for name in "ab"]
+    for run, fold, seed in zip(runs, folds, seeds, strict=True):
+        tune_fold(frames, weights, run, fold=fold, seed=seed, recipe=SHORT)
+
+    with pytest.raises(RunsDiffer, match="one fold, recipe and run a seed"):
+        average_runs(runs, frames, tmp_path / "mean")
+
+
+def test_folds_are_summed_up_by_nets_that_never_heard_their_speakers(frames, weights, tmp_path):
+    means = [tune_mean(frames, weights, tmp_path / f"fold-{fold}", fold=fold) for fold in (0, 1)]
+
+    found = sum_up(means[::-1], tmp_path / "sum")
 
     assert found["folds"] == [0, 1]
+    assert found["seeds"] == [0, 1]
     assert found["n_speakers"] == 2
     assert found == json.loads((tmp_path / "sum" / "evaluation.json").read_text())
     assert (tmp_path / "sum" / "predictions.csv").read_text().count("fold ") == 2 * len(LABELS)
 
 
+def test_what_single_seeds_reach_is_said_beside_their_mean(frames, weights, tmp_path):
+    means = [tune_mean(frames, weights, tmp_path / f"fold-{fold}", fold=fold) for fold in (0, 1)]
+
+    found = sum_up(means, tmp_path / "sum")["by_seed"]
+
+    said = [
+        [json.loads((mean.parent / f"seed-{seed}" / "tune.json").read_text())["tuned"]["clean"] for seed in (0, 1)]
+        for mean in means
+    ]
+    assert found["clean"][0] == pytest.approx(np.mean(said), abs=1e-4)
+    assert found["clean"][1] == pytest.approx(np.std(np.mean(said, axis=0), ddof=1), abs=1e-4)
+
+
 def test_a_fold_that_comes_twice_is_not_summed_up(frames, weights, tmp_path):
-    tune_fold(frames, weights, tmp_path, fold=0, seed=0, recipe=SHORT)
+    mean = tune_mean(frames, weights, tmp_path, fold=0)
 
     with pytest.raises(RunsIncomplete, match=r"folds \[0, 0\]"):
-        sum_up([tmp_path, tmp_path], tmp_path / "sum")
+        sum_up([mean, mean], tmp_path / "sum")
+
+
+def test_folds_of_different_seeds_are_not_summed_up(frames, weights, tmp_path):
+    means = [tune_mean(frames, weights, tmp_path / str(fold), fold=fold, seeds=(0, 1 + fold)) for fold in (0, 1)]
+
+    with pytest.raises(RunsIncomplete, match="different seeds"):
+        sum_up(means, tmp_path / "sum")
 
 
 def test_a_mixed_net_lies_between_the_two_and_at_either_end_is_one_of_them(weights):

@@ -154,7 +154,7 @@ def evaluate(run: Path, corpora: Sequence[str], options: Mapping[str, Any]) -> N
             run,
             source,
             folds=_parse_numbers(options["folds"], name="--folds"),
-            seeds=_parse_numbers(options["seeds"], name="--seeds"),
+            seeds=plan.recipe.seeds if options["seeds"] is None else _parse_numbers(options["seeds"], name="--seeds"),
             actors=options["actors"] or source.crema_d / ACTORS_FILE,
             n_processes=options["workers"],
             report=report,

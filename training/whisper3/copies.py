@@ -64,14 +64,14 @@ class Copy:
 CLEAN = Copy("clean", 10, Cut.VAD, Chain())
 UTTERANCE_COPIES = (
     CLEAN,
-    Copy("room", 14, Cut.VAD, Chain(noise=0.6, snr_db=(5.0, 30.0), equaliser=0.6, telephone=0.1, opus=0.2)),
+    Copy("room", 14, Cut.VAD, Chain(noise=0.6, snr_db=(5.0, 30.0), equaliser=0.6, telephone=0.2, opus=0.2)),
     Copy("phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), share=0.5),
     Copy("untrimmed", 11, Cut.NONE, Chain(), share=0.5),
     Copy("paper", 13, Cut.VAD, Chain(paper=0.5, noise=0.3, snr_db=(5.0, 20.0), equaliser=0.3), share=0.5),
 )
 NOTE_COPIES = (
     Copy("notes-clean", 21, Cut.VAD, Chain(noise=0.3, snr_db=(20.0, 45.0))),
-    Copy("notes-room", 22, Cut.VAD, Chain(noise=0.7, equaliser=0.6, telephone=0.1, opus=0.2)),
+    Copy("notes-room", 22, Cut.VAD, Chain(noise=0.7, equaliser=0.6, telephone=0.2, opus=0.2)),
     Copy(
         "notes-phone", 23, Cut.VAD, Chain(noise=0.4, snr_db=(10.0, 40.0), telephone=0.3, opus=0.4), notes_per_speaker=8
     ),

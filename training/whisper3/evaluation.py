@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from training.slices.writing import write_slices
 from training.whisper3.files import write_json
 from training.whisper3.gate import GATE_VIEWS, evaluate_gate
 from training.whisper3.graph import FACTS_FILE, finish_graph
-from training.whisper3.jobs import Report, ignore
+from training.whisper3.jobs import Count, Job, Report, ignore, run_jobs
 from training.whisper3.plan import ModelPlan, Places
 from training.whisper3.publish import FIGURES_FILE
 from training.whisper3.recipe import Calibration
-from training.whisper3.train import cache_all_features, cache_all_frames, tune_folds
+from training.whisper3.train import cache_all_features, cache_all_frames, tune_all
 from training.whisper3.tune.fit import JUDGED, TRAINED
-from training.whisper3.tune.small import SMALL_FILE, compare_small
+from training.whisper3.tune.small import SMALL_FILE, compare_small, join_small
 from training.whisper3.tune.summary import PREDICTIONS_FILE, sum_up
 from training.whisper3.views import CROWD, Source, load_trained
 
@@ -67,7 +68,7 @@ def evaluate_model(
         out: folder of the run.
         source: of windows, EmoDB included.
         folds: whose speakers are left out, each by runs of its own.
-        seeds: of those runs.
+        seeds: of those runs; the mean of as many is judged.
         actors: CREMA-D's table of actors.
         n_processes: so many runs and copies at a time.
         report: told of every step how far it is.
@@ -83,8 +84,8 @@ def evaluate_model(
     check_request(places, source, folds=folds, actors=actors)
     heard = dict.fromkeys((*TRAINED, *JUDGED))
     cache_all_frames(source, heard, Path(plan.encoder), places.frames, n_processes=n_processes, report=report)
-    wanted = [(fold, seed) for seed in sorted(set(seeds)) for fold in sorted(set(folds))]
-    runs = tune_folds(plan, places, wanted, n_processes=n_processes, report=report)
+    wanted, chosen = sorted(set(folds)), sorted(set(seeds))
+    runs = tune_all(plan, places, wanted, seeds=chosen, n_processes=n_processes, report=report)
     names = (*GATE_VIEWS, CROWD)
     cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
     evaluation = sum_up(runs, places.evaluation)
@@ -96,20 +97,26 @@ def evaluate_model(
     finish_graph(plan, places, places.evaluation, source, calibration=calibration)
     graph = json.loads((places.evaluation / FACTS_FILE).read_text(encoding="utf-8"))["figures"]
     slices = _slice(places.evaluation, actors, calibration, n_draws=source.amounts.n_draws)
-    int8 = _compare_int8(runs[0], source, report)
+    int8 = _compare_int8(runs, source, n_processes=n_processes, report=report)
     figures = {"evaluation": evaluation, "int8": int8, "gate": gate, **graph, "slices": slices}
     write_json(places.evaluation / FIGURES_FILE, figures)
     return figures
 
 
-def _compare_int8(run: Path, source: Source, report: Report) -> dict[str, Any]:
-    """Return what int8 changes for the speakers of one fold, measured once."""
-    target = run / SMALL_FILE
-    if not target.is_file():
-        name = f"int8 on the speakers of {run.name}"
-        compare_small(run, load_trained(source), on_count=lambda done, total: report(name, done, total))
-    found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-    return found
+def _compare_int8(runs: Sequence[Path], source: Source, *, n_processes: int, report: Report) -> dict[str, Any]:
+    """Return what int8 changes for the speakers of all folds together, each measured once."""
+    run_jobs(
+        [Job(f"int8 of {run.parent.name}", partial(_compare_one, run, source)) for run in runs],
+        n_processes=n_processes,
+        report=report,
+    )
+    return join_small(runs)
+
+
+def _compare_one(run: Path, source: Source, count: Count) -> None:
+    if not (run / SMALL_FILE).is_file():
+        compare_small(run, load_trained(source), on_count=count)
+    count(1, 1)
 
 
 def _slice(folder: Path, actors: Path, calibration: Calibration, *, n_draws: int) -> dict[str, Any]:

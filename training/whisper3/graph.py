@@ -19,7 +19,7 @@ from training.whisper3.files import write_json
 from training.whisper3.gate import load_gate
 from training.whisper3.plan import ModelPlan, Places
 from training.whisper3.recipe import Calibration
-from training.whisper3.tune.small import load_head
+from training.whisper3.tune.mean import load_head
 from training.whisper3.views import Source, load_trained
 
 FLOAT_FILE, INT8_FILE, FACTS_FILE = "model-float32.onnx", "model-int8.onnx", "graph.json"
@@ -86,7 +86,8 @@ def finish_graph(plan: ModelPlan, places: Places, folder: Path, source: Source, 
         return
     target.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    heads = TwoHeads(load_head(places.tuned), load_gate(places.gate), temperature=calibration.temperature)
+    tuned = places.find_mean(None, plan.recipe.seeds)
+    heads = TwoHeads(load_head(tuned), load_gate(places.gate), temperature=calibration.temperature)
     exact, small = (
         assemble(places.features / f"encoder-{name}.onnx", heads, folder / file)
         for name, file in (("float32", FLOAT_FILE), ("int8", INT8_FILE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class ModelPlan:
         encoder: absolute path of the start weights, safetensors.
         encoder_sha256: of that file.
         recipe: how.
-        seed: of heads, order and dropout.
+        seed: of heads.
         name, version: of the bundle; rows in SQL point to them.
         revision: of this code, for the record.
     """
@@ -60,11 +61,6 @@ class Places:
         return self.root / "frames"
 
     @property
-    def tuned(self) -> Path:
-        """Encoder and emotion head, tuned on every speaker."""
-        return self.root / "all"
-
-    @property
     def features(self) -> Path:
         """The tuned encoder as graphs, and what the int8 one says, one file a copy."""
         return self.root / "features"
@@ -84,9 +80,16 @@ class Places:
         """What `tonalog evaluate default` measured, with the graph at the calibration that it found."""
         return self.root / "evaluation"
 
-    def find_fold(self, fold: int, *, seed: int) -> Path:
-        """Return the folder of a run that left one fold out."""
-        return self.root / "folds" / f"seed-{seed}" / f"fold-{fold}"
+    def find_run(self, fold: int | None, seed: int) -> Path:
+        """Return the folder of a net tuned with one seed; `fold` is whose speakers were left out, None for nobody's."""
+        return self._find_fold(fold) / f"seed-{seed}"
+
+    def find_mean(self, fold: int | None, seeds: Sequence[int]) -> Path:
+        """Return the folder of the mean of a fold's nets of some seeds; that of all seeds and speakers ships."""
+        return self._find_fold(fold) / "-".join(["mean", *map(str, seeds)])
+
+    def _find_fold(self, fold: int | None) -> Path:
+        return self.root / ("all" if fold is None else f"fold-{fold}")
 
 
 def hash_file(path: Path) -> str:

@@ -44,6 +44,8 @@ class ModelRecipe:
     Attributes:
         name: of the preset.
         tune: how the encoder's upper layers and the emotion head are tuned.
+        seeds: of the order of windows and of dropout; tuning starts once with each, from one head, and their nets are
+            averaged (model soup, Wortsman et al. 2022).
         amounts: of windows.
         calibration: until `tonalog evaluate default` has measured one on the run itself.
         speech_threshold: a window under it is no speech, 0 to 1.
@@ -52,6 +54,7 @@ class ModelRecipe:
 
     name: str
     tune: TuneRecipe
+    seeds: tuple[int, ...]
     amounts: Amounts
     calibration: Calibration
     speech_threshold: float
@@ -64,11 +67,12 @@ class ModelRecipe:
 
 # The shipped bundle's, measured out of fold by `tonalog evaluate default`. Folds take an hour that training must not.
 CALIBRATION = Calibration(temperature=1.025, uncertain_below=0.54)
-DEFAULT = ModelRecipe("default", RECIPE, Amounts(), CALIBRATION, speech_threshold=0.5, limits=Limits())
+DEFAULT = ModelRecipe("default", RECIPE, (0, 1, 2), Amounts(), CALIBRATION, speech_threshold=0.5, limits=Limits())
 # Every step of the default on a few windows: it shows in minutes that all works, and its model is worth nothing.
 SMOKE = ModelRecipe(
     "smoke",
     TuneRecipe(epochs=1, windows=16, batch_size=8),
+    (0, 1),
     Amounts(n_speakers=10, notes_per_speaker=4, sounds_per_kind=5, n_crowd=5, sample_share=1.0, n_fresh=1, n_draws=200),
     CALIBRATION,
     speech_threshold=0.5,
@@ -81,6 +85,7 @@ def read_recipe(values: dict[str, Any]) -> ModelRecipe:
     """Return the recipe that `ModelRecipe.as_dict` wrote, also through JSON."""
     parts: dict[str, Any] = {
         "tune": TuneRecipe(**values["tune"]),
+        "seeds": tuple(values["seeds"]),
         "amounts": Amounts(**values["amounts"]),
         "calibration": Calibration(**values["calibration"]),
         "limits": Limits(**values["limits"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from training.whisper3.graph import finish_graph
 from training.whisper3.jobs import Count, Job, Report, ignore, run_jobs
 from training.whisper3.plan import ModelPlan, Places, write_model_plan
 from training.whisper3.publish import publish
-from training.whisper3.tune.fit import TRAINED, TUNED_FILE, TuneRecipe, tune_fold
+from training.whisper3.tune.fit import TRAINED, TUNED_FILE, tune_fold
 from training.whisper3.tune.frames import cache_frames
+from training.whisper3.tune.mean import ENCODER_FILE, average_runs
 from training.whisper3.views import NONSPEECH, Source, find_view, load_trained
 
 
@@ -26,7 +27,7 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
     Args:
         plan: what to do.
         out: folder of the run.
-        n_processes: 1 or more; tuning takes as many threads.
+        n_processes: 1 or more.
         report: told of every step how far it is.
 
     Returns:
@@ -48,10 +49,8 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
         return bundle
     encoder = Path(plan.encoder)
     cache_all_frames(source, TRAINED, encoder, places.frames, n_processes=n_processes, report=report)
-    tune_all = partial(_tune, places.frames, encoder, places.tuned, fold=None, seed=plan.seed, votes=find_votes(plan))
-    job = Job("tuning on every speaker", partial(tune_all, recipe=plan.recipe.tune, threads=n_processes))
-    run_jobs([job], n_processes=1, report=report)
-    prepare_encoder(source, places, report=report)
+    (tuned,) = tune_all(plan, places, (None,), seeds=plan.recipe.seeds, n_processes=n_processes, report=report)
+    prepare_encoder(source, places, tuned, report=report)
     names = (*(copy.name for copy in GATE_COPIES), NONSPEECH)
     cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
     if not places.gate.is_file():
@@ -85,36 +84,44 @@ def cache_all_features(
     run_jobs(jobs, n_processes=n_processes, report=report)
 
 
-def tune_folds(
-    plan: ModelPlan, places: Places, runs: Iterable[tuple[int, int]], *, n_processes: int, report: Report = ignore
+def tune_all(
+    plan: ModelPlan,
+    places: Places,
+    folds: Sequence[int | None],
+    *,
+    seeds: Sequence[int],
+    n_processes: int,
+    report: Report = ignore,
 ) -> list[Path]:
-    """Tune once for each fold and seed without the fold's speakers, and judge on them; a finished run stays.
+    """Tune once for each fold and seed without the fold's speakers, average each fold's nets, and judge on its speakers.
 
     Args:
         plan: of the run.
-        places: of the run, with the frames of every trained and judged copy.
-        runs: fold and seed of each.
+        places: of the run, with the frames of every trained copy and, where a fold is left out, every judged one.
+        folds: whose speakers are left out; None leaves out nobody, and nobody judges.
+        seeds: of the runs.
         n_processes: so many runs at a time, one thread each.
         report: told how far each is.
 
     Returns:
-        The folders of the runs.
+        The folders of the averaged nets, one a fold; what is finished stays.
     """
-    folders = {(fold, seed): places.find_fold(fold, seed=seed) for fold, seed in runs}
-    tune_one = partial(_tune, places.frames, Path(plan.encoder), recipe=plan.recipe.tune, votes=find_votes(plan))
     jobs = [
-        Job(f"fold {fold}, seed {seed}", partial(tune_one, folder, fold=fold, seed=seed))
-        for (fold, seed), folder in folders.items()
+        Job(f"{_say(fold)}, seed {seed}", partial(_tune, plan, places, fold=fold, seed=seed))
+        for fold in folds
+        for seed in seeds
     ]
     run_jobs(jobs, n_processes=n_processes, report=report)
-    return list(folders.values())
+    jobs = [Job(f"{_say(fold)}, mean", partial(_average, places, fold=fold, seeds=seeds)) for fold in folds]
+    run_jobs(jobs, n_processes=n_processes, report=report)
+    return [places.find_mean(fold, seeds) for fold in folds]
 
 
-def prepare_encoder(source: Source, places: Places, *, report: Report = ignore) -> None:
+def prepare_encoder(source: Source, places: Places, tuned: Path, *, report: Report = ignore) -> None:
     """Export the tuned encoder in float32 and int8, unless it is there."""
     places.features.mkdir(parents=True, exist_ok=True)
     report("encoder in int8", 0, 1)
-    build_encoder(places.tuned / "encoder.safetensors", load_trained(source).utterances, places.features)
+    build_encoder(tuned / ENCODER_FILE, load_trained(source).utterances, places.features)
     report("encoder in int8", 1, 1)
 
 
@@ -135,21 +142,31 @@ def _encode(source: Source, name: str, model: Path, folder: Path, count: Count) 
     cache_features(source, name, model, folder, on_count=count)
 
 
-def _tune(
-    frames: Path,
-    encoder: Path,
-    out: Path,
-    count: Count,
-    *,
-    fold: int | None,
-    seed: int,
-    recipe: TuneRecipe,
-    votes: Path,
-    threads: int = 1,
-) -> None:
+def _say(fold: int | None) -> str:
+    return "tuning on every speaker" if fold is None else f"tuning without fold {fold}"
+
+
+def _tune(plan: ModelPlan, places: Places, count: Count, *, fold: int | None, seed: int) -> None:
     count(0, 1)
+    out = places.find_run(fold, seed)
     if not (out / TUNED_FILE).is_file():
         tune_fold(
-            frames, encoder, out, fold=fold, seed=seed, recipe=recipe, votes=votes, threads=threads, on_step=count
+            places.frames,
+            Path(plan.encoder),
+            out,
+            fold=fold,
+            seed=seed,
+            head_seed=plan.seed,
+            recipe=plan.recipe.tune,
+            votes=find_votes(plan),
+            on_step=count,
         )
+    count(1, 1)
+
+
+def _average(places: Places, count: Count, *, fold: int | None, seeds: Sequence[int]) -> None:
+    count(0, 1)
+    out = places.find_mean(fold, seeds)
+    if not (out / TUNED_FILE).is_file():
+        average_runs([places.find_run(fold, seed) for seed in seeds], places.frames, out)
     count(1, 1)

@@ -30,7 +30,7 @@ TRAINING_COPIES = (*UTTERANCE_COPIES, *NOTE_COPIES)
 NONSPEECH, CROWD, FOREIGN = "nonspeech", "crowd", "emodb-clean"
 NONSPEECH_SEED = 31
 CROWD_SEED = 41
-SAMPLE_SHARE = 0.1  # About 490 utterances, of all speakers and labels.
+SAMPLE_SHARE = 0.25  # About 1,220 utterances, of all speakers and labels.
 EVALUATION_COPIES = (
     Copy("snr5", 51, Cut.VAD, Chain(noise=1.0, snr_db=(5.0, 5.0)), share=SAMPLE_SHARE),
     Copy("snr10", 52, Cut.VAD, Chain(noise=1.0, snr_db=(10.0, 10.0)), share=SAMPLE_SHARE),

@@ -31,7 +31,7 @@ from training.whisper3.tune.targets import Item, find_label, soften
 
 log = logging.getLogger(__name__)
 TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room", "notes-phone")
-TUNED_FILE = "tune.json"
+TUNED_FILE, JUDGED_FILE = "tune.json", "judged.npz"
 JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", "emodb-clean")
 BUCKET_BATCHES = 40  # Windows of like length share a batch within so many batches: less padding, order still random.
 
@@ -202,6 +202,7 @@ def tune_fold(
     *,
     fold: int | None,
     seed: int,
+    head_seed: int = 0,
     recipe: TuneRecipe = RECIPE,
     votes: Path | None = None,
     threads: int = 1,
@@ -214,7 +215,8 @@ def tune_fold(
         weights: safetensors of the untuned encoder.
         out: folder to write.
         fold: whose speakers are left out; None trains on all of them.
-        seed: of all chance.
+        seed: of the order of windows and of dropout.
+        head_seed: of the head that tuning starts from; nets can be averaged only if they share it.
         recipe: how.
         votes: CSV of what listeners heard; needed where the recipe gives them a share.
         threads: of torch while the layers are tuned; the last digits depend on it.
@@ -231,7 +233,7 @@ def tune_fold(
     folds = assign_folds(copies["clean"].windows.speakers.tolist())
     keep = {speaker: mine != fold for speaker, mine in folds.items()}
     encoder = load_encoder(weights)
-    net = Upper(encoder, _fit_head(copies, keep, seed=seed))
+    net = Upper(encoder, _fit_head(copies, keep, seed=head_seed))
     found: dict[str, Any] = {"fold": fold, "seed": seed, "recipe": asdict(recipe)}
     if fold is not None:
         found["frozen"] = judge(net, copies, folds, fold=fold, target=None)
@@ -251,7 +253,7 @@ def tune_fold(
     _write_encoder(weights, encoder, out / "encoder.safetensors")
     save_file(tuned.head.state_dict(), out / "head.safetensors")
     if fold is not None:
-        found["tuned"] = judge(tuned, copies, folds, fold=fold, target=out / "judged.npz")
+        found["tuned"] = judge(tuned, copies, folds, fold=fold, target=out / JUDGED_FILE)
         log.info("fold %d seed %d tuned  %s", fold, seed, json.dumps(found["tuned"]))
     write_json(out / TUNED_FILE, found)  # Last: its presence says that the run is finished.
     return found

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from training.corpora import HeardCorpus
 from training.metrics import apply_softmax
 from training.protocols.folds import assign_folds
 from training.whisper3.copies import CLEAN, make_copy
-from training.whisper3.encoder import N_STATISTICS
 from training.whisper3.features import build_encoder, open_session
 from training.whisper3.files import write_json
-from training.whisper3.heads import make_emotion_head
 from training.whisper3.out_of_fold import encode_labels
 from training.whisper3.tune.fit import TUNED_FILE, measure_ua
+from training.whisper3.tune.mean import load_head
 
 log = logging.getLogger(__name__)
 SMALL_FILE = "int8.json"
-
-
-def load_head(run: Path) -> Any:
-    """Return the emotion head of a run, in evaluation mode."""
-    head = make_emotion_head(np.zeros((2, N_STATISTICS), dtype=np.float32))
-    head.load_state_dict(load_file(run / "head.safetensors"))
-    return head.eval().requires_grad_(requires_grad=False)
 
 
 def compare_small(
@@ -74,3 +65,23 @@ def compare_small(
     log.info("int8 against float32, unheard speakers: %s", json.dumps(result))
     write_json(run / SMALL_FILE, result)
     return result
+
+
+def join_small(runs: Sequence[Path]) -> dict[str, Any]:
+    """Return what `compare_small` found of some folds as one: UA of each fold's own net, averaged over folds.
+
+    Args:
+        runs: folders with an `int8.json`, at least one.
+    """
+    said = [json.loads((run / SMALL_FILE).read_text(encoding="utf-8")) for run in runs]
+    mean = {
+        key: float(np.mean([one[key] for one in said])) for key in ("ua_float32", "ua_int8", "ua_change", "median_dp")
+    }
+    n_windows = sum(one["n_windows"] for one in said)
+    same = sum(one["same_label"] * one["n_windows"] for one in said) / n_windows
+    found = {"folds": [one["fold"] for one in said], "n_windows": n_windows, "same_label": round(same, 4)}
+    return {
+        **found,
+        **{key: round(value, 4) for key, value in mean.items()},
+        "ua_changes": [one["ua_change"] for one in said],
+    }
