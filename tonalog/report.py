@@ -13,6 +13,7 @@ from rich.table import Table
 _PIPE_WIDTH = 300
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+DIMENSIONS = ("arousal", "valence")
 
 
 class _Table(Table):
