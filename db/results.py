@@ -57,9 +57,15 @@ def result_of(engine: Engine, recording_id: int, model_id: int) -> Result | None
             return None
         of_result = _read_segments(connection, recording_id, model_id)
     values = row._asdict()
-    said = _said(values) if values["status"] == ResultStatus.SCORED else {}
+    scores = _scores(values) if values["status"] == ResultStatus.SCORED else {}
     same = {name: values[name] for name in (*_SAME, "recording_id", "model_id", "token", "trend", "created_at")}
-    return Result(status=ResultStatus(values["status"]), segments=of_result, **said, **same)
+    return Result(
+        status=ResultStatus(values["status"]),
+        scores=scores,
+        dimensions=_dimensions(values),
+        segments=of_result,
+        **same,
+    )
 
 
 def segments_of(engine: Engine, recording_id: int, model_id: int) -> tuple[Segment, ...]:
@@ -73,7 +79,9 @@ def _read_segments(connection: Connection, recording_id: int, model_id: int) -> 
     wanted = select(segments).where(c.recording_id == recording_id, c.model_id == model_id).order_by(c.idx)
     rows = [row._asdict() for row in connection.execute(wanted)]
     spans = ("start_ms", "end_ms", "speech_ms")
-    return tuple(Segment(**{name: row[name] for name in spans}, **_said(row)) for row in rows)
+    return tuple(
+        Segment(**{name: row[name] for name in spans}, scores=_scores(row), dimensions=_dimensions(row)) for row in rows
+    )
 
 
 def _wide(scores: Mapping[str, float], dimensions: Mapping[str, float]) -> dict[str, Any]:
@@ -82,8 +90,9 @@ def _wide(scores: Mapping[str, float], dimensions: Mapping[str, float]) -> dict[
     return {**columns, "extra_scores": extra or None, **{name: dimensions.get(name) for name in DIMENSIONS}}
 
 
-def _said(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    return {
-        "scores": {**{emotion: row[emotion] for emotion in EMOTIONS}, **(row["extra_scores"] or {})},
-        "dimensions": {name: row[name] for name in DIMENSIONS if row[name] is not None},
-    }
+def _scores(row: Mapping[str, Any]) -> dict[str, float]:
+    return {**{emotion: row[emotion] for emotion in EMOTIONS}, **(row["extra_scores"] or {})}
+
+
+def _dimensions(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: row[name] for name in DIMENSIONS if row[name] is not None}
