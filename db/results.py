@@ -11,7 +11,7 @@ from db.columns import db_now
 from db.engine import reading
 from db.reasons import ResultStatus
 from db.rows import Claim, NewResult, Result, Segment
-from db.schema import EMOTIONS, results, segments
+from db.schema import DIMENSIONS, EMOTIONS, results, segments
 
 _SAME = ("label", "confidence", "is_uncertain", "n_windows", "speech_ms", "rejected_ms", "duration_ms", "audio_sha256")
 
@@ -28,7 +28,8 @@ def insert_result(connection: Connection, claim: Claim, result: NewResult) -> bo
     values = {name: getattr(result, name) for name in _SAME}
     values |= {"token": claim.token, "status": result.status, "trend": trend, "created_at": db_now()}
     new = postgresql_insert(results) if connection.dialect.name == "postgresql" else sqlite_insert(results)
-    statement = new.values(**key, **values, **slopes, **_wide(result.scores)).on_conflict_do_nothing()
+    wide = _wide(result.scores, result.dimensions)
+    statement = new.values(**key, **values, **slopes, **wide).on_conflict_do_nothing()
     if connection.execute(statement.returning(results.c.recording_id)).first() is None:
         return False
     rows = [
@@ -38,7 +39,7 @@ def insert_result(connection: Connection, claim: Claim, result: NewResult) -> bo
             "start_ms": segment.start_ms,
             "end_ms": segment.end_ms,
             "speech_ms": segment.speech_ms,
-            **_wide(segment.scores),
+            **_wide(segment.scores, segment.dimensions),
         }
         for idx, segment in enumerate(result.segments)
     ]
@@ -58,7 +59,13 @@ def result_of(engine: Engine, recording_id: int, model_id: int) -> Result | None
     values = row._asdict()
     scores = _scores(values) if values["status"] == ResultStatus.SCORED else {}
     same = {name: values[name] for name in (*_SAME, "recording_id", "model_id", "token", "trend", "created_at")}
-    return Result(status=ResultStatus(values["status"]), scores=scores, segments=of_result, **same)
+    return Result(
+        status=ResultStatus(values["status"]),
+        scores=scores,
+        dimensions=_dimensions(values),
+        segments=of_result,
+        **same,
+    )
 
 
 def segments_of(engine: Engine, recording_id: int, model_id: int) -> tuple[Segment, ...]:
@@ -72,13 +79,20 @@ def _read_segments(connection: Connection, recording_id: int, model_id: int) -> 
     wanted = select(segments).where(c.recording_id == recording_id, c.model_id == model_id).order_by(c.idx)
     rows = [row._asdict() for row in connection.execute(wanted)]
     spans = ("start_ms", "end_ms", "speech_ms")
-    return tuple(Segment(**{name: row[name] for name in spans}, scores=_scores(row)) for row in rows)
+    return tuple(
+        Segment(**{name: row[name] for name in spans}, scores=_scores(row), dimensions=_dimensions(row)) for row in rows
+    )
 
 
-def _wide(scores: Mapping[str, float]) -> dict[str, Any]:
+def _wide(scores: Mapping[str, float], dimensions: Mapping[str, float]) -> dict[str, Any]:
     extra = {label: score for label, score in scores.items() if label not in EMOTIONS}
-    return {**{emotion: scores.get(emotion) for emotion in EMOTIONS}, "extra_scores": extra or None}
+    columns = {emotion: scores.get(emotion) for emotion in EMOTIONS}
+    return {**columns, "extra_scores": extra or None, **{name: dimensions.get(name) for name in DIMENSIONS}}
 
 
 def _scores(row: Mapping[str, Any]) -> dict[str, float]:
     return {**{emotion: row[emotion] for emotion in EMOTIONS}, **(row["extra_scores"] or {})}
+
+
+def _dimensions(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: row[name] for name in DIMENSIONS if row[name] is not None}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from db.reasons import JobState, Lane, RecordingState, ResultStatus
-from db.schema import EMOTIONS
+from db.schema import DIMENSIONS, EMOTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +75,20 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Scores of one window, half-open in ms on the original file's clock; each score in [0, 1]."""
+    """Scores of one window, half-open in ms on the original file's clock; each score in [0, 1].
+
+    `dimensions` holds arousal and valence as far as the model says them, in the ranges of its manifest.
+    """
 
     start_ms: int
     end_ms: int
     speech_ms: int
     scores: Mapping[str, float]
+    dimensions: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_scores(self.scores)
+        check_dimensions(self.dimensions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +96,13 @@ class NewResult:
     """What a finished job writes.
 
     `scores` holds the four emotions and whatever else the model knows, each in [0, 1]; with NO_SPEECH it is empty and
-    label, confidence and is_uncertain are None. `trend` is, per label, the named numbers of the within-note trend;
-    `slope_per_min` among them also gets a column of its own.
+    label, confidence and is_uncertain are None. `dimensions` holds arousal and valence as far as the model says them,
+    in the ranges of its manifest; with NO_SPEECH it is empty too. `trend` is, per label or dimension, the named numbers
+    of the within-note trend; a label's `slope_per_min` also gets a column of its own.
 
     Raises:
-        ValueError: a score or trend number is missing, not finite or out of range, or does not fit the status.
+        ValueError: a score, dimension or trend number is missing, unknown, not finite or out of range, or does not fit
+            the status.
     """
 
     status: ResultStatus
@@ -107,6 +114,7 @@ class NewResult:
     confidence: float | None = None
     is_uncertain: bool | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    dimensions: Mapping[str, float] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     trend: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     audio_sha256: str | None = None
@@ -118,6 +126,9 @@ class NewResult:
             check_scores(self.scores)
         if any((value is not None) != is_scored for value in said) or bool(self.scores) != is_scored:
             raise ValueError(f"a {self.status} result has label {self.label!r} and scores {dict(self.scores)}")
+        check_dimensions(self.dimensions)
+        if self.dimensions and not is_scored:
+            raise ValueError(f"a {self.status} result has dimensions {dict(self.dimensions)}")
         for label, numbers in self.trend.items():
             for name, value in numbers.items():
                 if not math.isfinite(value):
@@ -166,3 +177,16 @@ def check_scores(scores: Mapping[str, float]) -> None:
     for label, score in scores.items():
         if not 0.0 <= score <= 1.0:  # also refuses NaN
             raise ValueError(f"score of {label} is {score}; it must be in [0, 1]")
+
+
+def check_dimensions(dimensions: Mapping[str, float]) -> None:
+    """Check dimensions before they become rows; their range is the manifest's, and was checked in scoring.
+
+    Raises:
+        ValueError: one has no column, or is not finite.
+    """
+    for name, value in dimensions.items():
+        if name not in DIMENSIONS:
+            raise ValueError(f"dimension {name} is unknown; allowed are {', '.join(DIMENSIONS)}")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}; a finite number is needed")

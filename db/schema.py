@@ -27,6 +27,7 @@ from db.columns import Document, Id, UtcDateTime
 from db.reasons import ErasureScope, JobState, Lane, RecordingState, ResultStatus
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+DIMENSIONS = ("arousal", "valence")  # NULL where the model says nothing of them
 
 metadata = MetaData(
     naming_convention={
@@ -176,6 +177,7 @@ results = Table(
     Column("extra_scores", Document),
     Column("audio_sha256", String),
     Column("created_at", UtcDateTime, nullable=False),
+    *(Column(name, Double) for name in DIMENSIONS),
     _one_of("status", ResultStatus),
     CheckConstraint(
         " AND ".join(
@@ -197,6 +199,7 @@ segments = Table(
     Column("speech_ms", BigInteger, nullable=False),
     *(Column(emotion, Double, nullable=False) for emotion in EMOTIONS),
     Column("extra_scores", Document),
+    *(Column(name, Double) for name in DIMENSIONS),
     ForeignKeyConstraint(
         ["recording_id", "model_id"], ["results.recording_id", "results.model_id"], ondelete="CASCADE"
     ),

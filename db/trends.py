@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, ColumnElement, Double, Engine, Integer, String, 
 
 from db.columns import UtcDateTime
 from db.engine import reading
-from db.schema import EMOTIONS
+from db.schema import DIMENSIONS, EMOTIONS
 
 _TEXTS = (
     "store",
@@ -26,7 +26,7 @@ _NOTE = table(
     *(column(name, String) for name in (*_TEXTS, "model_name", "model_version")),
     *(column(name, UtcDateTime) for name in ("recorded_at", "uploaded_at", "scored_at")),
     *(column(name, Integer) for name in ("speech_ms", "duration_ms")),
-    *(column(name, Double) for name in ("confidence", *EMOTIONS)),
+    *(column(name, Double) for name in ("confidence", *EMOTIONS, *DIMENSIONS)),
     *(column(f"{emotion}_slope_per_min", Double) for emotion in EMOTIONS),
     column("is_uncertain", Boolean),
 )
@@ -37,6 +37,7 @@ class Note:
     """One live recording under the active model: a row of `v1_note`.
 
     `status` is scored, no_speech, failed, cancelled or pending. Scores in [0, 1], slopes per minute; None unless scored.
+    Arousal and valence are in the ranges of the model's manifest, and None too where it says nothing of them.
     """
 
     recording_id: int
@@ -66,6 +67,8 @@ class Note:
     model_name: str | None
     model_version: str | None
     scored_at: datetime | None
+    arousal: float | None
+    valence: float | None
 
 
 def subject_trend(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from alembic import command
 from servers import PostgresServer
 from sqlalchemy import Engine, event, func, inspect, select, text, update
 
@@ -63,6 +64,14 @@ def migrated_template(server: PostgresServer) -> str:
     return name
 
 
+def upgrade_to(engine: Engine, revision: str) -> None:
+    """Bring an empty database to the schema of an earlier release."""
+    config = migrate.make_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
 def a_recording(key: str, version_tag: str = "v1", **others) -> NewRecording:
     values = {"store": "local", "bucket": "notes", "size_bytes": 1_000, "uploaded_at": MONDAY, **others}
     return NewRecording(key=key, version_tag=version_tag, **values)
@@ -78,9 +87,13 @@ def scores(anger: float = 0.1, happiness: float = 0.2, neutral: float = 0.3, sad
 
 
 def a_result(
-    *, pooled: dict[str, float] | None = None, is_uncertain: bool = False, speech_ms: int = 9_000
+    *,
+    pooled: dict[str, float] | None = None,
+    dimensions: dict[str, float] | None = None,
+    is_uncertain: bool = False,
+    speech_ms: int = 9_000,
 ) -> NewResult:
-    pooled = pooled or scores()
+    pooled, said = pooled or scores(), dimensions or {}
     label = max(pooled, key=pooled.__getitem__)
     halves = ((0, speech_ms // 2), (speech_ms // 2, speech_ms))
     return NewResult(
@@ -93,7 +106,10 @@ def a_result(
         confidence=pooled[label],
         is_uncertain=is_uncertain,
         scores=pooled,
-        segments=tuple(Segment(start_ms=a, end_ms=b, speech_ms=b - a, scores=pooled) for a, b in halves),
+        dimensions=said,
+        segments=tuple(
+            Segment(start_ms=a, end_ms=b, speech_ms=b - a, scores=pooled, dimensions=said) for a, b in halves
+        ),
         trend={
             name: {"slope_per_min": 0.25, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0} for name in EMOTIONS
         },

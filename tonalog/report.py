@@ -16,6 +16,7 @@ _PIPE_WIDTH = 300
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 SHORT_EMOTIONS = tuple(name[:3] for name in EMOTIONS)
+DIMENSIONS = ("arousal", "valence")
 
 
 class _Table(Table):

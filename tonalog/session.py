@@ -75,7 +75,7 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
         version=manifest.version,
         sha256=manifest.sha256,
         labels=tuple(manifest.labels),
-        manifest=manifest.model_dump(mode="json"),
+        manifest=manifest.as_document(),
         folder=str(folder.resolve()),
     )
     return models.add_model(engine, new)

@@ -131,6 +131,7 @@ def to_result(note: NoteScores, *, audio_sha256: str) -> NewResult:
     return NewResult(
         status=ResultStatus(note.status.name),
         scores=note.scores,
+        dimensions=note.dimensions,
         label=note.label,
         confidence=note.confidence,
         is_uncertain=note.is_uncertain,
@@ -150,6 +151,7 @@ def _to_segment(segment: ScoredSegment) -> Segment:
         end_ms=segment.end_ms,
         speech_ms=segment.speech_ms,
         scores=segment.scores,
+        dimensions=segment.dimensions,
     )
 
 

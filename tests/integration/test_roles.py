@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from command import ROOT
-from db_samples import PLENTY, a_model, a_recording, a_result, new_postgres
+from db_samples import PLENTY, a_model, a_recording, a_result, new_postgres, upgrade_to
 from sqlalchemy import text
 
 from db import (
@@ -197,6 +197,22 @@ def test_the_migrator_can_make_the_whole_schema_in_an_empty_database(postgres_ur
 
     (job_id,) = add_work(roles)
     assert ledger.finish(roles.worker, claim(roles, job_id), a_result())
+
+
+def test_an_upgrade_by_the_migrator_takes_no_right_away_from_who_reads_views_and_writes_dimensions(postgres_url):
+    admin = make_engine(postgres_url)
+    upgrade_to(admin, "0004")
+    roles = Roles(admin)
+
+    migrate.upgrade(roles.migrator)
+
+    (job_id,) = add_work(roles)
+    assert ledger.finish(roles.worker, claim(roles, job_id), a_result(dimensions={"arousal": 0.7, "valence": -0.7}))
+    for role in ("api", "scheduler"):
+        (note,) = trends.list_notes(getattr(roles, role))
+        assert (note.arousal, note.valence) == (0.7, -0.7)
+    for view in VIEWS:
+        run(roles.api, f"SELECT arousal, valence FROM {view}")
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])

@@ -9,7 +9,7 @@ from command import NOTES
 
 KEYS = {
     "file", "duration_ms", "speech_ms", "n_windows", "status", "label", "confidence", "is_uncertain",
-    "scores", "segments", "trend", "model", "error",
+    "scores", "dimensions", "segments", "trend", "model", "error",
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def test_each_file_gets_one_object_with_every_key_and_a_bad_one_stops_nothing(cl
     assert set(second["scores"]) >= {"anger", "happiness", "neutral", "sadness"}
     assert second["label"] == max(second["scores"], key=second["scores"].get)
     assert second["n_windows"] == len(second["segments"]) >= 1
-    assert set(second["segments"][0]) == {"start_ms", "end_ms", "speech_ms", "scores"}
+    assert set(second["segments"][0]) == {"start_ms", "end_ms", "speech_ms", "scores", "dimensions"}
 
 
 def noise(rng, colour):

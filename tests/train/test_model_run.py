@@ -121,6 +121,10 @@ def test_training_ends_in_a_bundle_that_serving_loads_and_says_that_nothing_was_
     assert manifest.temperature == SMOKE.calibration.temperature
     assert manifest.uncertain_below == SMOKE.calibration.uncertain_below
     assert manifest.speech_gate.output == "speech"
+    assert {name: (one.low, one.high) for name, one in manifest.dimensions.items()} == {
+        "arousal": (0.0, 1.0),
+        "valence": (-1.0, 1.0),
+    }
     assert read_recipe(manifest.training["recipe"]) == SMOKE
     assert "Nothing was measured on unheard speakers" in (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
 
@@ -159,6 +163,8 @@ def test_the_exported_bundle_holds_the_calibration_that_was_measured_and_its_fac
     assert found["evaluation"]["folds"] == [0, 1, 2, 3, 4]
     assert found["evaluation"]["n_speakers"] == len(ACTORS)
     assert manifest.metrics["slices"] == found["slices"]
+    assert manifest.metrics["dimensions"] == found["dimensions"]
+    assert len(found["dimensions"]) == 4
     assert found["slices"]["whole"]["n_speakers"] == len(ACTORS)
     facts = json.loads((out / "evaluation" / FACTS_FILE).read_text(encoding="utf-8"))
     assert facts["temperature"] == manifest.temperature
@@ -180,6 +186,11 @@ def test_the_exported_bundle_scores_a_note(evaluated, tmp_path):
     note = min((ROOT / "examples" / "notes").rglob("*.ogg"))
     row = json.loads(succeed("score", "--json", "--model", target, note))
     assert row["model"] == {"name": "own", "version": "0.0.4"}
+    scores = row["scores"]
+    assert row["dimensions"]["arousal"] == pytest.approx(scores["anger"] + scores["happiness"], abs=1e-5)
+    assert row["dimensions"]["valence"] == pytest.approx(
+        scores["happiness"] - scores["anger"] - scores["sadness"], abs=1e-5
+    )
 
 
 def test_a_version_is_never_written_twice(trained):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 LABELS = ["anger", "happiness", "neutral", "sadness"]
 OPSET = 17
 PLENTY = 1e6
+DIMENSIONS = {
+    "arousal": {"output": "arousal", "low": 0.0, "high": 1.0},
+    "valence": {"output": "valence", "low": -1.0, "high": 1.0},
+}
+WEIGHTS = {"arousal": [1.0, 1.0, 0.0, 0.0], "valence": [-1.0, 1.0, 0.0, -1.0]}
 
 
 def make_manifest(model_bytes: bytes, **changes: Any) -> dict[str, Any]:
@@ -51,11 +57,13 @@ def make_graph(
     gate: bool = False,
     input_name: str = "waveform",
     output_name: str = "probabilities",
+    weights_of: Mapping[str, list[float]] | None = None,
 ) -> onnx.ModelProto:
     """A graph that scores by the mean square of the waveform, or always the same.
 
     With a gate, its output `speech` is 1 where the mean square of the prepared window is under 0.2 and 0 over it, so
-    that a loud tone (0.45 at peak 0.95) is no speech.
+    that a loud tone (0.45 at peak 0.95) is no speech. `weights_of` adds outputs (batch,) that are weighted sums of the
+    probabilities.
     """
     nodes = [
         helper.make_node("Mul", [input_name, input_name], ["squares"]),
@@ -90,6 +98,10 @@ def make_graph(
             helper.make_node("Squeeze", ["speech_column", "axis"], ["speech"]),
         ]
         outputs.append(helper.make_tensor_value_info("speech", TensorProto.FLOAT, ["batch"]))
+    for name, sum_weights in (weights_of or {}).items():
+        initializers.append(numpy_helper.from_array(np.asarray(sum_weights, dtype=np.float32), f"{name}_weights"))
+        nodes.append(helper.make_node("MatMul", [output_name, f"{name}_weights"], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch"]))
     inputs = [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, ["batch", "n_samples"])]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.bundles import LABELS, write_bundle
+from tests.unit.bundles import DIMENSIONS, LABELS, write_bundle
 from worker.audio.frontend import FrontEnd
 from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
@@ -39,6 +39,27 @@ def test_a_label_more_than_the_four_is_allowed(tmp_path: Path) -> None:
     assert load_bundle(folder).manifest.labels[-1] == "fear"
 
 
+def test_a_bundle_may_name_dimensions(tmp_path: Path) -> None:
+    manifest = load_bundle(write_bundle(tmp_path, dimensions=DIMENSIONS)).manifest
+
+    assert list(manifest.dimensions) == ["arousal", "valence"]
+    valence = manifest.dimensions["valence"]
+    assert (valence.output, valence.low, valence.high) == ("valence", -1.0, 1.0)
+
+
+def test_a_bundle_without_dimensions_is_registered_as_it_was_before_there_were_any(tmp_path: Path) -> None:
+    without = load_bundle(write_bundle(tmp_path / "without")).manifest
+    given = load_bundle(write_bundle(tmp_path / "with", dimensions=DIMENSIONS)).manifest
+
+    assert without.dimensions == {}
+    assert set(given.as_document()) - set(without.as_document()) == {"dimensions"}
+    assert given.as_document()["dimensions"] == DIMENSIONS
+
+
+def change_dimension(name: str = "valence", **changes: Any) -> dict[str, Any]:
+    return {"dimensions": {name: {**DIMENSIONS["valence"], **changes}}}
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"format": 2}, r"format 2 is unknown, allowed are \[1\]"),
     ({"labels": LABELS[:3]}, r"lack \['sadness'\]"),
@@ -55,6 +76,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"front_end": {"peak": 2.0}}, "peak is 2.0"),
     ({"uncertain_below": 1.5}, "uncertain_below is 1.5"),
     ({"speech_gate": {"output": "speech", "threshold": 2}}, "speech_gate.threshold is 2"),
+    (change_dimension("dominance"), r"dominance.*'arousal' or 'valence'"),
+    (change_dimension(low=1.0), "low is 1.0 and high is 1.0, allowed is low < high"),
+    (change_dimension(low=float("-inf")), r"valence.low is -inf.*finite"),
+    (change_dimension(high=float("nan")), r"valence.high is nan.*finite"),
+    (change_dimension(output=""), "valence.output is ''"),
+    (change_dimension(unit="mood"), "valence.unit is 'mood'"),
+    ({"dimensions": None}, "dimensions is None"),
+    ({"dimensions": DIMENSIONS, "labels": [*LABELS, "arousal"]}, r"\['arousal'\] are labels and dimensions"),
     ({"temperature": 0}, "temperature is 0"),
     ({"name": "../evil"}, "name is '../evil'"),
     ({"version": "a/b"}, "version is 'a/b'"),

@@ -45,5 +45,29 @@ def test_a_trend_holds_finite_numbers_only():
         NewResult(**SCORED, scores=scores(), trend={"anger": {"slope_per_min": float("inf")}})
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, nullcontext()),
+        ({"valence": -1.0}, nullcontext()),
+        (
+            {"dominance": 0.5},
+            pytest.raises(ValueError, match="dimension dominance is unknown; allowed are arousal, valen"),
+        ),
+        ({"arousal": float("nan")}, pytest.raises(ValueError, match="arousal is nan; a finite number is needed")),
+    ],
+)
+def test_dimensions_are_the_two_of_the_columns_and_finite(given, expected):
+    with expected:
+        Segment(start_ms=0, end_ms=1, speech_ms=1, scores=scores(), dimensions=given)
+    with expected:
+        NewResult(**SCORED, scores=scores(), dimensions=given)
+
+
+def test_a_note_without_speech_has_no_dimensions():
+    with pytest.raises(ValueError, match="NO_SPEECH result has dimensions"):
+        NewResult(status=ResultStatus.NO_SPEECH, **LENGTHS, dimensions={"arousal": 0.0})
+
+
 def test_both_kinds_of_result_are_accepted():
     assert (a_result().status, silence().status) == (ResultStatus.SCORED, ResultStatus.NO_SPEECH)

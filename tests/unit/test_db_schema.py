@@ -194,10 +194,17 @@ def constraints(engine):
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
         with engine.connect() as connection:
             tables = connection.execute(text(query)).all()
-        return {name: sorted(line.strip(" ,\t") for line in sql.splitlines()[1:-1]) for name, sql in tables}
+        return {name: sorted(split_columns(sql.splitlines()[1:-1])) for name, sql in tables}
     query = (
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
         "WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'"
     )
     with engine.connect() as connection:
         return sorted(tuple(row) for row in connection.execute(text(query)))
+
+
+def split_columns(lines):
+    """Each column and constraint of a CREATE TABLE; SQLite writes what ALTER TABLE adds onto the last column's line."""
+    for line in lines:
+        stripped = line.strip(" ,\t")
+        yield from [stripped] if stripped.startswith("CONSTRAINT") else stripped.split(", ")

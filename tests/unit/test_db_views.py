@@ -1,6 +1,7 @@
 """What app backends read, and every query of db/QUERIES.md; also run on PostgreSQL in tests/integration."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def a_few_weeks(engine):
         for subject, sadness in (("anna", 0.1 + 0.1 * day), ("ben", 0.3)):
             found.append(note(subject, day))
             pooled = scores(sadness=sadness, anger=0.05, happiness=0.05)
-            ends[found[-1].key] = a_result(pooled=pooled, speech_ms=9_000 + 1_000 * day)
+            said = {"arousal": 0.1, "valence": -sadness}
+            ends[found[-1].key] = a_result(pooled=pooled, dimensions=said, speech_ms=9_000 + 1_000 * day)
     recordings.register(engine, found)
     end_jobs(engine, ends)
 
@@ -165,6 +167,23 @@ def test_a_day_of_a_person_is_weighted_by_speech(engine):
     assert (day.subject, str(day.day), str(day.week)) == ("anna", "2026-11-02", "2026-11-02")
     assert (day.n_notes, day.n_uncertain, day.speech_ms) == (2, 0, 10_000)
     assert day.anger == pytest.approx(0.8 * 0.9 + 0.2 * 0.1)
+
+
+def test_a_days_dimensions_are_of_the_notes_that_have_some(engine):
+    first, second, silent = (note("anna", 0, version_tag=tag) for tag in ("a", "b", "c"))
+    found = [replace(one, key=f"anna/{one.version_tag}.wav") for one in (first, second, silent)]
+    recordings.register(engine, found)
+    ends = [
+        a_result(dimensions={"arousal": 0.8, "valence": -0.5}, speech_ms=9_000),
+        a_result(dimensions={"arousal": 0.2}, speech_ms=1_000),
+        a_result(speech_ms=90_000),
+    ]
+    end_jobs(engine, {one.key: end for one, end in zip(found, ends, strict=True)})
+
+    (day,) = rows(engine, "v1_subject_day")
+
+    assert day.arousal == pytest.approx(0.8 * 0.9 + 0.2 * 0.1)
+    assert day.valence == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize(

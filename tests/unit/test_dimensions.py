@@ -9,9 +9,8 @@ import pytest
 
 from training.corpora import LABELS
 from training.corpora.votes import read_votes
+from training.dimensions import AROUSAL, VALENCE, name_outputs
 from training.report.dimensions import (
-    AROUSAL,
-    VALENCE,
     judge_labels,
     judge_votes,
     measure_auc,
@@ -37,6 +36,13 @@ def test_a_sure_anger_is_high_in_arousal_and_low_in_valence() -> None:
     anger = np.eye(4)[[LABELS.index("anger")]]
     assert weigh(anger, LABELS, AROUSAL).tolist() == [1.0]
     assert weigh(anger, LABELS, VALENCE).tolist() == [-1.0]
+
+
+def test_the_manifest_is_told_the_ends_that_the_sums_can_reach() -> None:
+    told = name_outputs()
+    for name, weights in (("arousal", AROUSAL), ("valence", VALENCE)):
+        reached = weigh(np.eye(4), LABELS, weights)
+        assert told[name] == {"output": name, "low": reached.min(), "high": reached.max()}
 
 
 def test_a_label_without_a_place_is_refused() -> None:

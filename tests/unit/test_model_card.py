@@ -35,7 +35,7 @@ def test_the_card_is_what_the_manifest_makes_of_it(bundle):
 def test_a_figure_that_were_another_would_change_the_card(bundle):
     manifest = read(bundle)
     card = fill_card(manifest)
-    measured = {name: manifest["metrics"][name] for name in ("evaluation", "gate", "int8")}
+    measured = {name: manifest["metrics"][name] for name in ("evaluation", "dimensions", "gate", "int8")}
     unused = []
     for (*way, last), value in list_leaves(measured):
         if "recipe" in way:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.bundles import LABELS, make_graph, write_bundle
+from tests.unit.bundles import DIMENSIONS, LABELS, WEIGHTS, make_graph, write_bundle
 from tests.unit.recordings import encode_foreign, encode_native
 from tests.unit.sounds import Signal, make_noise, make_silence, make_voice
 from worker.audio.decode import Limits
@@ -30,7 +30,8 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
 
 
 def build(folder: Path, *, gate: bool = False, **changes: Any) -> Scorer:
-    return Scorer(load_bundle(write_bundle(folder, make_graph(gate=gate), **changes)))
+    weights_of = WEIGHTS if "dimensions" in changes else None
+    return Scorer(load_bundle(write_bundle(folder, make_graph(gate=gate, weights_of=weights_of), **changes)))
 
 
 def score(signal: Signal, scorer: Scorer, **options: Any) -> NoteScores:
@@ -147,6 +148,38 @@ def test_the_weight_of_the_manifest_decides(tmp_path: Path) -> None:
     first, second = (segment.scores["anger"] for segment in equal.segments)
     assert equal.scores["anger"] == pytest.approx((first + second) / 2)
     assert by_speech.scores["anger"] == pytest.approx((first * 8000 + second * 2000) / 10_000, rel=0.01)
+
+
+def test_dimensions_are_pooled_with_the_weights_of_the_scores(tmp_path: Path) -> None:
+    voice = np.concatenate([make_voice(8.0), make_noise(2.0, peak=0.2) + make_voice(2.0, peak=0.6)])
+    by_speech = score(voice, build(tmp_path / "speech", dimensions=DIMENSIONS))
+    equal = score(voice, build(tmp_path / "equal", dimensions=DIMENSIONS, pooling={"kind": "mean", "weight": "equal"}))
+
+    assert by_speech.dimensions["arousal"] != pytest.approx(equal.dimensions["arousal"], abs=1e-4)
+    for note in (by_speech, equal):
+        for said in (note, *note.segments):
+            anger, happiness, _, sadness = (said.scores[label] for label in LABELS)
+            assert list(said.dimensions) == ["arousal", "valence"]
+            assert said.dimensions["arousal"] == pytest.approx(anger + happiness, abs=1e-6)
+            assert said.dimensions["valence"] == pytest.approx(happiness - anger - sadness, abs=1e-6)
+
+
+def test_the_trend_tells_of_dimensions_too(tmp_path: Path) -> None:
+    note = score(make_note(), build(tmp_path, dimensions=DIMENSIONS))
+
+    first, second = (segment.dimensions["valence"] for segment in note.segments)
+    assert list(note.trend) == [*LABELS, "arousal", "valence"]
+    assert (note.trend["valence"].start_mean, note.trend["valence"].end_mean) == (first, second)
+
+
+def test_without_dimensions_in_the_bundle_there_are_none(scorer: Scorer) -> None:
+    note = score(make_note(), scorer)
+
+    assert [said.dimensions for said in (note, *note.segments)] == [{}, {}, {}]
+
+
+def test_without_speech_there_are_no_dimensions(tmp_path: Path) -> None:
+    assert score(make_silence(5.0), build(tmp_path, dimensions=DIMENSIONS)).dimensions == {}
 
 
 def test_progress_is_told_and_grows(scorer: Scorer) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, external_data_helper
+from onnx import TensorProto, external_data_helper, helper
 
 from config.settings import SHIPPED_MODELS
-from tests.unit.bundles import LABELS, make_graph, write_bundle
+from tests.unit.bundles import DIMENSIONS, LABELS, WEIGHTS, make_graph, write_bundle
 from tests.unit.sounds import make_noise, make_silence, make_voice
 from worker.scoring.bundle import BundleError, load_bundle
 from worker.scoring.scorer import Scorer, ScoringError
@@ -99,6 +99,72 @@ def test_the_speech_gate_is_read_from_its_output(tmp_path: Path) -> None:
 
     assert scorer.score(make_voice(8.0)).speech_probability == 1.0
     assert scorer.score(tone).speech_probability == 0.0
+
+
+def test_the_dimensions_are_read_from_the_outputs_that_the_manifest_names(tmp_path: Path) -> None:
+    graph = make_graph(constant=[0.1, 0.2, 0.3, 0.4], weights_of={"a": WEIGHTS["arousal"], "v": WEIGHTS["valence"]})
+    named = {name: {**one, "output": name[0]} for name, one in DIMENSIONS.items()}
+
+    found = build(tmp_path, graph, dimensions=named).score(make_voice(3.0)).dimensions
+
+    assert found == {"arousal": pytest.approx(0.3), "valence": pytest.approx(-0.3)}
+
+
+def test_a_bundle_that_names_no_dimension_has_none_whatever_its_graph_says(tmp_path: Path) -> None:
+    assert build(tmp_path, make_graph(weights_of=WEIGHTS)).score(make_voice(3.0)).dimensions == {}
+
+
+def test_dimensions_and_a_gate_stand_side_by_side(tmp_path: Path) -> None:
+    graph = make_graph(gate=True, weights_of=WEIGHTS)
+    gate = {"output": "speech", "threshold": 0.5}
+
+    found = build(tmp_path, graph, speech_gate=gate, dimensions=DIMENSIONS).score(make_voice(8.0))
+
+    chances = dict(zip(LABELS, found.scores, strict=True))
+    assert found.speech_probability == 1.0
+    assert found.dimensions["arousal"] == pytest.approx(chances["anger"] + chances["happiness"], abs=1e-6)
+    assert found.dimensions["valence"] == pytest.approx(
+        chances["happiness"] - chances["anger"] - chances["sadness"], abs=1e-6
+    )
+
+
+def test_a_graph_without_a_promised_dimension_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="needs valence"):
+        build(tmp_path, make_graph(weights_of={"arousal": WEIGHTS["arousal"]}), dimensions=DIMENSIONS)
+
+
+def test_a_dimension_of_several_values_a_window_is_refused(tmp_path: Path) -> None:
+    named = {"arousal": {**DIMENSIONS["arousal"], "output": "probabilities"}}
+
+    with pytest.raises(BundleError, match=r"arousal output has shape \(1, 4\), allowed is one value"):
+        build(tmp_path, dimensions=named)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1.0005, 1.0), (-0.0005, 0.0), (1.002, None), (-0.002, None), (float("nan"), None)]
+)
+def test_a_dimension_just_outside_its_range_is_put_at_its_end_and_one_further_out_is_refused(
+    tmp_path: Path, value: float, expected: float | None
+) -> None:
+    graph = make_graph(constant=[1.0, 0.0, 0.0, 0.0], weights_of={"arousal": [value, 0.0, 0.0, 0.0]})
+    named = {"arousal": DIMENSIONS["arousal"]}
+
+    if expected is None:
+        with pytest.raises(ScoringError, match=r"arousal is .*allowed are 0.0 to 1.0"):
+            build(tmp_path, graph, dimensions=named)
+    else:
+        assert build(tmp_path, graph, dimensions=named).score(make_voice(1.0)).dimensions == {"arousal": expected}
+
+
+def test_a_dimension_that_feels_padding_makes_every_window_whole(tmp_path: Path) -> None:
+    steady = make_graph(constant=[0.25, 0.25, 0.25, 0.25])
+    feeling = make_graph(constant=[0.25, 0.25, 0.25, 0.25])
+    feeling.graph.node.append(helper.make_node("ReduceMean", ["energy"], ["arousal"], axes=[1], keepdims=0))
+    feeling.graph.output.append(helper.make_tensor_value_info("arousal", TensorProto.FLOAT, ["batch"]))
+
+    assert build(tmp_path / "steady", steady)._step_samples == 32_000
+    named = {"arousal": DIMENSIONS["arousal"]}
+    assert build(tmp_path / "feeling", feeling, dimensions=named)._step_samples == 128_000
 
 
 def test_a_graph_without_the_promised_gate_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from db.rows import Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
 from tonalog.report import (
+    DIMENSIONS,
     EMOTIONS,
     SHORT_EMOTIONS,
     console,
@@ -86,17 +87,20 @@ def _show_result(engine: Engine, screen: Console, found: Recording, *, model_id:
     result = results.result_of(engine, found.id, model_id)
     if result is None:
         return
-    head = ", ".join(f"{name} {value:.2f}" for name, value in result.scores.items()) or "no speech"
+    said = {**result.scores, **result.dimensions}
+    head = ", ".join(f"{name} {value:.2f}" for name, value in said.items()) or "no speech"
     unsure = " (uncertain)" if result.is_uncertain else ""
     screen.print(f"\n[bold]{title}[/bold]: {result.label or 'no speech'}{unsure}; {head}")
     screen.print(
         f"length {minutes(result.duration_ms)}, speech {minutes(result.speech_ms)}, {result.n_windows} windows"
     )
-    table = new_table("Segments", ["start", "end", "speech", *EMOTIONS], right=["start", "end", "speech", *EMOTIONS])
+    columns = ["start", "end", "speech", *EMOTIONS, *result.dimensions]
+    table = new_table("Segments", columns, right=columns)
     for segment in result.segments:
         label = max(EMOTIONS, key=lambda name: segment.scores[name])
         clock = [minutes(segment.start_ms), minutes(segment.end_ms), f"{segment.speech_ms / 1000:.1f} s"]
-        table.add_row(*clock, *score_cells(dict(segment.scores), label))
+        beside = [f"{segment.dimensions[name]:.2f}" for name in result.dimensions]
+        table.add_row(*clock, *score_cells(dict(segment.scores), label), *beside)
     if result.segments:
         screen.print(table)
     for label, trend in result.trend.items():
@@ -133,6 +137,7 @@ def _as_dict(note: Note) -> dict[str, Any]:
         "confidence": note.confidence,
         "is_uncertain": note.is_uncertain,
         "scores": {name: getattr(note, name) for name in EMOTIONS} if is_scored else None,
+        "dimensions": {name: value for name in DIMENSIONS if (value := getattr(note, name)) is not None},
         "slope_per_min": {name: getattr(note, f"{name}_slope_per_min") for name in EMOTIONS} if is_scored else None,
         "speech_ms": note.speech_ms,
         "duration_ms": note.duration_ms,

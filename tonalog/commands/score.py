@@ -71,6 +71,7 @@ def _failed(code: str, message: str) -> dict[str, Any]:
         "confidence": None,
         "is_uncertain": None,
         "scores": None,
+        "dimensions": {},
         "segments": [],
         "trend": None,
         "error": {"code": str(code), "message": message},
@@ -90,12 +91,14 @@ def note_as_dict(note: Any) -> dict[str, Any]:
         "confidence": note.confidence,
         "is_uncertain": note.is_uncertain,
         "scores": dict(note.scores) or None,
+        "dimensions": dict(note.dimensions),
         "segments": [
             {
                 "start_ms": segment.start_ms,
                 "end_ms": segment.end_ms,
                 "speech_ms": segment.speech_ms,
                 "scores": dict(segment.scores),
+                "dimensions": dict(segment.dimensions),
             }
             for segment in note.segments
         ],
@@ -110,7 +113,7 @@ def _readable(row: dict[str, Any]) -> str:
     length = f"{row['duration_ms'] / 1000:.1f} s, {row['speech_ms'] / 1000:.1f} s speech"
     if row["status"] == "no_speech":
         return f"{row['file']}: no speech ({length})"
-    scores = "  ".join(f"{name} {value:.2f}" for name, value in row["scores"].items())
+    scores = "  ".join(f"{name} {value:.2f}" for name, value in (row["scores"] | row["dimensions"]).items())
     unsure = ", uncertain" if row["is_uncertain"] else ""
     line = sparkline([segment["scores"][row["label"]] for segment in row["segments"]])
     return f"{row['file']}: {row['label']}{unsure} ({length})  {scores}  {line}"

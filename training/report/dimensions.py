@@ -1,9 +1,4 @@
-"""Arousal and valence read off the four probabilities, and how well they hold; it trains nothing.
-
-Both are sums of what the model says anyway, in the manner of the circumplex model (Russell 1980), whose active half holds
-anger and happiness and whose pleasant half holds happiness alone of these four. No corpus here was rated in dimensions, so
-a head of its own would learn these very sums.
-"""
+"""Arousal and valence read off the four probabilities, and how well they hold; it trains nothing."""
 
 from __future__ import annotations
 
@@ -18,12 +13,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from training.corpora.votes import read_votes
+from training.dimensions import DIMENSIONS
 from training.report.bootstrap import COVERAGE, Interval
 from training.report.predictions import Predictions, read_predictions
 
-AROUSAL: Mapping[str, float] = {"anger": 1.0, "happiness": 1.0, "neutral": 0.0, "sadness": 0.0}
-VALENCE: Mapping[str, float] = {"anger": -1.0, "happiness": 1.0, "neutral": 0.0, "sadness": -1.0}
-DIMENSIONS: Mapping[str, Mapping[str, float]] = {"arousal": AROUSAL, "valence": VALENCE}
 N_DRAWS = 1000
 Measure = Callable[[NDArray[Any], NDArray[Any]], float]
 
@@ -56,7 +49,7 @@ def weigh(chances: NDArray[np.float64], labels: tuple[str, ...], weights: Mappin
     Raises:
         ValueError: a label has no weight.
 
-    >>> weigh(np.array([[0.5, 0.25, 0.25, 0.0]]), ("anger", "happiness", "neutral", "sadness"), VALENCE).tolist()
+    >>> weigh(np.array([[0.5, 0.25, 0.25, 0.0]]), ("anger", "happiness", "neutral", "sadness"), DIMENSIONS["valence"]).tolist()
     [-0.25]
     """
     if set(labels) - set(weights):

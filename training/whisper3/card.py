@@ -65,11 +65,25 @@ def tabulate_gate(false_accept: dict[str, float]) -> str:
     return tabulate(["sound", "kind unheard", "seed unheard"], rows)
 
 
+def tabulate_dimensions(dimensions: list[dict[str, Any]]) -> str:
+    """Return how well arousal and valence hold, one row a measure."""
+    rows = [
+        [
+            one["measure"],
+            one["corpus"],
+            str(one["n_utterances"]),
+            f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})",
+        ]
+        for one in dimensions
+    ]
+    return tabulate(["measure", "utterances of", "n", "value (95 %)"], rows)
+
+
 def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
     """Return the part of the card that holds every figure, in Markdown, as `tonalog evaluate default` prints it.
 
     Args:
-        metrics: of the manifest: evaluation, gate, int8, final and defects.
+        metrics: of the manifest: evaluation, dimensions, gate, int8, final and defects.
         scheme: of the quantisation.
         slices: Markdown, as `training.slices` writes it.
     """
@@ -98,6 +112,7 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
         ua_float=f"{int8['ua_float32']:.4f}",
         ua_int8=f"{int8['ua_int8']:.4f}",
         n_int8=int8["n_windows"],
+        dimensions=tabulate_dimensions(metrics["dimensions"]),
         scheme=scheme,
         threshold=gate["threshold"],
         miss=", ".join(f"{view} {gate['miss'][view]:.4f}" for view in GATE_VIEWS),

@@ -13,6 +13,7 @@ from training.protocols.folds import MIN_FOLDS, N_FOLDS
 from training.report.predictions import read_predictions
 from training.slices import group_speakers, measure_slices, read_actors
 from training.slices.writing import write_slices
+from training.whisper3.dimensions import measure_dimensions
 from training.whisper3.files import write_json
 from training.whisper3.gate import GATE_VIEWS, evaluate_gate
 from training.whisper3.graph import FACTS_FILE, finish_graph
@@ -74,7 +75,7 @@ def evaluate_model(
         report: told of every step how far it is.
 
     Returns:
-        What `figures.json` holds: evaluation, int8, gate, final, defects and slices.
+        What `figures.json` holds: evaluation, dimensions, int8, gate, final, defects and slices.
 
     Raises:
         ValueError, FileNotFoundError: as `check_request`.
@@ -98,7 +99,10 @@ def evaluate_model(
     graph = json.loads((places.evaluation / FACTS_FILE).read_text(encoding="utf-8"))["figures"]
     slices = _slice(places.evaluation, actors, calibration, n_draws=source.amounts.n_draws)
     int8 = _compare_int8(runs, source, n_processes=n_processes, report=report)
-    figures = {"evaluation": evaluation, "int8": int8, "gate": gate, **graph, "slices": slices}
+    predictions = places.evaluation / PREDICTIONS_FILE
+    dimensions = measure_dimensions(plan, runs, predictions, temperature=calibration.temperature)
+    measured = {"evaluation": evaluation, "dimensions": dimensions, "int8": int8, "gate": gate}
+    figures = {**measured, **graph, "slices": slices}
     write_json(places.evaluation / FIGURES_FILE, figures)
     return figures
 

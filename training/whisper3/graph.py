@@ -11,6 +11,8 @@ import torch
 from onnx import compose
 from torch import nn
 
+from training.corpora import LABELS
+from training.dimensions import DIMENSIONS
 from training.export.graph import export_onnx
 from training.whisper3.checks import check_pair, check_sounds
 from training.whisper3.copies import CLEAN, make_copy
@@ -23,11 +25,12 @@ from training.whisper3.tune.mean import load_head
 from training.whisper3.views import Source, load_trained
 
 FLOAT_FILE, INT8_FILE, FACTS_FILE = "model-float32.onnx", "model-int8.onnx", "graph.json"
+OUTPUTS = ("probabilities", "speech", *DIMENSIONS)
 CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
 
 
 class TwoHeads(nn.Module):  # type: ignore[misc]  # torch has no types here
-    """Pooled statistics to emotion probabilities, calibrated, and the probability of speech."""
+    """Pooled statistics to emotion probabilities, calibrated, the probability of speech, arousal and valence."""
 
     def __init__(self, emotion: Any, speech: Any, *, temperature: float) -> None:
         """Hold fitted heads.
@@ -41,11 +44,18 @@ class TwoHeads(nn.Module):  # type: ignore[misc]  # torch has no types here
         self.emotion = emotion
         self.speech = speech
         self.temperature = temperature
+        rows = [[weights[label] for label in LABELS] for weights in DIMENSIONS.values()]
+        self.register_buffer("weights", torch.tensor(rows).T)
 
     def forward(self, statistics: Any) -> Any:
-        """Return probabilities (batch, 4) and speech (batch,) of statistics float32 (batch, 1024)."""
+        """Return what `OUTPUTS` names, of statistics float32 (batch, 1024).
+
+        Probabilities are float32 (batch, 4), in the order of `LABELS`; speech, arousal and valence float32 (batch,), the
+        last two sums of the probabilities as `training.dimensions` weighs them.
+        """
         probabilities = torch.softmax(self.emotion(statistics) / self.temperature, dim=1)
-        return probabilities, torch.softmax(self.speech(statistics), dim=1)[:, 1]
+        speech = torch.softmax(self.speech(statistics), dim=1)[:, 1]
+        return probabilities, speech, *(probabilities @ self.weights).unbind(dim=1)
 
 
 def assemble(encoder: Path, heads: TwoHeads, target: Path) -> Path:
@@ -61,7 +71,7 @@ def assemble(encoder: Path, heads: TwoHeads, target: Path) -> Path:
     """
     part = target.with_suffix(".heads.onnx")
     example = torch.zeros(2, N_STATISTICS)
-    export_onnx(heads.eval(), part, inputs="statistics", example=example, outputs=("probabilities", "speech"))
+    export_onnx(heads.eval(), part, inputs="statistics", example=example, outputs=OUTPUTS)
     first, second = onnx.load(encoder), onnx.load(part)
     second.ir_version = first.ir_version
     renamed = compose.add_prefix(second, "heads/", rename_inputs=False, rename_outputs=False)
@@ -77,12 +87,13 @@ def finish_graph(plan: ModelPlan, places: Places, folder: Path, source: Source, 
     Args:
         plan: of the run.
         places: of the run, tuned and with a speech head.
-        folder: for the graphs and `graph.json`; what is there at the same temperature stays.
+        folder: for the graphs and `graph.json`; what is there of the same temperature and outputs stays.
         source: of windows.
         calibration: whose temperature goes into the graph.
     """
     target = folder / FACTS_FILE
-    if target.is_file() and json.loads(target.read_text(encoding="utf-8"))["temperature"] == calibration.temperature:
+    identity = {"temperature": calibration.temperature, "outputs": list(OUTPUTS)}
+    if target.is_file() and identity.items() <= json.loads(target.read_text(encoding="utf-8")).items():
         return
     target.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,4 +108,4 @@ def finish_graph(plan: ModelPlan, places: Places, folder: Path, source: Source, 
     accepted = check_sounds(small, plan.recipe.speech_threshold, n_fresh=plan.recipe.amounts.n_fresh)
     defects = [f"{defect.name} ({defect.reason})" for defect in corpus.defects]
     figures = {"final": {**final, "false_accept": accepted}, "defects": defects}
-    write_json(target, {"temperature": calibration.temperature, "figures": figures})
+    write_json(target, {**identity, "figures": figures})

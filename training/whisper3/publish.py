@@ -11,6 +11,7 @@ from typing import Any
 
 from training.backbones.whisper_base import FACTS
 from training.corpora import LABELS
+from training.dimensions import name_outputs
 from training.export.graph import OPSET
 from training.sounds.nonspeech import SAMPLING_RATE_HZ
 from training.whisper3.card import WHISPER_LICENCE, fill_card
@@ -88,6 +89,7 @@ def build_manifest(
         "temperature": calibration.temperature,
         "uncertain_below": calibration.uncertain_below,
         "speech_gate": {"output": "speech", "threshold": plan.recipe.speech_threshold},
+        "dimensions": name_outputs(),
         "quantisation": {"kind": "int8", "scheme": FACTS.int8.text},
         "batch": 1,
         "opset": OPSET,

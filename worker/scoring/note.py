@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -23,23 +23,25 @@ class ScoredSegment:
         end_ms: on the same clock, just after it; pauses in between are not speech.
         speech_ms: how much speech the window covers.
         scores: label to probability, in the bundle's order of labels.
+        dimensions: name to value, in the range that the bundle gives; empty if it has none.
     """
 
     start_ms: int
     end_ms: int
     speech_ms: int
     scores: Mapping[str, float]
+    dimensions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class EmotionTrend:
-    """How the probability of one emotion moves through a note; `trend` holds the formulas.
+    """How the probability of one emotion, or one dimension, moves through a note; `trend` holds the formulas.
 
     Attributes:
-        slope_per_min: change of probability per minute of the recording.
-        start_mean: mean probability over the first third of the windows.
-        end_mean: mean probability over the last third of the windows.
-        volatility: mean step in probability from one window to the next, 0 to 1.
+        slope_per_min: change per minute of the recording.
+        start_mean: mean over the first third of the windows.
+        end_mean: mean over the last third of the windows.
+        volatility: mean step from one window to the next, 0 to the width of the range: 1 for a probability.
     """
 
     slope_per_min: float
@@ -63,8 +65,9 @@ class NoteScores:
         confidence: that score, None if not scored.
         is_uncertain: whether the confidence is under the bundle's threshold, None if not scored.
         scores: label to pooled probability, in the bundle's order of labels; empty if not scored.
+        dimensions: name to pooled value, in the range that the bundle gives; empty if it has none or not scored.
         segments: the pooled windows in order of time; empty if not scored.
-        trend: label to trend; empty if not scored.
+        trend: label or dimension to trend; empty if not scored.
     """
 
     status: NoteStatus
@@ -76,5 +79,6 @@ class NoteScores:
     confidence: float | None
     is_uncertain: bool | None
     scores: Mapping[str, float]
+    dimensions: Mapping[str, float]
     segments: tuple[ScoredSegment, ...]
     trend: Mapping[str, EmotionTrend]

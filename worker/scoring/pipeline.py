@@ -18,7 +18,7 @@ from worker.audio.errors import AudioError, AudioReason
 from worker.audio.vad import SAMPLES_PER_MS, SpeechDetector, SpeechSegment
 from worker.audio.windows import Window, WindowCutter
 from worker.scoring.note import NoteScores, NoteStatus, ScoredSegment
-from worker.scoring.pooling import name_label, pool_scores
+from worker.scoring.pooling import name_label, pool_dimensions, pool_scores
 from worker.scoring.scorer import Scorer
 from worker.scoring.stopwatch import Stopwatch
 from worker.scoring.trend import describe_trend
@@ -47,7 +47,7 @@ def score_recording(
 
     Raises:
         AudioError: the recording cannot be decoded, or not within `limits.max_decode_s` (TIME_LIMIT).
-        ScoringError: the model gave scores that are no probabilities.
+        ScoringError: the model gave scores that are no probabilities, or a dimension outside its range.
     """
     # Processor time, as the watchdog counts it: a busy machine must not fail an innocent recording.
     watch = stopwatch or Stopwatch(process_time)
@@ -128,7 +128,8 @@ class _Tally:
             self._gated_ms += window.new_speech_ms
             return
         scores = dict(zip(self._manifest.labels, result.scores, strict=True))
-        self._segments.append(ScoredSegment(window.start_ms, window.end_ms, window.speech_ms, scores))
+        said = ScoredSegment(window.start_ms, window.end_ms, window.speech_ms, scores, result.dimensions)
+        self._segments.append(said)
         self._weights.append(window.new_speech_ms if self._manifest.pooling.weight == "new_speech_ms" else 1.0)
         self._speech_ms += window.new_speech_ms
 
@@ -146,6 +147,7 @@ class _Tally:
             confidence=confidence,
             is_uncertain=is_uncertain,
             scores=scores,
+            dimensions=pool_dimensions([segment.dimensions for segment in self._segments], self._weights),
             segments=tuple(self._segments),
             trend=describe_trend(self._segments),
         )
@@ -162,6 +164,7 @@ class _Tally:
             confidence=None,
             is_uncertain=None,
             scores={},
+            dimensions={},
             segments=(),
             trend={},
         )

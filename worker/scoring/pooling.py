@@ -1,4 +1,4 @@
-"""Join the scores of windows into those of a note, and name the label; never changes a window's scores."""
+"""Join what windows say into what a note says, and name the label; never changes a window's scores."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ def pool_scores(windows: Sequence[Mapping[str, float]], weights: Sequence[float]
     }
     total = sum(pooled.values())
     return {label: score / total for label, score in pooled.items()}
+
+
+def pool_dimensions(windows: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
+    """Average what the dimensions of windows say, with the weights of their scores.
+
+    Args:
+        windows: name to value, at least one window, the same names in each; none where the bundle has none.
+        weights: one for each window, 0 or more, not all 0.
+
+    Returns:
+        name to mean, in the order of the first window.
+    """
+    total = sum(weights)
+    return {
+        name: sum(weight * window[name] for window, weight in zip(windows, weights, strict=True)) / total
+        for name in windows[0]
+    }
 
 
 def name_label(scores: Mapping[str, float], uncertain_below: float) -> tuple[str, float, bool]:

@@ -8,19 +8,23 @@ static scales (0.0 over 40 clips, 22 November 2026).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from worker.audio.frontend import prepare
 from worker.scoring.bundle import Bundle, BundleError
+from worker.scoring.manifest import Dimension
+from worker.scoring.session import INPUT, build_session, check_signature
 
-INPUT, OUTPUT = "waveform", "probabilities"
+OUTPUT = "probabilities"
 MAX_SUM_ERROR = 1e-3
 """float32 and int8 softmax miss 1 by far less; a graph without softmax by far more."""
+MAX_OUTSIDE = 1e-3
+"""A dimension may miss its range by so much, as probabilities may miss 1, and is then put at the range's end."""
 PROBE_HZ = 200.0
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 SHAPE_STEP_S = 2
@@ -30,7 +34,7 @@ MAX_PADDING_EFFECT = 1e-6
 
 
 class ScoringError(Exception):
-    """The graph gave scores that are no probabilities."""
+    """The graph gave scores that are no probabilities, or a dimension outside its range."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,12 @@ class WindowScores:
     Attributes:
         scores: probabilities in the bundle's order of labels, summing to 1.
         speech_probability: that the window holds speech, None if the graph does not say.
+        dimensions: name to value, in the range that the manifest gives; empty if the graph has none.
     """
 
     scores: tuple[float, ...]
     speech_probability: float | None
+    dimensions: Mapping[str, float]
 
 
 class Scorer:
@@ -63,13 +69,14 @@ class Scorer:
         Raises:
             BundleError: the graph cannot be built (external data is refused, since only the checked bytes are
                 loaded) or does not have the inputs, outputs, shapes or labels that the manifest promises.
-            ScoringError: the graph's scores are no probabilities.
+            ScoringError: the graph's scores are no probabilities, or a dimension is outside its range.
         """
         self.bundle = bundle
-        self._session = _build_session(bundle, threads)
-        gate = bundle.manifest.speech_gate
-        self._outputs = [OUTPUT] if gate is None else [OUTPUT, gate.output]
-        _check_signature(self._session, self._outputs)
+        self._session = build_session(bundle, threads)
+        gate, dimensions = bundle.manifest.speech_gate, bundle.manifest.dimensions
+        more = [one.output for one in (gate, *dimensions.values()) if one is not None]
+        self._outputs = list(dict.fromkeys((OUTPUT, *more)))
+        check_signature(self._session, self._outputs)
         self._step_samples = bundle.manifest.n_window_samples
         self._step_samples = self._find_step()
 
@@ -87,7 +94,8 @@ class Scorer:
             return self._step_samples
         self._step_samples = step
         short = self.score(tone)
-        is_masked = np.allclose(short.scores, whole.scores, rtol=0.0, atol=MAX_PADDING_EFFECT)
+        first, second = ([*one.scores, *one.dimensions.values()] for one in (short, whole))
+        is_masked = np.allclose(first, second, rtol=0.0, atol=MAX_PADDING_EFFECT)
         return step if is_masked else manifest.n_window_samples
 
     def score(self, signal: NDArray[np.float32]) -> WindowScores:
@@ -100,8 +108,10 @@ class Scorer:
             Its scores; the same signal always gives the same.
 
         Raises:
-            ScoringError: the scores are not finite, not in [0, 1] or do not sum to 1.
-            BundleError: the graph gave another number of scores than there are labels.
+            ScoringError: the scores are not finite, not in [0, 1] or do not sum to 1, or a dimension is outside its
+                range.
+            BundleError: the graph gave another number of scores than there are labels, or several values where one
+                is promised.
             MemoryError: the graph found none to run in.
         """
         n_samples = self.bundle.manifest.n_window_samples
@@ -112,16 +122,22 @@ class Scorer:
         n_padded = max(1, -(-len(prepared) // step)) * step
         waveform = np.zeros((1, n_padded), dtype=np.float32)
         waveform[0, : len(prepared)] = prepared
-        outputs = self._run(waveform)
-        return WindowScores(self._check_scores(outputs[0]), _check_speech(outputs[1:]))
+        found = self._run(waveform)
+        gate, dimensions = self.bundle.manifest.speech_gate, self.bundle.manifest.dimensions
+        return WindowScores(
+            self._check_scores(found[OUTPUT]),
+            None if gate is None else _check_speech(found[gate.output]),
+            {name: _check_dimension(name, one, found[one.output]) for name, one in dimensions.items()},
+        )
 
-    def _run(self, waveform: NDArray[np.float32]) -> list[NDArray[Any]]:
+    def _run(self, waveform: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         try:
-            return [np.asarray(output) for output in self._session.run(self._outputs, {INPUT: waveform})]
+            given = self._session.run(self._outputs, {INPUT: waveform})
         except Exception as error:
             if any(word in str(error) for word in NO_MEMORY):  # onnxruntime has no class for it
                 raise MemoryError("onnxruntime found no memory to score a window") from error
             raise
+        return {name: np.asarray(output) for name, output in zip(self._outputs, given, strict=True)}
 
     def _check_scores(self, output: NDArray[Any]) -> tuple[float, ...]:
         labels = self.bundle.manifest.labels
@@ -135,42 +151,21 @@ class Scorer:
         return tuple(score / total for score in scores)
 
 
-def _build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
-    if threads < 1:
-        raise ValueError(f"threads is {threads}, allowed are 1 and more")
-    options = ort.SessionOptions()
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = threads
-    options.use_deterministic_compute = True
-    options.log_severity_level = 3
-    # Threads that spin while they wait cost the neighbours up to two thirds of their speed (November 2026).
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(bundle.model_bytes, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a dozen classes that share no other base
-        raise BundleError(
-            f"the graph of {bundle.manifest.name} {bundle.manifest.version} is refused: {error}"
-        ) from error
-
-
-def _check_signature(session: ort.InferenceSession, outputs: list[str]) -> None:
-    inputs = {one.name: (one.type, len(one.shape)) for one in session.get_inputs()}
-    if inputs != {INPUT: ("tensor(float)", 2)}:
-        raise BundleError(f"the graph's inputs are {inputs}, allowed is {INPUT}: tensor(float) of 2 dimensions")
-    held = {one.name: one.type for one in session.get_outputs()}
-    for name in outputs:
-        if held.get(name) != "tensor(float)":
-            raise BundleError(f"the graph's outputs are {held}, the manifest needs {name}: tensor(float)")
-
-
-def _check_speech(outputs: list[NDArray[Any]]) -> float | None:
-    if not outputs:
-        return None
-    if outputs[0].size != 1:
-        raise BundleError(f"the speech output has shape {outputs[0].shape}, allowed is one value a window")
-    probability = float(outputs[0].reshape(()))
+def _check_speech(output: NDArray[Any]) -> float:
+    probability = _take_one("speech", output)
     if not 0.0 <= probability <= 1.0:
         raise ScoringError(f"the speech probability is {probability}, allowed are 0 to 1")
     return probability
+
+
+def _check_dimension(name: str, promised: Dimension, output: NDArray[Any]) -> float:
+    value = _take_one(name, output)
+    if not promised.low - MAX_OUTSIDE <= value <= promised.high + MAX_OUTSIDE:  # false for NaN too
+        raise ScoringError(f"{name} is {value}, allowed are {promised.low} to {promised.high}")
+    return min(max(value, promised.low), promised.high)
+
+
+def _take_one(name: str, output: NDArray[Any]) -> float:
+    if output.size != 1:
+        raise BundleError(f"the {name} output has shape {output.shape}, allowed is one value a window")
+    return float(output.reshape(()))

@@ -11,7 +11,7 @@ Formulas:
   difference"; for emotion Jahng, Wood and Trull 2008, "Analysis of affective instability in ecological momentary
   assessment"); absolute instead of squared, so that it reads as a probability step.
 
-One window has slope 0 and volatility 0.
+One window has slope 0 and volatility 0. The dimensions, where the bundle has any, are described as probabilities are.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MS_PER_MIN = 60_000
 
 
 def describe_trend(segments: Sequence[ScoredSegment]) -> dict[str, EmotionTrend]:
-    """Describe the movement of every emotion.
+    """Describe the movement of every emotion and of every dimension.
 
     Args:
-        segments: windows in order of time, at least one, the same labels in each.
+        segments: windows in order of time, at least one, the same labels and dimensions in each.
 
     Returns:
-        label to trend, in the order of the first window.
+        label or dimension to trend, labels first, each in the order of the first window.
 
     Example:
         >>> rising = [ScoredSegment(t, t + 8000, 8000, {"anger": p}) for t, p in [(0, 0.2), (60_000, 0.5)]]
@@ -39,7 +39,8 @@ def describe_trend(segments: Sequence[ScoredSegment]) -> dict[str, EmotionTrend]
         0.3
     """
     minutes = [(segment.start_ms + segment.end_ms) / 2 / MS_PER_MIN for segment in segments]
-    return {label: _describe(minutes, [segment.scores[label] for segment in segments]) for label in segments[0].scores}
+    said = [{**segment.scores, **segment.dimensions} for segment in segments]
+    return {name: _describe(minutes, [one[name] for one in said]) for name in said[0]}
 
 
 def _describe(minutes: Sequence[float], scores: Sequence[float]) -> EmotionTrend:

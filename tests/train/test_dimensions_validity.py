@@ -1,0 +1,105 @@
+"""What an evaluation says of arousal and valence: by label and by listeners, on CREMA-D and on EmoDB."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training import metrics
+from training.corpora import LABELS
+from training.corpora.votes import VOTES_FILE
+from training.report.predictions import Predictions, write_predictions
+from training.whisper3.dimensions import CREMA_D, EMODB, measure_dimensions, read_foreign
+from training.whisper3.plan import ModelPlan
+from training.whisper3.recipe import SMOKE
+
+TEMPERATURE = 2.0
+BY_LABEL = ["arousal: AUC by label", "valence: AUC by label"]
+BY_VOTES = ["arousal: correlation with votes", "valence: correlation with votes"]
+N_ROWS = 120
+
+
+def draw(seed):
+    rng = np.random.default_rng(seed)
+    truth = np.arange(N_ROWS) % 4
+    return truth, rng.normal(size=(N_ROWS, 4)) + 1.5 * np.eye(4)[truth]
+
+
+NAMES, SPEAKERS = (
+    np.array([f"{word}-{row}" for row in rows])
+    for word, rows in (("clip", range(N_ROWS)), ("actor", np.arange(N_ROWS) % 7))
+)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return ModelPlan(str(tmp_path), "encoder", "0" * 64, SMOKE, 0, "whisper3", "0.0.1", "unknown")
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    truth, logits = draw(0)
+    chances = metrics.apply_softmax(logits, TEMPERATURE)
+    path = tmp_path / "predictions.csv"
+    write_predictions(Predictions(LABELS, NAMES, SPEAKERS, np.full(N_ROWS, "fold 0"), truth, chances), path)
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two nets that hear EmoDB with different noise."""
+    folders = [tmp_path / "fold0", tmp_path / "fold1"]
+    for seed, folder in enumerate(folders):
+        folder.mkdir()
+        truth, logits = draw(seed)
+        parts = {"logits": logits, "truth": truth, "names": NAMES, "speakers": SPEAKERS}
+        np.savez(folder / "judged.npz", **{f"emodb-clean/{name}": part for name, part in parts.items()})
+    return folders
+
+
+def write_votes(folder, counts):
+    with (folder / VOTES_FILE).open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("name", *LABELS))
+        rows.writerows((name, *row) for name, row in zip(NAMES, counts, strict=True))
+
+
+def name_rows(found):
+    return [(one["corpus"], one["measure"]) for one in found]
+
+
+def test_without_votes_their_rows_are_left_out_and_with_them_they_stand(plan, predictions, runs, tmp_path):
+    without = measure_dimensions(plan, runs, predictions, temperature=TEMPERATURE)
+    truth, _ = draw(0)
+    write_votes(tmp_path, np.eye(4, dtype=int)[truth])
+    given = measure_dimensions(plan, runs, predictions, temperature=TEMPERATURE)
+
+    labels, foreign = [(CREMA_D, name) for name in BY_LABEL], [(EMODB, name) for name in BY_LABEL]
+    assert name_rows(without) == [*labels, *foreign]
+    assert name_rows(given) == [*labels, *((CREMA_D, name) for name in BY_VOTES), *foreign]
+
+
+def test_votes_that_the_recipe_needs_must_be_there(plan, predictions, runs):
+    needing = replace(plan, recipe=replace(SMOKE, tune=replace(SMOKE.tune, votes=0.3)))
+
+    with pytest.raises(FileNotFoundError, match=VOTES_FILE):
+        measure_dimensions(needing, runs, predictions, temperature=TEMPERATURE)
+
+
+def test_each_value_lies_in_its_interval_and_counts_its_utterances(plan, predictions, runs):
+    found = measure_dimensions(plan, runs, predictions, temperature=TEMPERATURE)
+
+    assert [one["n_utterances"] for one in found] == [N_ROWS, N_ROWS * 3 // 4] * 2
+    for one in found:
+        assert 0.5 < one["low"] < one["value"] < one["high"] < 1.0
+
+
+def test_the_fold_nets_are_averaged_as_probabilities_at_the_shipped_temperature(runs):
+    (_, first), (_, second) = draw(0), draw(1)
+
+    found = read_foreign(runs, TEMPERATURE)
+
+    expected = (metrics.apply_softmax(first, TEMPERATURE) + metrics.apply_softmax(second, TEMPERATURE)) / 2
+    assert found.probabilities == pytest.approx(expected)
+    assert not np.allclose(found.probabilities, metrics.apply_softmax((first + second) / 2, TEMPERATURE))

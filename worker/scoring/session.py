@@ -1,0 +1,58 @@
+"""Build the ONNX session of a bundle and hold its inputs and outputs against the manifest; never runs it."""
+
+from __future__ import annotations
+
+import onnxruntime as ort
+
+from worker.scoring.bundle import Bundle, BundleError
+
+INPUT = "waveform"
+
+
+def build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
+    """Build a session of the bytes that were checked, with the same result on every run.
+
+    Args:
+        bundle: checked by `load_bundle`.
+        threads: for one run, 1 or more.
+
+    Raises:
+        BundleError: the graph cannot be built; external data is refused, since only the checked bytes are loaded.
+        ValueError: threads are under 1.
+    """
+    if threads < 1:
+        raise ValueError(f"threads is {threads}, allowed are 1 and more")
+    options = ort.SessionOptions()
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = threads
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    # Threads that spin while they wait cost the neighbours up to two thirds of their speed (November 2026).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(bundle.model_bytes, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen classes that share no other base
+        raise BundleError(
+            f"the graph of {bundle.manifest.name} {bundle.manifest.version} is refused: {error}"
+        ) from error
+
+
+def check_signature(session: ort.InferenceSession, outputs: list[str]) -> None:
+    """Hold a graph against what its manifest promises.
+
+    Args:
+        session: of the graph.
+        outputs: names that the manifest needs, each of float32.
+
+    Raises:
+        BundleError: the graph has another input, or lacks an output.
+    """
+    inputs = {one.name: (one.type, len(one.shape)) for one in session.get_inputs()}
+    if inputs != {INPUT: ("tensor(float)", 2)}:
+        raise BundleError(f"the graph's inputs are {inputs}, allowed is {INPUT}: tensor(float) of 2 dimensions")
+    held = {one.name: one.type for one in session.get_outputs()}
+    for name in outputs:
+        if held.get(name) != "tensor(float)":
+            raise BundleError(f"the graph's outputs are {held}, the manifest needs {name}: tensor(float)")
