@@ -63,6 +63,17 @@ def claim_slot(engine: Engine, name: str, *, slot: datetime, lease_s: float) -> 
         return connection.execute(statement).first() is not None
 
 
+def is_held(engine: Engine, name: str) -> bool:
+    """Say whether somebody is at a run of this schedule, whichever slot it is for."""
+    held = select(schedule_slots.c.slot).where(
+        schedule_slots.c.name == name,
+        schedule_slots.c.state == SlotState.RUNNING,
+        schedule_slots.c.lease_until_s >= db_now_s(),
+    )
+    with reading(engine) as connection:
+        return connection.execute(held.limit(1)).first() is not None
+
+
 def extend_slot(engine: Engine, name: str, *, slot: datetime, lease_s: float) -> bool:
     """Make the lease of a long run last `lease_s` from now; False when the slot is finished or unknown."""
     statement = update(schedule_slots).where(

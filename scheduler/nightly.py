@@ -84,12 +84,18 @@ def run_due_night(
 
     Two schedulers may call this at once: the slot's row decides who runs. A scheduler that dies in
     the middle leaves a lease behind; when it ends the slot is due again, and a scan repeats safely.
+    A slot that comes up while an older one still runs waits for its end: two runs at once in one scheduler
+    would leave no thread for its sweeps.
 
     Returns:
-        What the run registered, or None if no slot was due or another scheduler holds it.
+        What the run registered, or None if no slot was due or a run is going on.
     """
     due = due_slots(crontab_line, since=_since(engine, now), now=now)
-    if not due or not slots.claim_slot(engine, NIGHTLY, slot=due[-1], lease_s=lease_s):
+    if (
+        not due
+        or slots.is_held(engine, NIGHTLY)
+        or not slots.claim_slot(engine, NIGHTLY, slot=due[-1], lease_s=lease_s)
+    ):
         return None
     _log.info("nightly run starts", extra={"slot": due[-1].isoformat(), "n_missed": len(due) - 1})
     with _renewing(engine, due[-1], lease_s=lease_s):

@@ -124,3 +124,19 @@ def test_two_schedulers_share_one_night(engine):
     assert run(engine, first, evening) is not None
     assert seen_by_second == [None]
     assert inner.n_runs == 0
+
+
+def test_a_slot_that_comes_up_while_an_older_one_runs_waits_for_its_end(engine):
+    start_at(engine, MORNING)
+    evening, next_evening = MORNING + timedelta(hours=18), MORNING + timedelta(hours=42)
+    night, during = Night(), []
+
+    def long_night():
+        during.append(run(engine, night, next_evening))
+        return NightResult(n_listed=1, n_new=1, n_jobs=1)
+
+    run(engine, long_night, evening)
+
+    assert during == [None]
+    assert run(engine, night, next_evening) is not None
+    assert night.n_runs == 1
