@@ -25,6 +25,9 @@ from training.whisper3.recipe import DEFAULT, MODEL_RECIPES, SMOKE, Limits, read
 from training.whisper3.train import train_model
 from worker.scoring.bundle import load_bundle
 
+# Training and evaluation are fixtures of the first test that wants them: two minutes on free cores, ten beside other work.
+pytestmark = pytest.mark.timeout(1200)
+
 ROOT = Path(__file__).resolve().parents[2]
 EMOTIONS = {"ANG": 240.0, "HAP": 210.0, "NEU": 140.0, "SAD": 110.0}
 GERMAN = {"W": 240.0, "F": 210.0, "N": 140.0, "T": 110.0}
