@@ -82,9 +82,15 @@ def main() -> int:
         environment = {**os.environ, **variables}
         subprocess.run([sys.executable, "-m", "tonalog", "db", "upgrade"], env=environment, cwd=ROOT, check=True)
         settings = Settings.read(**{name.removeprefix("TONALOG_").lower(): v for name, v in variables.items()})
-        scheduler = stack.enter_context(running([sys.executable, "-m", "tonalog", "scheduler"], environment))
-        drain = stack.enter_context(running([sys.executable, __file__, AS_DRAIN], environment))
-        watched = watch(settings, redis, (scheduler, drain), n_objects=options.objects, limit_s=options.limit_s)
+        log = folder / "processes.log"
+        scheduler = stack.enter_context(running([sys.executable, "-m", "tonalog", "scheduler"], environment, log))
+        drain = stack.enter_context(running([sys.executable, __file__, AS_DRAIN], environment, log))
+        try:
+            watched = watch(settings, redis, (scheduler, drain), n_objects=options.objects, limit_s=options.limit_s)
+        except (RuntimeError, TimeoutError):
+            print(f"scheduler's exit code {scheduler.poll()}, drain's {drain.poll()}; the end of their log:")
+            print("\n".join(log.read_text().splitlines()[-20:]))
+            raise
     return tell(watched, n_objects=options.objects, cap=settings.queue_cap)
 
 
@@ -119,10 +125,10 @@ def servers(folder: Path) -> Iterator[tuple[dict[str, str], Redis]]:
 
 
 @contextmanager
-def running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process for as long as this context lasts."""
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=quiet, stderr=quiet)
+    with log.open("ab") as file:
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=file, stderr=file)
     try:
         yield process
     finally:
