@@ -63,6 +63,16 @@ def test_the_report_shows_each_note_and_where_the_database_is(embedded):
     assert all(key in embedded.printed for key in expected_states())
 
 
+def test_nobody_who_runs_is_told_of_the_queue_behind_it(cli, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "empty.wav").touch()
+
+    done = cli.ask("run", tmp_path / "notes", "--home", tmp_path / "home")
+
+    assert "1 failed" in done.stdout
+    assert done.stderr == ""
+
+
 def test_running_again_on_the_same_notes_makes_no_job_and_says_so(embedded):
     printed = embedded("run", NOTES)
 
