@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 NIGHTLY = "nightly"
 FIRST_START = "scheduler first start"
 # One scan covers every missed night; this many are noted one by one.
+_RETRY_S = 60.0
 _LOOK_BACK = timedelta(days=31)
 _MAX_NOTED = 100
 
@@ -79,13 +80,14 @@ def run_due_night(
     crontab_line: str,
     now: datetime,
     lease_s: float,
+    retry_s: float = _RETRY_S,
 ) -> NightResult | None:
     """Run the newest due slot once; older missed slots are covered by the same run and noted as done.
 
     Two schedulers may call this at once: the slot's row decides who runs. A scheduler that dies in
     the middle leaves a lease behind; when it ends the slot is due again, and a scan repeats safely.
     A slot that comes up while an older one still runs waits for its end: two runs at once in one scheduler
-    would leave no thread for its sweeps.
+    would leave no thread for its sweeps. A run that raises gives the slot up after `retry_s`, since later ones wait for it.
 
     Returns:
         What the run registered, or None if no slot was due or a run is going on.
@@ -98,8 +100,13 @@ def run_due_night(
     ):
         return None
     _log.info("nightly run starts", extra={"slot": due[-1].isoformat(), "n_missed": len(due) - 1})
-    with _renewing(engine, due[-1], lease_s=lease_s):
-        result = run()
+    try:
+        with _renewing(engine, due[-1], lease_s=lease_s):
+            result = run()
+    except Exception:
+        with suppress(DatabaseError):  # The error of the run is the one to tell.
+            slots.extend_slot(engine, NIGHTLY, slot=due[-1], lease_s=min(retry_s, lease_s))
+        raise
     slots.finish_slot(engine, NIGHTLY, slot=due[-1], n_registered=result.n_new, n_jobs=result.n_jobs)
     for missed in due[:-1]:
         if slots.claim_slot(engine, NIGHTLY, slot=missed, lease_s=lease_s):

@@ -1,5 +1,6 @@
 """Slots: none is skipped, none is doubled, whoever was down."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,8 +31,8 @@ class Night:
         return NightResult(n_listed=5, n_new=3, n_jobs=3)
 
 
-def run(engine, night, now, lease_s=60.0):
-    return run_due_night(engine, night, crontab_line=LINE, now=now, lease_s=lease_s)
+def run(engine, night, now, lease_s=60.0, **options):
+    return run_due_night(engine, night, crontab_line=LINE, now=now, lease_s=lease_s, **options)
 
 
 def start_at(engine, now):
@@ -139,4 +140,21 @@ def test_a_slot_that_comes_up_while_an_older_one_runs_waits_for_its_end(engine):
 
     assert during == [None]
     assert run(engine, night, next_evening) is not None
+    assert night.n_runs == 1
+
+
+def test_a_scan_that_failed_is_due_again_long_before_its_lease_would_end(engine):
+    start_at(engine, MORNING)
+    evening = MORNING + timedelta(hours=18)
+    night = Night()
+
+    def fail():
+        raise OSError("the store is down")
+
+    with pytest.raises(OSError, match="store is down"):
+        run(engine, fail, evening, lease_s=900.0, retry_s=0.2)
+
+    assert run(engine, night, evening) is None
+    time.sleep(0.3)
+    assert run(engine, night, evening) is not None
     assert night.n_runs == 1
