@@ -15,13 +15,14 @@ from training.whisper3.copies import Window
 from training.whisper3.encoder import PooledEncoder, load_encoder
 from training.whisper3.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
 from training.whisper3.tune.frames import cache_frames, load_frames
+from training.whisper3.tune.hiding import draw_hidden
 from training.whisper3.tune.mean import RunsDiffer, average_runs
-from training.whisper3.tune.net import Upper, compute_logits, mix_nets
+from training.whisper3.tune.net import Upper, compute_logits, gather_batch, mix_nets
 from training.whisper3.tune.summary import RunsIncomplete, sum_up
 from training.whisper3.tune.targets import soften
 
 SPEAKERS = [f"actor{number}" for number in range(5)]
-SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4)
+SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4, hidden=0.6)
 
 
 def make_windows(name, *, loud=0.1):
@@ -70,6 +71,34 @@ def test_padding_in_a_batch_changes_no_logit(frames, weights):
     apart = compute_logits(upper, clean, rows, batch_size=1)
 
     assert compute_logits(upper, clean, rows, batch_size=8) == pytest.approx(apart, abs=1e-4)
+
+
+def test_frames_that_are_left_out_are_as_good_as_masked(frames, weights):
+    clean = load_frames(frames, "clean")
+    upper = Upper(load_encoder(weights), torch.nn.Linear(1024, 4)).eval()
+    drawn = draw_hidden((clean, 0), 0.9, np.random.default_rng(0))
+    whole, mask = gather_batch([clean.take(0)])
+    mask[:, drawn.start : drawn.stop] = 0.0
+
+    assert drawn.stop > drawn.start
+    with torch.inference_mode():
+        heard = upper(*gather_batch([drawn.take()]))
+        assert torch.allclose(heard, upper(whole, mask), atol=1e-5)
+        assert not torch.allclose(heard, upper(*gather_batch([clean.take(0)])), atol=1e-3)
+
+
+def test_a_step_hears_at_least_what_the_share_leaves_and_all_of_it_without_one(frames):
+    clean = load_frames(frames, "clean")
+    rng = np.random.default_rng(0)
+    n_frames = len(clean.take(3))
+
+    drawn = [draw_hidden((clean, 3), 0.6, rng) for _ in range(500)]
+
+    assert all(one.n_heard == len(one.take()) == n_frames - (one.stop - one.start) for one in drawn)
+    assert min(one.n_heard for one in drawn) >= 0.4 * n_frames
+    assert {one.start for one in drawn} >= {0, 1}
+    assert n_frames in {one.stop for one in drawn}
+    assert np.array_equal(draw_hidden((clean, 3), 0.0, rng).take(), clean.take(3))
 
 
 def test_only_the_upper_layers_move(frames, weights, tmp_path):

@@ -26,6 +26,7 @@ from training.whisper3.files import write_json
 from training.whisper3.heads import EMOTION_RECIPE, fit_head, make_emotion_head, seed_torch
 from training.whisper3.out_of_fold import encode_labels
 from training.whisper3.tune.frames import N_FIXED_LAYERS, Frames, load_frames
+from training.whisper3.tune.hiding import Drawn, draw_hidden
 from training.whisper3.tune.net import Upper, compute_logits, gather_batch, mix_nets
 from training.whisper3.tune.targets import Item, find_label, soften
 
@@ -49,6 +50,7 @@ class TuneRecipe:
         warm_up: share of all steps.
         averaged: share of all steps, the last ones, whose weights are averaged.
         clip: largest norm of a gradient.
+        hidden: largest share of a window's frames, in one run of them, that a step does not hear, 0 to under 1.
         votes: share of the listeners' votes in a window's target, 0 to 1.
         kept: share of what tuning changed that stays, 0 to 1; the rest is the untuned encoder with its own head.
     """
@@ -62,19 +64,20 @@ class TuneRecipe:
     warm_up: float = 0.1
     averaged: float = 0.34
     clip: float = 1.0
+    hidden: float = 0.0
     votes: float = 0.0
     kept: float = 1.0
 
 
-RECIPE = TuneRecipe(votes=0.3, kept=0.5)
+RECIPE = TuneRecipe(epochs=4, hidden=0.6, votes=0.3, kept=0.6)
 
 
-def _draw_batches(items: list[Item], recipe: TuneRecipe, rng: np.random.Generator) -> list[list[Item]]:
-    drawn = [items[int(i)] for i in rng.permutation(len(items))[: recipe.windows]]
+def _draw_batches(items: list[Item], recipe: TuneRecipe, rng: np.random.Generator) -> list[list[Drawn]]:
+    drawn = [draw_hidden(items[int(i)], recipe.hidden, rng) for i in rng.permutation(len(items))[: recipe.windows]]
     bucket = BUCKET_BATCHES * recipe.batch_size
-    batches: list[list[Item]] = []
+    batches: list[list[Drawn]] = []
     for first in range(0, len(drawn), bucket):
-        near = sorted(drawn[first : first + bucket], key=lambda item: len(item[0].take(item[1])))
+        near = sorted(drawn[first : first + bucket], key=lambda one: one.n_heard)
         batches += [near[i : i + recipe.batch_size] for i in range(0, len(near), recipe.batch_size)]
     return [batches[int(i)] for i in rng.permutation(len(batches))]
 
@@ -114,10 +117,10 @@ def tune(
         net.train()
         batches = _draw_batches(items, recipe, rng)
         for batch in batches:
-            target = torch.tensor([find_label(item) for item in batch])
-            heard = torch.from_numpy(np.stack([soften(item, votes, share=recipe.votes) for item in batch]))
+            target = torch.tensor([find_label(one.item) for one in batch])
+            heard = torch.from_numpy(np.stack([soften(one.item, votes, share=recipe.votes) for one in batch]))
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = net(*gather_batch(batch)).float()
+                logits = net(*gather_batch([one.take() for one in batch])).float()
             loss = compute_focal_loss(
                 logits,
                 target,

@@ -31,9 +31,8 @@ class Upper(nn.Module):  # type: ignore[misc]  # torch has no types here
         return self.head(pool_statistics(frames.float(), mask))
 
 
-def gather_batch(items: list[tuple[Frames, int]]) -> tuple[Any, Any]:
+def gather_batch(windows: list[NDArray[np.float16]]) -> tuple[Any, Any]:
     """Return frames float32 (batch, n_frames, 512), zero-padded to the longest, and their mask."""
-    windows = [frames.take(row) for frames, row in items]
     longest = max(map(len, windows))
     batch = np.zeros((len(windows), longest, windows[0].shape[1]), dtype=np.float32)
     mask = np.zeros((len(windows), longest), dtype=np.float32)
@@ -52,7 +51,7 @@ def compute_logits(net: Upper, frames: Frames, rows: NDArray[np.int64], *, batch
     with torch.inference_mode():
         for first in range(0, len(order), batch_size):
             chosen = order[first : first + batch_size]
-            logits[chosen] = net(*gather_batch([(frames, int(row)) for row in rows[chosen]])).double().numpy()
+            logits[chosen] = net(*gather_batch([frames.take(int(row)) for row in rows[chosen]])).double().numpy()
     return logits
 
 
