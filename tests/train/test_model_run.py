@@ -183,10 +183,10 @@ def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated, em
     assert again.partition("## Metrics")[2] == printed.partition("## Metrics")[2]
 
 
-def test_the_exported_bundle_scores_a_note(evaluated, tmp_path):
+def test_the_exported_bundle_scores_a_note(evaluated, crema_d, tmp_path):
     target = tmp_path / "own-0.0.4"
     succeed("export", evaluated[0], "--version", "0.0.4", "--out", target)
-    note = min((ROOT / "examples" / "notes").rglob("*.ogg"))
+    note = min(crema_d.rglob("*.wav"))
     row = json.loads(succeed("score", "--json", "--model", target, note))
     assert row["model"] == {"name": "own", "version": "0.0.4"}
     scores = row["scores"]

@@ -52,13 +52,17 @@ def make_coloured_noise(n_samples: int, exponent: float, rng: np.random.Generato
     return np.asarray(shaped / (np.sqrt(np.mean(shaped**2)) + 1e-12), dtype=np.float32)
 
 
+def measure_loudness(signal: Signal) -> float:
+    """Return the RMS of the louder half of a signal: what a listener takes for the level of its voice."""
+    power = np.convolve(signal.astype(np.float64) ** 2, np.ones(400) / 400, mode="same")
+    return float(np.sqrt(np.mean(power[power >= np.median(power)]) + 1e-12))
+
+
 def add_noise(signal: Signal, snr_db: float, rng: np.random.Generator) -> Signal:
     """Add noise of a random colour at a ratio measured over the louder half of the signal."""
     colour = float(rng.choice(list(NOISE_COLOURS.values())))
-    power = np.convolve(signal.astype(np.float64) ** 2, np.ones(400) / 400, mode="same")
-    rms = float(np.sqrt(np.mean(power[power >= np.median(power)]) + 1e-12))
     noise = make_coloured_noise(signal.size, colour, rng)
-    return (signal + noise * rms * 10 ** (-snr_db / 20)).astype(np.float32)
+    return (signal + noise * measure_loudness(signal) * 10 ** (-snr_db / 20)).astype(np.float32)
 
 
 def equalise(signal: Signal, rng: np.random.Generator) -> Signal:

@@ -197,7 +197,7 @@ def make_sound(kind: str, n_samples: int, rng: np.random.Generator) -> Signal:
 
 
 def make_babble(voices: list[Signal], n_samples: int, rng: np.random.Generator) -> Signal:
-    """Overlap at least six voices, each cut into 0.2-0.6 s pieces in random order, like a crowd."""
+    """Overlap voices, each cut into 0.2-0.6 s pieces in random order, like a crowd."""
     total = np.zeros(n_samples, dtype=np.float64)
     for voice in voices:
         size = int(rng.uniform(0.2, 0.6) * SAMPLING_RATE_HZ)

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.corpora import HeardUtterance
 from training.sounds.augment import Chain, Signal, distort
-from training.sounds.nonspeech import MAKERS, happens, make_babble, make_sound
+from training.sounds.nonspeech import MAKERS, happens, make_sound
 from training.sounds.voice import Cut, reduce_signal
 from worker.audio.frontend import FrontEnd, prepare
 
@@ -86,19 +86,20 @@ def normalise(signal: Signal) -> Signal:
     return prepare(signal, FRONT_END)
 
 
-def _is_taken(copy: Copy, index: int) -> bool:
+def is_taken(copy: Copy, index: int) -> bool:
+    """Say whether a copy has a window of the utterance with that index."""
     return happens(copy.share, np.random.default_rng([copy.seed, index, SHARE_STREAM]))
 
 
 def count_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> int:
     """Return how many windows `make_copy` yields."""
-    return sum(_is_taken(copy, index) for index in range(len(utterances)))
+    return sum(is_taken(copy, index) for index in range(len(utterances)))
 
 
 def make_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield one window of every utterance the copy takes, at most 8 s long; each has its own seed, so order does not matter."""
     for index, utterance in enumerate(utterances):
-        if not _is_taken(copy, index):
+        if not is_taken(copy, index):
             continue
         rng = np.random.default_rng([copy.seed, index])
         heard = distort(utterance.signal, copy.chain, rng)
@@ -169,13 +170,3 @@ def make_nonspeech(seed: int, *, per_kind: int = NONSPEECH_PER_KIND) -> Iterator
             level = np.float32(10 ** (rng.uniform(-40, -1) / 20))
             heard = distort(normalise(sound) * level, NONSPEECH_CHAIN, rng)
             yield Window(normalise(heard), f"sound-{turn}", kind, f"{name}-{turn}")
-
-
-def make_crowd(utterances: tuple[HeardUtterance, ...], seed: int, *, n_windows: int) -> Iterator[Window]:
-    """Yield babble windows of six to twelve scrambled speakers, 2 to 8 s; evaluation only."""
-    for turn in range(n_windows):
-        rng = np.random.default_rng([seed, turn])
-        chosen = rng.choice(len(utterances), size=int(rng.integers(6, 13)), replace=False)
-        voices = [utterances[int(i)].signal for i in chosen]
-        signal = make_babble(voices, int(rng.uniform(2.0, 8.0) * SAMPLING_RATE_HZ), rng)
-        yield Window(normalise(signal), "crowd", "babble", f"babble-{turn}")

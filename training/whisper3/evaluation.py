@@ -13,6 +13,7 @@ from training.protocols.folds import MIN_FOLDS, N_FOLDS
 from training.report.predictions import read_predictions
 from training.slices import group_speakers, measure_slices, read_actors
 from training.slices.writing import write_slices
+from training.whisper3.crowd import CROWD
 from training.whisper3.dimensions import measure_dimensions
 from training.whisper3.files import write_json
 from training.whisper3.gate import GATE_VIEWS, evaluate_gate
@@ -25,7 +26,7 @@ from training.whisper3.train import cache_all_features, cache_all_frames, tune_a
 from training.whisper3.tune.fit import JUDGED, TRAINED
 from training.whisper3.tune.small import SMALL_FILE, compare_small, join_small
 from training.whisper3.tune.summary import PREDICTIONS_FILE, sum_up
-from training.whisper3.views import CROWD, Source, load_trained
+from training.whisper3.views import Source, load_trained
 
 ACTORS_FILE = "VideoDemographics.csv"
 TITLE = "Slices of CREMA-D's actors"

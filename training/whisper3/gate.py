@@ -14,14 +14,17 @@ from training.metrics import apply_softmax
 from training.protocols.folds import N_FOLDS, assign_folds
 from training.sounds.nonspeech import MAKERS
 from training.whisper3.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES
+from training.whisper3.crowd import CROWD, IN_CROWD, N_VOICES, name_crowd
 from training.whisper3.encoder import N_STATISTICS
 from training.whisper3.features import Features, load_features
 from training.whisper3.heads import SPEECH_RECIPE, compute_logits, fit_head, make_speech_head, seed_torch
-from training.whisper3.views import CROWD, EVALUATION_COPIES, FOREIGN, NONSPEECH
+from training.whisper3.views import EVALUATION_COPIES, FOREIGN, NONSPEECH
 
 log = logging.getLogger(__name__)
-# Clean, room, phone and joined notes: the other copies only add more of the same speech.
-GATE_COPIES = (*UTTERANCE_COPIES[:3], NOTE_COPIES[0])
+# Clean, room, phone and joined notes, for the other copies only add more of the same speech, and a voice before a crowd:
+# without it a gate that heard crowds turns every voice away that is not alone.
+GATE_COPIES = (*UTTERANCE_COPIES[:3], NOTE_COPIES[0], IN_CROWD)
+GATE_SOUNDS = (NONSPEECH, CROWD)
 GATE_VIEWS = (*(copy.name for copy in (*GATE_COPIES, *EVALUATION_COPIES)), FOREIGN)
 KIND_SEED = 0
 Scores = NDArray[np.float64]
@@ -55,14 +58,19 @@ def score_speech(head: Any, statistics: NDArray[np.float32]) -> Scores:
 
 
 def cross_validate(views: dict[str, Features], sounds: Features) -> tuple[dict[str, Scores], dict[str, Scores]]:
-    """Score speech of held-out speakers, and sounds once as an unseen kind and once as an unseen seed.
+    """Score speech and crowds of held-out speakers, and sounds once as an unseen kind and once as an unseen seed.
 
-    Each fold leaves out its speakers, a fifth of the kinds (alone or mixed in) and every fifth seed.
+    Each fold leaves out its speakers, alone and in crowds, a fifth of the kinds (alone or mixed in) and every fifth seed.
+
+    Args:
+        views: of speech, and the crowds.
+        sounds: synthesised.
 
     Returns:
-        Speech scores by view, and sound scores by `kind/unseen kind` and `kind/unseen seed`.
+        Scores by view, and sound scores by `kind/unseen kind` and `kind/unseen seed`.
     """
-    folds = assign_folds(views[CLEAN.name].speakers.tolist())
+    folds = assign_folds(views[CLEAN.name].speakers.tolist()) | {name_crowd(fold): fold for fold in range(N_FOLDS)}
+    crowd = views[CROWD]
     kind_fold = assign_folds(MAKERS, seed=KIND_SEED)
     kinds = split_kinds(sounds.names)
     seed_fold = np.array([int(name.rsplit("-", 1)[1]) % N_FOLDS for name in sounds.names.tolist()])
@@ -72,7 +80,8 @@ def cross_validate(views: dict[str, Features], sounds: Features) -> tuple[dict[s
         has_unseen = np.array([any(kind_fold[kind] == fold for kind in mixed) for mixed in kinds])
         usable = ~has_unseen & (seed_fold != fold)
         speech = gather_speech(views, {speaker: mine != fold for speaker, mine in folds.items()})
-        head = fit_speech_head(speech, sounds.statistics[usable], seed=fold)
+        others = crowd.statistics[crowd.speakers != name_crowd(fold)]
+        head = fit_speech_head(speech, np.concatenate([sounds.statistics[usable], others]), seed=fold)
         for name, view in views.items():
             test = [folds.get(speaker, fold) == fold for speaker in view.speakers]
             heard.setdefault(name, []).append(score_speech(head, view.statistics[test]))
@@ -112,13 +121,12 @@ def evaluate_gate(features: Path, threshold: float) -> dict[str, Any]:
         features: folder of the encoder that ships, every view of the gate cached.
         threshold: a window under it is no speech, 0 to 1.
     """
-    views = {name: load_features(features, name) for name in GATE_VIEWS}
-    sounds = load_features(features, NONSPEECH)
-    heard, rejected = cross_validate(views | {CROWD: load_features(features, CROWD)}, sounds)
+    views = {name: load_features(features, name) for name in (*GATE_VIEWS, CROWD)}
+    heard, rejected = cross_validate(views, load_features(features, NONSPEECH))
     babble = heard.pop(CROWD)
     result = report(heard, rejected, threshold)
     result["babble_accepted"] = round(float((babble >= threshold).mean()), 4)
-    log.info("babble of 6 to 12 voices: accepted %.3f (mean of the fold gates)", result["babble_accepted"])
+    log.info("babble of %d to %d unheard voices: accepted %.4f", *N_VOICES, result["babble_accepted"])
     return result
 
 
@@ -132,7 +140,8 @@ def fit_gate(features: Path, target: Path, *, seed: int) -> None:
     """
     views = {copy.name: load_features(features, copy.name) for copy in GATE_COPIES}
     keep = dict.fromkeys(views[CLEAN.name].speakers.tolist(), True)
-    head = fit_speech_head(gather_speech(views, keep), load_features(features, NONSPEECH).statistics, seed=seed)
+    sounds = np.concatenate([load_features(features, name).statistics for name in GATE_SOUNDS])
+    head = fit_speech_head(gather_speech(views, keep), sounds, seed=seed)
     partial = target.with_suffix(".partial")
     save_file(head.state_dict(), partial)
     partial.replace(target)

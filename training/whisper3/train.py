@@ -10,7 +10,7 @@ from training.corpora import LABELS
 from training.corpora.votes import VOTES_FILE, read_votes
 from training.whisper3.encoder import load_encoder
 from training.whisper3.features import build_encoder, cache_features
-from training.whisper3.gate import GATE_COPIES, fit_gate
+from training.whisper3.gate import GATE_COPIES, GATE_SOUNDS, fit_gate
 from training.whisper3.graph import finish_graph
 from training.whisper3.jobs import Count, Job, Report, ignore, run_jobs
 from training.whisper3.plan import ModelPlan, Places, write_model_plan
@@ -18,7 +18,7 @@ from training.whisper3.publish import publish
 from training.whisper3.tune.fit import TRAINED, TUNED_FILE, tune_fold
 from training.whisper3.tune.frames import cache_frames
 from training.whisper3.tune.mean import ENCODER_FILE, average_runs
-from training.whisper3.views import NONSPEECH, Source, find_view, load_trained
+from training.whisper3.views import Source, find_view, load_trained
 
 
 def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Report = ignore) -> Path:
@@ -51,7 +51,7 @@ def train_model(plan: ModelPlan, out: Path, *, n_processes: int = 1, report: Rep
     cache_all_frames(source, TRAINED, encoder, places.frames, n_processes=n_processes, report=report)
     (tuned,) = tune_all(plan, places, (None,), seeds=plan.recipe.seeds, n_processes=n_processes, report=report)
     prepare_encoder(source, places, tuned, report=report)
-    names = (*(copy.name for copy in GATE_COPIES), NONSPEECH)
+    names = (*(copy.name for copy in GATE_COPIES), *GATE_SOUNDS)
     cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
     if not places.gate.is_file():
         report("speech gate", 0, 1)

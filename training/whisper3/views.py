@@ -21,12 +21,12 @@ from training.whisper3.copies import (
     count_copy,
     count_notes,
     make_copy,
-    make_crowd,
     make_nonspeech,
     make_notes,
 )
+from training.whisper3.crowd import CROWD, IN_CROWD, make_crowd, make_in_crowd
 
-NONSPEECH, CROWD, FOREIGN = "nonspeech", "crowd", "emodb-clean"
+NONSPEECH, FOREIGN = "nonspeech", "emodb-clean"
 NONSPEECH_SEED = 31
 CROWD_SEED = 41
 SAMPLE_SHARE = 0.25  # About 1,220 utterances, of all speakers and labels.
@@ -55,7 +55,7 @@ class Amounts:
     n_speakers: int | None = None
     notes_per_speaker: int | None = None
     sounds_per_kind: int = NONSPEECH_PER_KIND
-    n_crowd: int = 200
+    n_crowd: int = 1000
     sample_share: float = SAMPLE_SHARE
     n_fresh: int = 20
     n_draws: int = 20_000
@@ -125,6 +125,8 @@ def find_view(source: Source, name: str) -> View:
     heard = load_trained(source).utterances
     if name == CROWD:
         return View(amounts.n_crowd, partial(make_crowd, heard, CROWD_SEED, n_windows=amounts.n_crowd))
+    if name == IN_CROWD.name:
+        return View(count_copy(heard, IN_CROWD), partial(make_in_crowd, heard, IN_CROWD))
     degraded = {copy.name: replace(copy, share=amounts.sample_share) for copy in EVALUATION_COPIES}
     copies = degraded | {copy.name: copy for copy in UTTERANCE_COPIES}
     notes = {
@@ -134,7 +136,7 @@ def find_view(source: Source, name: str) -> View:
     if name in notes:
         return View(count_notes(heard, notes[name]), partial(make_notes, heard, notes[name]))
     if name not in copies:
-        allowed = [*copies, *notes, NONSPEECH, CROWD, FOREIGN]
+        allowed = [*copies, *notes, IN_CROWD.name, NONSPEECH, CROWD, FOREIGN]
         raise ValueError(f"copy {name!r} is unknown, allowed are {allowed}")
     return _view_copy(heard, copies[name])
 
