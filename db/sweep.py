@@ -10,7 +10,7 @@ from db.reasons import JobState, Lane, Outcome, Reason
 from db.schema import attempts, jobs
 
 QUARANTINE_AFTER_LOSSES = 3
-DEAD_AFTER_LOSSES = 5
+DEAD_AFTER_LOSSES = 20
 SWEEP_BATCH = 1_000
 
 
@@ -31,9 +31,11 @@ class Swept:
 def sweep_expired(engine: Engine) -> Swept:
     """End every lease that ran out, in transactions of 1,000 jobs.
 
-    A job whose worker was lost goes back to PENDING at once; the third time it moves to the quarantine lane (bad luck
-    happens: in chaos runs 2 of 16 innocent jobs were killed three times, measured 2026-11-22), the fifth time it is
-    DEAD with WORKER_LOST. Two sweeps at once never count a loss twice.
+    A job whose worker was lost goes back to PENDING at once; the third time it moves to the quarantine lane. There a
+    witness sees whether the recording ends its process (`worker.solitary`), and a loss says that the witness was lost
+    too. So it is bounded, for what takes whole machines down, but far away: bad luck happens (in a chaos run where half
+    the attempts at long recordings were lost, an innocent one was lost five times, measured 2026-11-26). The 20th time
+    the job is DEAD with WORKER_LOST. Two sweeps at once never count a loss twice.
     """
     total = Swept()
     while True:

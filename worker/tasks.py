@@ -12,12 +12,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 from db import ledger
 from db.backoff import retry_later
 from db.errors import DatabaseError
-from db.reasons import Reason
+from db.reasons import Lane, Reason
 from db.rows import Claim
 from worker import runtime
 from worker.job import LeaseLost, peak_rss_kib, run_claimed
 from worker.outcomes import Failure, Fate, failure_of
 from worker.runtime import Runtime
+from worker.solitary import describe_end, run_alone
 
 _log = logging.getLogger(__name__)
 
@@ -29,18 +30,51 @@ def score(job_id: int) -> None:
     if claim is None:
         _log.info("nothing to do", extra={"job_id": job_id})
         return
+    if claim.lane is Lane.QUARANTINE:
+        attempt_alone(here, claim)
+    else:
+        attempt(here, claim)
+
+
+def attempt(here: Runtime, claim: Claim) -> None:
+    """Score a claimed job, and record what became of it."""
     started = time.monotonic()
     try:
         if not run_claimed(here, claim):
-            _log.warning("lease lost", extra={"job_id": job_id})
+            _log.warning("lease lost", extra={"job_id": claim.job_id})
     except LeaseLost:
-        _log.warning("lease lost", extra={"job_id": job_id})
+        _log.warning("lease lost", extra={"job_id": claim.job_id})
     except SoftTimeLimitExceeded:
-        limit_s = here.settings.soft_time_limit_s
-        record(here, claim, Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {limit_s} s"), started=started)
+        record(here, claim, _too_slow(here), started=started)
     except Exception as error:  # noqa: BLE001 - the one broad except of the program: it records
         traceback.clear_frames(error.__traceback__)  # they may hold the memory that recording needs
         record(here, claim, failure_of(error), started=started)
+
+
+def attempt_alone(here: Runtime, claim: Claim) -> None:
+    """Score a suspect in a process of its own, and record its death if it dies there.
+
+    That death counts as a failure of the attempt. Where this process dies as well, nobody was there to see it: the
+    lease runs out, which proves nothing against the recording.
+    """
+
+    def act() -> None:
+        runtime.configure(here.settings)  # as after Celery's fork: no session and no connection is shared
+        attempt(runtime.current(), claim)
+
+    started = time.monotonic()
+    try:
+        status = run_alone(act)
+    except SoftTimeLimitExceeded:
+        record(here, claim, _too_slow(here), started=started)
+        return
+    if status != 0:
+        detail = f"alone in its process, the recording ended it by {describe_end(status)}"
+        record(here, claim, Failure(Fate.RETRY, Reason.WORKER_LOST, detail), started=started)
+
+
+def _too_slow(here: Runtime) -> Failure:
+    return Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {here.settings.soft_time_limit_s} s")
 
 
 def record(here: Runtime, claim: Claim, failure: Failure, *, started: float) -> None:

@@ -33,7 +33,7 @@ _WHATEVER_WAS_QUICKER = frozenset({"DONE", "DEAD:OBJECT_CHANGED", "CANCELLED:OBJ
 _POISONED_ENDS = {
     "kill": frozenset({"DEAD:WORKER_LOST"}),
     "segfault": frozenset({"DEAD:WORKER_LOST"}),
-    # Kills by chance count as well, so that a poisoned one may be lost five times before it fails three times.
+    # Kills by chance count as well, so that a poisoned one may be lost twenty times before it fails three times.
     "memory": frozenset({"DEAD:MEMORY", "DEAD:WORKER_LOST"}),
     "hang": frozenset({"DEAD:TIME_LIMIT", "DEAD:WORKER_LOST"}),
 }

@@ -17,7 +17,7 @@ from tests.chaos.feeder import CANARY
 from tests.chaos.stage import Stage, staged
 
 TICK_S = 0.05
-# A poisoned recording needs five leases and a few sweeps to its end, whatever else happens.
+# A poisoned recording needs three leases, three tries in quarantine and a few sweeps to its end, whatever else happens.
 POISON_SHARE = 0.5
 # On a busy machine killed processes take their time to come back, and faults wait for them; up to so many times longer.
 LONGEST = 2.0

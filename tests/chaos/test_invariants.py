@@ -22,13 +22,15 @@ def a_history():
         ),
         jobs=(
             a_job(DONE, "DONE", attempts=2, lost_count=1, lease_token="token-1-2"),
-            a_job(POISONED, "DEAD", attempts=5, lost_count=5, reason="WORKER_LOST"),
+            a_job(POISONED, "DEAD", attempts=6, lost_count=3, reason="WORKER_LOST"),
             a_job(ERASED, "CANCELLED", attempts=1, reason="ERASED"),
         ),
         attempts=(
             an_attempt(DONE, 1, "LOST"),
             an_attempt(DONE, 2, "DONE"),
-            *(an_attempt(POISONED, n, "LOST") for n in range(1, 6)),
+            *(an_attempt(POISONED, n, "LOST", "WORKER_LOST") for n in range(1, 4)),
+            *(an_attempt(POISONED, n, "RETRY", "WORKER_LOST") for n in range(4, 6)),
+            an_attempt(POISONED, 6, "DEAD", "WORKER_LOST"),
             an_attempt(ERASED, 1, "ERASED"),
         ),
         results=(a_result(DONE, "token-1-2"),),
@@ -90,7 +92,7 @@ BROKEN = {
     "two jobs of one version": ("I1", lambda h: plus(h, jobs=[replace(h.jobs[0], id=9)])),
     "a DONE job without a result": ("I2", lambda h: replace(h, results=())),
     "two results of one version": ("I2", lambda h: plus(h, results=h.results)),
-    "a result of a dead job": ("I2", lambda h: plus(h, results=[a_result(POISONED, "token-2-5")])),
+    "a result of a dead job": ("I2", lambda h: plus(h, results=[a_result(POISONED, "token-2-6")])),
     "a result without its segments": ("I2", lambda h: replace(h, segments=())),
     "segments without a result": ("I2", lambda h: plus(h, segments=[(POISONED, 1)])),
     "a result of a token that the job has not": ("I3", lambda h: with_job(h, DONE, lease_token="token-1-1")),
@@ -102,7 +104,16 @@ BROKEN = {
     "an innocent job that died": ("I5", lambda h: with_job(h, DONE, state="DEAD", reason="WORKER_LOST")),
     "a poisoned job that was scored": ("I5", lambda h: with_job(h, POISONED, state="DONE", reason=None)),
     "a job of a version that nobody put": ("I5", lambda h: with_recording(h, DONE, version_tag="other")),
-    "a sixth loss": ("I6", lambda h: plus(h, attempts=[an_attempt(POISONED, 6, "LOST")])),
+    "a loss too many": (
+        "I6",
+        lambda h: plus(
+            with_job(h, DONE, attempts=22, lost_count=21), attempts=[an_attempt(DONE, n, "LOST") for n in range(3, 23)]
+        ),
+    ),
+    "a death too many before a witness": (
+        "I6",
+        lambda h: plus(with_job(h, POISONED, attempts=7), attempts=[an_attempt(POISONED, 7, "DEAD", "WORKER_LOST")]),
+    ),
     "a fourth failure": (
         "I6",
         lambda h: plus(
