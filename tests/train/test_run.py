@@ -82,6 +82,27 @@ def test_a_finished_run_resumes_to_the_same_measures_without_training(run):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == times
 
 
+def test_some_folds_are_trained_and_reported_first_and_the_others_by_resuming(trees, tmp_path):
+    torch.set_num_threads(1)
+    out = tmp_path / "some"
+    swift = (*SWIFT[:6], "--epochs", "1", "--batch-size", "32", "--protocol", "loso")
+    succeed("train", f"iemocap={trees['iemocap']}", *swift, "--folds", "3,1", "--out", out)
+    assert {path.name for path in out.glob("fold-*")} == {"fold-1", "fold-3"}
+    first = read_predictions(out / "predictions.csv")
+    assert len(set(first.folds)) == 2
+
+    succeed("train", "--resume", "--out", out)
+    assert len(list(out.glob("fold-*"))) == 5
+    assert set(first.folds) < set(read_predictions(out / "predictions.csv").folds)
+
+
+def test_a_fold_that_the_protocol_has_not_is_refused_before_anything_is_written(trees, tmp_path):
+    plan = Plan((("crema-d", str(trees["crema-d"])),), "production", "light-sernet", find_recipe("paper"))
+    with pytest.raises(ValueError, match=r"folds \[4\], allowed are one or more of 0 to 0"):
+        run_plan(plan, [load_corpus("crema-d", trees["crema-d"])], tmp_path / "out", folds=[4])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_is_not_trained_over_by_mistake(run, trees):
     out, _ = run
     result = call("train", f"iemocap={trees['iemocap']}", *SWIFT, "--protocol", "loso", "--out", out)
@@ -154,6 +175,8 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(trees, tmp_path):
         (("crema-d=x", "--recipe", "papr"), "paper"),
         (("crema-d=x", "--recipe", "frozen", "--without", "reverb"), "pitch"),
         (("--recipe", "frozen"), "0 corpora"),
+        (("crema-d=x", "--recipe", "frozen", "--folds", "one"), "whole numbers"),
+        (("crema-d=x", "--recipe", "default", "--folds", "0"), "tonalog evaluate default"),
     ],
 )
 def test_wrong_use_is_answered_with_what_is_allowed(arguments, message, tmp_path):

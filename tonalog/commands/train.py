@@ -133,6 +133,7 @@ def _makes_model(options: dict[str, Any]) -> bool:
 @click.option("--batch-size", type=int, help="Instead of the recipe's.")
 @click.option("--learning-rate", "peak_learning_rate", type=float, help="Instead of the recipe's.")
 @click.option("--protocol", help=f"{DEFAULT_PROTOCOL} (default), loso, production, cross-corpus.")
+@click.option("--folds", help="Only these of the protocol, such as 0,2; --resume does the others. Default: all.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with the run in --out.")
@@ -150,7 +151,10 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
     with _explain():
         from training.runs.run import FoldProgress, run_plan  # noqa: PLC0415
 
+        folds = None if options["folds"] is None else train_model.parse_numbers(options["folds"], name="--folds")
         if _makes_model(options):
+            if folds is not None:
+                raise ValueError("--folds is for recipes that train folds; `tonalog evaluate default` takes it")
             train_model.train(options, device=device, n_processes=workers)
             return
         plan = _read_options(options)
@@ -166,7 +170,7 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
                 told = f"fold {now.fold + 1}/{now.n_folds} ({now.name}), epoch {at.n_epochs_done + 1}{best}"
                 bar.update(task, description=told, total=now.n_folds * plan.recipe.epochs, completed=done)
 
-            summary = run_plan(plan, corpora, options["out"], on_progress=show, device=device)
+            summary = run_plan(plan, corpora, options["out"], folds=folds, on_progress=show, device=device)
         _print_measures(summary)
         click.echo(f"report: {options['out'] / 'report.html'}")
 

@@ -131,7 +131,12 @@ def _find_source(plan: ModelPlan, corpora: Sequence[str]) -> Source:
     return plan.find_source(crema_d=paths.get("crema-d"), emodb=paths.get("emodb"))
 
 
-def _parse_numbers(text: str, *, name: str) -> list[int]:
+def parse_numbers(text: str, *, name: str) -> list[int]:
+    """Read what an option lists.
+
+    Raises:
+        ValueError: the text is no list of whole numbers.
+    """
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
@@ -153,8 +158,8 @@ def evaluate(run: Path, corpora: Sequence[str], options: Mapping[str, Any]) -> N
             plan,
             run,
             source,
-            folds=_parse_numbers(options["folds"], name="--folds"),
-            seeds=plan.recipe.seeds if options["seeds"] is None else _parse_numbers(options["seeds"], name="--seeds"),
+            folds=parse_numbers(options["folds"], name="--folds"),
+            seeds=plan.recipe.seeds if options["seeds"] is None else parse_numbers(options["seeds"], name="--seeds"),
             actors=options["actors"] or source.crema_d / ACTORS_FILE,
             n_processes=options["workers"],
             report=report,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ PREDICTIONS_FILE = "predictions.csv"
 
 @dataclass(frozen=True)
 class FoldProgress:
-    """Where a run is: the fold, how many there are, and where its training is."""
+    """Where a run is: at which of the folds it does, how many these are, and where its training is."""
 
     fold: int
     n_folds: int
@@ -71,6 +71,7 @@ def run_plan(
     corpora: Sequence[Corpus],
     out: Path,
     *,
+    folds: Sequence[int] | None = None,
     on_progress: Callable[[FoldProgress], None] = lambda _: None,
     device: str = "cpu",
 ) -> Summary:
@@ -80,28 +81,39 @@ def run_plan(
         plan: what to do.
         corpora: those of the plan, loaded, in its order.
         out: folder of the run: a folder a fold, predictions.csv, report.html, report.json.
+        folds: only these, counted from 0, trained and reported; a later call may do the others.
         on_progress: called after every step.
         device: of torch.
 
     Returns:
-        The measures over all folds.
+        The measures over the folds.
 
     Raises:
         PlanMismatch, CheckpointMismatch: the folder holds another run.
-        ValueError: the corpora do not fit the protocol.
+        ValueError: the corpora do not fit the protocol, or it has no such fold.
         LeakError: somebody is on two sides.
     """
-    protocol = plan.divide(corpora)
+    whole = plan.divide(corpora)
+    chosen = _choose(whole, folds)
     write_plan(plan, out)
     store = WindowStore(plan.recipe, read_signal)
     scores = []
-    for fold, split in enumerate(protocol.splits):
+    for turn, fold in enumerate(chosen):
+        split = whole.splits[fold]
 
-        def report(training: Progress, fold: int = fold, split: Split = split) -> None:
-            on_progress(FoldProgress(fold, len(protocol.splits), split.name, training))
+        def report(training: Progress, turn: int = turn, split: Split = split) -> None:
+            on_progress(FoldProgress(turn, len(chosen), split.name, training))
 
         scores.append(_run_fold(plan, split, name_fold(out, fold), store, report=report, device=device))
-    return write_run_report(plan, protocol, scores, out)
+    return write_run_report(plan, replace(whole, splits=tuple(whole.splits[fold] for fold in chosen)), scores, out)
+
+
+def _choose(protocol: Protocol, folds: Sequence[int] | None) -> list[int]:
+    there = range(len(protocol.splits))
+    chosen = sorted(set(there if folds is None else folds))
+    if not chosen or not set(chosen) <= set(there):
+        raise ValueError(f"folds {chosen}, allowed are one or more of 0 to {len(there) - 1}")
+    return chosen
 
 
 def _run_fold(
