@@ -59,15 +59,20 @@ def start_watchdog(settings: Settings, consumer: Any) -> Watchdog:
     queues = consumer.app.amqp.queues.consume_from
     lanes = [Lane(lane) for lane in LANES if lane_queue(lane) in queues]
 
-    def children() -> list[int]:
-        pids: list[int] = consumer.pool.info.get("processes", [])
-        return list(pids)
-
     def look_here(answer_s: float) -> Waiting:
-        workers = [runtime.worker_name(pid) for pid in (os.getpid(), *children())]
+        workers = [runtime.worker_name(pid) for pid in (os.getpid(), *list_processes(consumer.pool))]
         return look(engine, lanes=lanes, workers=workers, answer_s=answer_s)
 
-    watchdog = Watchdog(look_here, limit_s=settings.watchdog_s, end=lambda: end_process(children()))
+    watchdog = Watchdog(look_here, limit_s=settings.watchdog_s, end=lambda: end_process(list_processes(consumer.pool)))
     task_received.connect(lambda **_: watchdog.hear(), weak=False)
     watchdog.start()
     return watchdog
+
+
+def list_processes(pool: Any) -> list[int]:
+    """Return the ids of a Celery pool's processes; none of a pool that was stopped."""
+    try:
+        pids: list[int] = pool.info.get("processes", [])
+    except AttributeError:  # a stopped pool has forgotten what it ran, and trips over that
+        return []
+    return list(pids)

@@ -1,6 +1,9 @@
 """When a worker is stalled, and when it only has nothing to do: decided from looks and a clock that the test holds."""
 
+import os
+
 import pytest
+from celery.concurrency import prefork, solo
 from db_samples import add_jobs, new_sqlite, set_job, take
 from sqlalchemy import text
 
@@ -8,6 +11,7 @@ from db import pump, waiting
 from db.errors import DatabaseUnavailable
 from db.reasons import Lane
 from db.waiting import Waiting
+from worker.app import list_processes
 from worker.watchdog import Watchdog
 
 LIMIT_S = 300.0
@@ -164,6 +168,11 @@ class TestLook:
         take(engine, second, lease_s=-1.0)
 
         assert not waiting.look(engine, lanes=list(Lane), workers=["test"], answer_s=0.0).is_working
+
+
+def test_a_worker_whose_pool_was_stopped_is_watched_on():
+    assert list_processes(prefork.TaskPool(1)) == []
+    assert list_processes(solo.TaskPool(1)) == [os.getpid()]
 
 
 def shift(engine, job_id, seconds):
