@@ -4,6 +4,8 @@ import contextlib
 import os
 import signal
 
+import pytest
+
 from db.reasons import JobState
 from tests.chaos import invariants
 from tests.chaos.backends import BACKENDS
@@ -32,6 +34,7 @@ def kill_its_worker(stage):
     assert took_s is not None, list(stage.log_lines())[-40:]
 
 
+@pytest.mark.long
 def test_a_recording_whose_worker_is_killed_six_times_is_scored_as_soon_as_nobody_kills_it(tmp_path):
     with staged(BACKENDS["files-sqlite"], tmp_path, seed=23, n_workers=1, changes=CHANGES) as stage:
         stage.feeder.bring([SLOW])
