@@ -147,6 +147,7 @@ def fill_card(manifest: dict[str, Any]) -> str:
         uncertain_below=f"{manifest['uncertain_below']:.2f}",
         temperature=f"{manifest['temperature']:.3f}",
         opset=manifest["opset"],
+        hidden=f"{tuned['hidden']:.1f}",
         votes=f"{tuned['votes']:.1f}",
         kept=f"{tuned['kept']:.1f}",
         n_seeds=len(manifest["training"]["recipe"]["seeds"]),
