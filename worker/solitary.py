@@ -30,8 +30,8 @@ def run_alone(act: Callable[[], None]) -> int:
     pid = os.fork()
     if pid == 0:
         _be_alone(act, its_end, our_end)
-    os.close(its_end)
     try:
+        os.close(its_end)
         _, status = os.waitpid(pid, 0)
     except BaseException:  # a time limit, or the worker's stop
         with contextlib.suppress(ProcessLookupError, ChildProcessError):  # it had just ended
