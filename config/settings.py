@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
@@ -14,12 +16,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from config import broker_tls
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
+_PREFIX = "TONALOG_"
 _CRONTAB_FIELDS = 5
 _MIN_SUBJECT_KEY = 32
+# Finds `max_size` and `subject_keys`, not the names that Kubernetes gives to services (`database_port`).
+_SAME_NAME = 0.82
 
 
 class SettingsError(Exception):
-    """A `TONALOG_*` variable holds a value that is not allowed."""
+    """A `TONALOG_*` variable holds a value that is not allowed, or is misspelt."""
 
 
 def _known_zone(name: str) -> str:
@@ -43,7 +48,7 @@ class Settings(BaseSettings):
     Secrets are `SecretStr`, so that a printed or logged settings object shows none.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TONALOG_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     home: Path = Field(Path(".tonalog"), description="Folder of the embedded database, broker and spool files.")
     database_url: SecretStr | None = Field(
@@ -169,7 +174,9 @@ class Settings(BaseSettings):
 
         Raises:
             SettingsError: A value is not allowed; names the variable, what is allowed and, but for secrets, the value.
+                Or a variable is none of ours and almost the name of one.
         """
+        _refuse_misspelt(os.environ, cls.model_fields)
         given = {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
@@ -208,6 +215,19 @@ class Settings(BaseSettings):
             variables[f"TONALOG_{name.upper()}"] = plain
         variables["TONALOG_HOME"] = str(self.home.resolve())
         return variables
+
+
+def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:
+    """Refuse a variable that would be ignored for its spelling: a lost `SUBJECT_KEY` stores people's names.
+
+    >>> _refuse_misspelt(["TONALOG_RETENTION_DAY"], ["retention_days", "home"])
+    Traceback (most recent call last):
+    config.settings.SettingsError: TONALOG_RETENTION_DAY: no such setting; use TONALOG_RETENTION_DAYS.
+    """
+    for variable in variables:
+        prefix, name = variable[: len(_PREFIX)].upper(), variable[len(_PREFIX) :].lower()
+        if prefix == _PREFIX and name not in names and (near := get_close_matches(name, names, 1, _SAME_NAME)):
+            raise SettingsError(f"{variable}: no such setting; use {_PREFIX}{near[0].upper()}.")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,32 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(monkeypatch, variable
     assert variable in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("TONALOG_SUBJECT_KEYS", "TONALOG_SUBJECT_KEY"),
+        ("TONALOG_RETENTION_DAY", "TONALOG_RETENTION_DAYS"),
+        ("tonalog_max_size", "TONALOG_MAX_SIZE_MB"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant(monkeypatch, misspelt, meant):
+    monkeypatch.setenv(misspelt, "canary")
+
+    with pytest.raises(SettingsError, match=f"{misspelt}: .*{meant}") as caught:
+        Settings.read()
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["PORT", "SERVICE_HOST", "DATABASE_PORT", "BROKER_SERVICE_HOST", "STORAGE_PORT_8333_TCP_ADDR", "IMAGE"]
+)
+def test_variables_that_kubernetes_or_a_user_adds_disturb_nothing(monkeypatch, name):
+    settings = Settings.read()
+    monkeypatch.setenv(f"TONALOG_{name}", "tcp://10.0.0.1:5432")
+
+    assert Settings.read() == settings
+
+
 def test_secrets_are_in_no_printed_form_of_the_settings(monkeypatch):
     for name in ("DATABASE_URL", "BROKER_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
         monkeypatch.setenv(f"TONALOG_{name}", f"redis://canary-{name}")
