@@ -16,7 +16,7 @@ from scheduler.nightly import NightResult, run_due_night
 from scheduler.pump import Pumped, sweep_and_pump
 from scheduler.retention import run_due_retention
 from scheduler.scan import Naming, scan
-from storage.open import S3Access, open_bucket, open_store
+from storage.open import open_bucket, open_place
 from storage.pseudonyms import SubjectNaming
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Service:
         model = models.active_model(self._engine)
         if model is None:
             raise SchedulerError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
-        store, prefix = open_store(where, s3=S3Access.of(self._settings))
+        store, prefix = open_place(self._settings, where)
         subjects = SubjectNaming.of(self._settings)
         subject_keys.require(self._engine, subjects.fingerprint)
         naming = Naming(self._settings.key_pattern, self._settings.time_zone, subjects)

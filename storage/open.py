@@ -71,6 +71,24 @@ def open_store(place: str | Path, *, s3: S3Access = S3Access()) -> tuple[ObjectS
     return _s3_store(bucket, s3), prefix
 
 
+def open_place(settings: Settings, place: str) -> tuple[ObjectStore, str]:
+    """Open the place whose recordings are scanned, as `open_store` does, with this process's settings.
+
+    Raises:
+        StorageDenied: as `open_store`; or the database's home would be taken for recordings, and erased with old ones.
+    """
+    store, prefix = open_store(place, s3=S3Access.of(settings))
+    home = settings.home.resolve()
+    if isinstance(store, LocalStore) and not prefix and home.is_relative_to(store.bucket):
+        below = home.relative_to(store.bucket)
+        if not any(part.startswith(".") for part in below.parts):
+            raise StorageDenied(
+                f"the home {str(settings.home)!r} lies in {place!r}, whose every file is taken for a recording: "
+                "give a home elsewhere, or one whose name begins with a dot"
+            )
+    return store, prefix
+
+
 def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:
     """Open the store that a recording was registered with.
 

@@ -97,11 +97,11 @@ def _broker(settings: Settings) -> str:
 
 
 def _storage(settings: Settings) -> str:
-    from storage.open import S3Access, open_store  # noqa: PLC0415
+    from storage.open import open_place  # noqa: PLC0415
 
     if settings.storage_url is None:
         return "TONALOG_STORAGE_URL is not set; `tonalog run PATH` needs none"
-    store, prefix = open_store(settings.storage_url, s3=S3Access.of(settings))
+    store, prefix = open_place(settings, settings.storage_url)
     store.verify()
     first = next(store.list_objects(prefix), [])
     return f"{settings.storage_url} can be listed and read ({'has recordings' if first else 'is empty'})"

@@ -10,7 +10,7 @@ from db.progress import Progress, progress
 from scheduler.app import make_app
 from scheduler.nightly import NightResult
 from scheduler.service import Service
-from storage.open import S3Access, open_store
+from storage.open import open_place
 from tonalog.local_worker import LocalWorker
 from tonalog.progress import AudioProgress
 from tonalog.session import ensure_model, open_database
@@ -32,7 +32,7 @@ class LocalRun:
     """One `tonalog run`: the same scan, ledger, queue and worker as in production, started from here."""
 
     def __init__(self, settings: Settings, url: str) -> None:
-        store, prefix = open_store(url, s3=S3Access.of(settings))
+        store, prefix = open_place(settings, url)
         store.verify()
         self.place = Place(store.name, store.bucket, prefix)
         self.engine = open_database(settings)

@@ -8,7 +8,7 @@ import pytest
 from config.settings import Settings
 from storage import open as module
 from storage.local import LocalStore
-from storage.open import S3Access, open_bucket, open_store
+from storage.open import S3Access, open_bucket, open_place, open_store
 from storage.protocol import StorageDenied
 
 
@@ -32,6 +32,20 @@ def test_one_file_opens_as_a_store_of_one(tmp_path: Path) -> None:
 
     assert store.bucket == str(tmp_path)
     assert [item.key for page in store.list_objects(prefix) for item in page] == ["a.wav"]
+
+
+@pytest.mark.parametrize("home", ["home", "ana/home", "."])
+def test_a_home_whose_files_would_be_taken_for_recordings_is_refused(tmp_path: Path, home: str) -> None:
+    with pytest.raises(StorageDenied, match="begins with a dot"):
+        open_place(Settings.read(home=tmp_path / home), str(tmp_path))
+
+
+@pytest.mark.parametrize("home", [".tonalog", "ana/.tonalog", "../home"])
+def test_a_home_that_is_not_listed_may_lie_anywhere(tmp_path: Path, home: str) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+
+    assert open_place(Settings.read(home=notes / home), str(notes))[0].bucket == str(notes)
 
 
 @pytest.mark.parametrize(
