@@ -84,7 +84,7 @@ def open_place(settings: Settings, place: str) -> tuple[ObjectStore, str]:
         if not any(part.startswith(".") for part in below.parts):
             raise StorageDenied(
                 f"the home {str(settings.home)!r} lies in {place!r}, whose every file is taken for a recording: "
-                "give a home elsewhere, or one whose name begins with a dot"
+                "name a home elsewhere with TONALOG_HOME, or one that begins with a dot"
             )
     return store, prefix
 

@@ -14,8 +14,8 @@ from tonalog.__main__ import main
 def home(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("TONALOG_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("TONALOG_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    monkeypatch.setenv("TONALOG_HOME", str(tmp_path / ".tonalog"))
+    return tmp_path / ".tonalog"
 
 
 @pytest.fixture
