@@ -17,7 +17,6 @@ TEMPLATE = _HERE / "card_template.md"
 FIGURES_TEMPLATE, UNMEASURED_TEMPLATE = _HERE / "figures_template.md", _HERE / "unmeasured_template.md"
 WHISPER_LICENCE = _HERE / "whisper_licence.txt"
 CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "telephone", "opus16")
-SEED_VIEWS = ("clean", "notes-clean", "telephone", "opus16", "emodb-clean")
 MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
 
 
@@ -43,7 +42,7 @@ def say_seeds(evaluation: dict[str, Any]) -> str:
     """Return a sentence on what nets of one seed alone reach; with one seed there is nothing to say."""
     if len(evaluation["seeds"]) == 1:
         return ""
-    said = ", ".join(f"{name} {format_pair(evaluation['by_seed'][name])}" for name in SEED_VIEWS)
+    said = ", ".join(f"{name} {format_pair(pair)}" for name, pair in evaluation["by_seed"].items())
     return f"\nNets of one seed alone, mean over folds and seeds, and deviation over seeds: {said}."
 
 
