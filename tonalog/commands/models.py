@@ -16,18 +16,18 @@ from tonalog.session import find_subject, open_database, register_bundle, say_no
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
 Examples:
-  tonalog reprocess --model 0.5.1 --dry-run
-  tonalog reprocess --model 0.5.1 --since 2026-01-01
-Then, when it is through: tonalog models activate 0.5.1
+  tonalog reprocess --model 0.6.0 --dry-run
+  tonalog reprocess --model 0.6.0 --since 2026-01-01
+Then, when it is through: tonalog models activate 0.6.0
 """
 
 
-@click.group(name="models", epilog="Example: tonalog models add new/whisper3-0.5.1")
+@click.group(name="models", epilog="Example: tonalog models add new/whisper3-0.6.0")
 def models_command() -> None:
     """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
 
 
-@models_command.command(name="add", epilog="Example: tonalog models add new/whisper3-0.5.1")
+@models_command.command(name="add", epilog="Example: tonalog models add new/whisper3-0.6.0")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def add(folder: Path) -> None:
     """Check the bundle in DIR and register it; it is not active yet."""
@@ -50,7 +50,7 @@ def list_all() -> None:
     show(console(), table)
 
 
-@models_command.command(name="activate", epilog="Example: tonalog models activate 0.5.1")
+@models_command.command(name="activate", epilog="Example: tonalog models activate 0.6.0")
 @click.argument("version")
 def activate(version: str) -> None:
     """Make VERSION the one that readers see and that new recordings are scored with."""
