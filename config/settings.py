@@ -201,6 +201,19 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.home.resolve() / 'tonalog.db'}"
 
     @property
+    def own_places(self) -> tuple[Path, ...]:
+        """What we write on this machine, absolute: the home and, where one is named, a SQLite file.
+
+        >>> [place.name for place in Settings(home="/a/home", database_url="sqlite:////b/scores.db?timeout=5").own_places]
+        ['home', 'scores.db']
+        """
+        scheme, _, rest = self.database.partition(":///")
+        places = [self.home]
+        if scheme.startswith("sqlite") and self.database_url is not None:
+            places.append(Path(rest.partition("?")[0]))
+        return tuple(place.resolve() for place in places)
+
+    @property
     def broker(self) -> str:
         """The Celery broker URL, secrets included."""
         return "filesystem://" if self.broker_url is None else self.broker_url.get_secret_value()

@@ -75,18 +75,21 @@ def open_place(settings: Settings, place: str) -> tuple[ObjectStore, str]:
     """Open the place whose recordings are scanned, as `open_store` does, with this process's settings.
 
     Raises:
-        StorageDenied: as `open_store`; or the database's home would be taken for recordings, and erased with old ones.
+        StorageDenied: as `open_store`; or our own database would be taken for a recording, and erased with old ones.
     """
     store, prefix = open_store(place, s3=S3Access.of(settings))
-    home = settings.home.resolve()
-    if isinstance(store, LocalStore) and not prefix and home.is_relative_to(store.bucket):
-        below = home.relative_to(store.bucket)
-        if not any(part.startswith(".") for part in below.parts):
-            raise StorageDenied(
-                f"the home {str(settings.home)!r} lies in {place!r}, whose every file is taken for a recording: "
-                "name a home elsewhere with TONALOG_HOME, or one that begins with a dot"
-            )
+    if isinstance(store, LocalStore) and not prefix:
+        for own in settings.own_places:
+            if own.is_relative_to(store.bucket) and not _is_hidden(own.relative_to(store.bucket)):
+                raise StorageDenied(
+                    f"{str(own)!r} is ours and lies in {place!r}, whose every file is taken for a recording: name a "
+                    "place elsewhere, or one that begins with a dot, with TONALOG_HOME or TONALOG_DATABASE_URL"
+                )
     return store, prefix
+
+
+def _is_hidden(below: Path) -> bool:
+    return any(part.startswith(".") for part in below.parts)
 
 
 def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:

@@ -40,6 +40,15 @@ def test_a_home_whose_files_would_be_taken_for_recordings_is_refused(tmp_path: P
         open_place(Settings.read(home=tmp_path / home), str(tmp_path))
 
 
+def test_a_database_that_would_be_taken_for_a_recording_is_refused(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    settings = Settings.read(home=tmp_path / "home", database_url=f"sqlite:///{notes / 'scores.db'}")
+
+    with pytest.raises(StorageDenied, match=r"scores\.db.*TONALOG_DATABASE_URL"):
+        open_place(settings, str(notes))
+
+
 @pytest.mark.parametrize("home", [".tonalog", "ana/.tonalog", "../home"])
 def test_a_home_that_is_not_listed_may_lie_anywhere(tmp_path: Path, home: str) -> None:
     notes = tmp_path / "notes"

@@ -45,6 +45,23 @@ def test_a_home_that_cannot_be_made_is_named_with_the_reason(tonalog, tmp_path, 
         assert "TONALOG_HOME" in printed
 
 
+def test_no_command_scans_a_folder_that_holds_our_database(tonalog, tmp_path, monkeypatch):
+    home = tmp_path / "notes" / "home"
+    home.parent.mkdir()
+    monkeypatch.setenv("TONALOG_HOME", str(tmp_path / ".tonalog"))
+    tonalog("db", "upgrade")
+    monkeypatch.setenv("TONALOG_DATABASE_URL", f"sqlite:///{tmp_path / '.tonalog' / 'tonalog.db'}")
+    monkeypatch.setenv("TONALOG_STORAGE_URL", str(home.parent))
+    monkeypatch.setenv("TONALOG_HOME", str(home))
+
+    for words in (["run", home.parent], ["scan"], ["doctor"]):
+        code, printed = tonalog(*words)
+
+        assert code == 1, words
+        assert "taken for a recording" in " ".join(printed.split()), words
+    assert not list(home.glob("*.db"))
+
+
 @pytest.mark.parametrize("words", [["status"], ["db", "upgrade"], ["run", "."]])
 def test_a_database_of_a_newer_release_asks_for_that_release(tonalog, home, words):
     home.mkdir()
