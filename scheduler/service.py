@@ -16,6 +16,7 @@ from scheduler.nightly import NightResult, run_due_night
 from scheduler.pump import Pumped, sweep_and_pump
 from scheduler.retention import run_due_retention
 from scheduler.scan import Naming, scan
+from storage.errors import StorageError
 from storage.open import open_bucket, open_place
 from storage.pseudonyms import SubjectNaming
 
@@ -81,6 +82,7 @@ class Service:
         Raises:
             SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
             SubjectKeyMismatch: The subjects in the database are stored under another key than ours.
+            StorageError: The store cannot be listed to its end; what was listed until then has its jobs.
         """
         where = url or self._settings.storage_url
         if where is None:
@@ -92,7 +94,11 @@ class Service:
         subjects = SubjectNaming.of(self._settings)
         subject_keys.require(self._engine, subjects.fingerprint)
         naming = Naming(self._settings.key_pattern, self._settings.time_zone, subjects)
-        seen = scan(self._engine, store, prefix=prefix, naming=naming)
+        try:
+            seen = scan(self._engine, store, prefix=prefix, naming=naming)
+        except StorageError:  # What was registered before the listing broke off is scored all the same.
+            jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
+            raise
         n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
         slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new")
         return NightResult(n_listed=seen.n_listed, n_new=seen.n_new, n_jobs=n_jobs)
