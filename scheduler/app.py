@@ -24,7 +24,8 @@ def make_app(settings: Settings) -> Celery:
     A sweep that waited longer than its own interval is worthless, so its message expires.
     """
     prepare_folders(settings)
-    app = Celery("tonalog.scheduler", set_as_current=False)
+    # No fixups: with DJANGO_SETTINGS_MODULE set, Celery would set up an app of Django out of the working folder.
+    app = Celery("tonalog.scheduler", set_as_current=False, fixups=[])
     app.conf.update(celery_settings(settings))
     app.conf.update(
         task_default_queue=SCHEDULER_QUEUE,

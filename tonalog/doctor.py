@@ -83,7 +83,7 @@ def _broker(settings: Settings) -> str:
     from celery import Celery  # noqa: PLC0415
 
     prepare_folders(settings)
-    app = Celery("tonalog.doctor", set_as_current=False)
+    app = Celery("tonalog.doctor", set_as_current=False, fixups=[])
     app.conf.update(celery_settings(settings))
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)

@@ -27,7 +27,8 @@ def make_app(settings: Settings) -> Celery:
     them survives a fork.
     """
     prepare_folders(settings)
-    app = Celery("tonalog.worker", set_as_current=False)
+    # No fixups: with DJANGO_SETTINGS_MODULE set, Celery would set up an app of Django out of the working folder.
+    app = Celery("tonalog.worker", set_as_current=False, fixups=[])
     app.conf.update(celery_settings(settings))
     app.task(name=SCORE_TASK)(tasks.score)
 
