@@ -56,6 +56,7 @@ def _read_names_as_utf8() -> None:
     """Start again in Python's UTF-8 mode, where the locale would make other keys of the names of the same files."""
     if sys.getfilesystemencoding() == "utf-8":
         return
-    os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+    if sys.stdout is not None:
+        os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
     os.environ["PYTHONUTF8"] = "1"
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
