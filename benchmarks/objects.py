@@ -80,10 +80,10 @@ def main() -> int:
             flush=True,
         )
         environment = {**os.environ, **variables}
-        subprocess.run([sys.executable, "-m", "tonalog", "db", "upgrade"], env=environment, cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-P", "-m", "tonalog", "db", "upgrade"], env=environment, cwd=ROOT, check=True)
         settings = Settings.read(**{name.removeprefix("TONALOG_").lower(): v for name, v in variables.items()})
         log = folder / "processes.log"
-        scheduler = stack.enter_context(running([sys.executable, "-m", "tonalog", "scheduler"], environment, log))
+        scheduler = stack.enter_context(running([sys.executable, "-P", "-m", "tonalog", "scheduler"], environment, log))
         drain = stack.enter_context(running([sys.executable, __file__, AS_DRAIN], environment, log))
         try:
             watched = watch(settings, redis, (scheduler, drain), n_objects=options.objects, limit_s=options.limit_s)

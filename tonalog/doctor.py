@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Any
 
 from config.broker_tls import is_tls
-from config.queues import celery_settings, prepare_folders
+from config.queues import prepare_folders
 from config.settings import Settings
 from tonalog.broker_words import explain
 from tonalog.errors import TonalogError
@@ -108,11 +108,10 @@ def _model(settings: Settings) -> str:
 
 def _broker(settings: Settings) -> str:
     """Send a message to a queue of its own and take it back."""
-    from celery import Celery  # noqa: PLC0415
+    from config.celery_base import make_celery  # noqa: PLC0415 - loads Celery
 
     prepare_folders(settings)
-    app = Celery("tonalog.doctor", set_as_current=False, fixups=[])
-    app.conf.update(celery_settings(settings))
+    app = make_celery("tonalog.doctor", settings)
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)
         queue: Any = connection.SimpleQueue("doctor", no_ack=True)

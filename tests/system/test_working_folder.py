@@ -19,7 +19,7 @@ from tonalog.local_worker import LocalWorker, WorkerCannotStart
 TONALOG = Path(sys.executable).with_name("tonalog")
 NOTE = NOTES / "luca" / "2026-03-02T12-30-00Z.m4a"
 ROOMS = ("config", "db", "scheduler", "storage", "tonalog", "worker")
-LIBRARIES = ("celery", "click", "json", "numpy", "sitecustomize", "sqlalchemy", "typing")
+LIBRARIES = ("celery", "celeryconfig", "click", "django", "json", "numpy", "sitecustomize", "sqlalchemy", "typing")
 
 
 @pytest.fixture
@@ -51,7 +51,16 @@ def call(command, folder, **variables):
 
 
 def test_no_module_of_the_folder_is_executed_and_its_note_is_scored(hostile, tmp_path):
-    done = call([TONALOG, "run", "."], hostile)
+    # What another Celery application on this machine may have set: each would be imported, or asked for jobs.
+    of_celery = {
+        "APP": "json",
+        "CONFIG_MODULE": "numpy",
+        "DJANGO_SETTINGS_MODULE": "config",
+        "CELERY_LOADER": "db:Loader",
+    }
+    of_celery |= {"CELERY_CONFIG_MODULE": "celeryconfig", "BROKER_URL": "redis://127.0.0.1:1", "LOADER": "db:Loader"}
+
+    done = call([TONALOG, "run", "."], hostile, **of_celery, CELERY_BROKER_URL="redis://127.0.0.1:1")
 
     assert done.returncode == 0, done.stderr
     with sqlite3.connect(tmp_path / "home" / "tonalog.db") as database:
