@@ -124,8 +124,8 @@ def _require_results(connection: Connection, model_id: int) -> None:
     missing = {kind: n for kind, n in counts.items() if kind != "handled"}
     if not missing:
         return
-    told = {"none": "without a job", "open": "in work", "dead": "dead, see `tonalog dead` and `tonalog retry`"}
-    parts = ", ".join(f"{missing[kind]} {words}" for kind, words in told.items() if kind in missing)
+    words = {"none": "without a job", "open": "in work", "dead": "dead, see `tonalog dead` and `tonalog retry`"}
+    parts = ", ".join(f"{missing[kind]} {text}" for kind, text in words.items() if kind in missing)
     raise ModelIncomplete(
         f"{new.name}-{new.version} is not activated: of {sum(counts.values())} recordings that {old.name}-{old.version} "
         f"has results for, {sum(missing.values())} have none under it ({parts}), and readers would lose them. "

@@ -47,14 +47,16 @@ class LocalWorker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
+        assert self._process is not None
+        assert self._ready is not None
+        if self._process.poll() is None:
+            self._process.terminate()
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._ready.close()
 
     def keep_alive(self) -> bool:
         """Start the worker again if it is gone; say whether that happened.
@@ -78,23 +80,23 @@ class LocalWorker:
         return True
 
     def _start(self) -> subprocess.Popen[bytes]:
-        heard, told = os.pipe()
-        os.set_blocking(heard, False)
-        self._ready = FileIO(heard)
+        read_end, write_end = os.pipe()
+        os.set_blocking(read_end, False)
+        self._ready = FileIO(read_end)
         with self._log_path.open("ab") as log:
             self._log_starts_at = log.tell()
             try:
                 return subprocess.Popen(
                     # -P: the working folder may hold other people's files, and `-m` would import from it.
-                    [sys.executable, "-P", "-m", "tonalog", "worker", f"--supervised={told}"],
+                    [sys.executable, "-P", "-m", "tonalog", "worker", f"--supervised={write_end}"],
                     env={**os.environ, **self._settings.as_environment()},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=[told],
+                    pass_fds=[write_end],
                 )
             finally:
-                os.close(told)
+                os.close(write_end)
 
     def _was_ready(self) -> bool:
         assert self._ready is not None
