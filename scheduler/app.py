@@ -9,7 +9,8 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready
 
 from config import logs
-from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, celery_settings, prepare_folders
+from config.celery_base import make_celery
+from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, prepare_folders
 from config.settings import Settings
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
@@ -24,8 +25,7 @@ def make_app(settings: Settings) -> Celery:
     A sweep that waited longer than its own interval is worthless, so its message expires.
     """
     prepare_folders(settings)
-    app = Celery("tonalog.scheduler", set_as_current=False)
-    app.conf.update(celery_settings(settings))
+    app = make_celery("tonalog.scheduler", settings)
     app.conf.update(
         task_default_queue=SCHEDULER_QUEUE,
         beat_schedule={
