@@ -1,10 +1,10 @@
 """Each role of deploy/postgres/roles.sql does its own work on a real PostgreSQL, and is refused everybody else's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from command import ROOT
-from db_samples import PLENTY, a_model, a_recording, a_result, new_postgres, upgrade_to
+from db_samples import PLENTY, a_model, a_recording, a_result, dump, fill_old, new_postgres, old_recording, upgrade_to
 from sqlalchemy import text
 
 from db import (
@@ -17,6 +17,7 @@ from db import (
     ledger,
     migrate,
     models,
+    people,
     pump,
     recordings,
     removals,
@@ -32,6 +33,7 @@ from db.reasons import ErasureScope, JobState, Lane, Reason
 from db.schema import metadata
 from scheduler.retention import run_due_retention
 from storage.protocol import MemoryStore
+from storage.pseudonyms import SubjectNaming
 
 ROLES = ("migrator", "scheduler", "worker", "api", "eraser")
 VIEWS = ("v1_note", "v1_segment", "v1_subject_day")
@@ -78,6 +80,11 @@ def run(engine, statement):
         connection.execute(text(statement))
 
 
+def ask(engine, statement):
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
+
+
 def add_work(roles, n=1):
     """A model by the migrator, recordings and queued jobs by the scheduler; gives the job ids."""
     models.activate(roles.migrator, models.add_model(roles.migrator, a_model()).id)
@@ -98,8 +105,7 @@ def test_a_job_goes_its_whole_way_with_each_step_done_by_its_own_role(roles):
     assert ledger.heartbeat(roles.worker, taken.token, job_id=job_id, lease_s=60)
     assert ledger.finish(roles.worker, taken, a_result(), wall_ms=1, peak_rss_kib=1)
 
-    (note,) = trends.list_notes(roles.api)
-    assert (note.subject, note.status) == ("anna", "scored")
+    assert ask(roles.api, "SELECT subject, status FROM v1_note") == [("anna", "scored")]
 
 
 def test_a_worker_can_end_a_job_in_every_other_way_too(roles):
@@ -150,7 +156,7 @@ def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope
     removals.finish(roles.eraser)
 
     assert removals.read_erasure(roles.eraser, erasure_id).n_objects == 2
-    assert len(trends.list_notes(roles.api)) == (0 if scope is ErasureScope.ALL else 2)
+    assert len(ask(roles.api, "SELECT * FROM v1_note")) == (0 if scope is ErasureScope.ALL else 2)
     mark = fences.erasure_mark(roles.scheduler)
     recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")], mark=mark)
 
@@ -168,7 +174,7 @@ def test_a_scheduler_that_erases_by_age_needs_the_erasers_rights_and_no_more(rol
         assert run_due_retention(roles.scheduler, lambda *_: store, **in_a_year).n_gone == 1
     finally:
         run(roles.admin, "REVOKE tonalog_eraser FROM tonalog_scheduler")  # roles are of the whole server
-    assert trends.list_notes(roles.api) == []
+    assert ask(roles.api, "SELECT * FROM v1_note") == []
 
 
 def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to(roles):
@@ -180,7 +186,70 @@ def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to
     subject_keys.require(roles.eraser, "fingerprint")
     with pytest.raises(SubjectKeyMismatch):
         recordings.register(roles.scheduler, [a_recording("anna/8.wav", subject="anna")])
-    assert {note.subject for note in trends.list_notes(roles.api)} == {"hashed-anna"}
+    assert ask(roles.api, "SELECT DISTINCT subject FROM v1_note") == [("hashed-anna",)]
+
+
+def test_the_scheduler_corrects_who_and_when_and_renames_and_merges_people(roles):
+    (job_id, _) = add_work(roles, 2)
+    ledger.finish(roles.worker, claim(roles, job_id), a_result())
+    right = a_recording("anna/0.wav", subject="ana", recorded_at=datetime(2026, 3, 1, tzinfo=UTC), tenant="clinic")
+
+    mark = fences.erasure_mark(roles.scheduler)
+    assert recordings.correct(roles.scheduler, [right], cause="scan", mark=mark) == 1
+    assert people.rename(roles.scheduler, "anna", "anne") == 1
+    assert people.rename(roles.scheduler, "anne", "anna") == 1
+    recordings.register(roles.scheduler, [a_recording("ben/0.wav", subject="ben")])
+    assert people.merge(roles.scheduler, ["ben"], "anne") == 1
+    assert [person.n_notes for person in people.list_people(roles.scheduler)] == [1, 2]
+
+    (note,) = trends.subject_trend(roles.scheduler, "ana", tenant="clinic")
+    assert (note.key, note.status) == ("anna/0.wav", "scored")
+    assert min(ask(roles.api, "SELECT tenant, subject, day FROM v1_note")) == ("clinic", "ana", date(2026, 3, 1))
+
+
+def test_the_eraser_takes_former_names_and_audits_along(roles):
+    add_work(roles, 2)
+    recordings.correct(roles.scheduler, [a_recording("anna/0.wav", subject="ben")], cause="identify")
+    people.rename(roles.scheduler, "anna", "anne")
+
+    assert erasures.measure(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL).n_recordings == 1
+    erasures.begin(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL)
+    removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))
+
+    assert "anne" not in dump(roles.admin)
+    assert ask(roles.admin, "SELECT count(*) FROM identity_changes WHERE field = 'subject'") == [(0,)]
+
+
+def test_after_a_rehash_an_app_backend_finds_no_name_in_any_view(roles):
+    done, _, silent = add_work(roles, 3)
+    ledger.finish(roles.worker, claim(roles, done), a_result())
+    ledger.fail_dead(roles.worker, claim(roles, silent), Reason.NOT_AUDIO, detail="anna")
+    recordings.correct(
+        roles.scheduler, [a_recording("anna/0.wav", subject="anna", recorded_at=datetime.now(UTC))], cause="scan"
+    )
+    people.rename(roles.scheduler, "anna", "anna-lena")
+    naming = SubjectNaming("k" * 32)
+
+    assert subject_keys.rehash(roles.migrator, naming.fingerprint, store=naming.store) == 1
+
+    readable = ask(
+        roles.api,
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v', 'm') AND relnamespace = "
+        "'public'::regnamespace AND has_table_privilege(oid, 'SELECT')",
+    )
+    assert {name for (name,) in readable} == set(VIEWS)
+    for (view,) in readable:
+        texts = ask(roles.api, f"SELECT v::text FROM {view} v")
+        assert texts
+        assert not [row for row in texts if "anna" in str(row)]
+    assert ask(roles.api, "SELECT DISTINCT subject FROM v1_note") == [(naming.store("anna-lena"),)]
+    assert "anna-lena" not in dump(roles.admin)
+
+
+@pytest.mark.parametrize("column", ["key", "bucket", "store", "version_tag", "size_bytes", "registered_at", "id"])
+def test_a_correction_never_turns_a_recording_into_another(granted, column):
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run(granted.scheduler, f"UPDATE recordings SET {column} = {column}")
 
 
 def test_the_first_scan_under_a_key_notes_it_by_the_schedulers_role(roles):
@@ -199,20 +268,42 @@ def test_the_migrator_can_make_the_whole_schema_in_an_empty_database(postgres_ur
     assert ledger.finish(roles.worker, claim(roles, job_id), a_result())
 
 
-def test_an_upgrade_by_the_migrator_takes_no_right_away_from_who_reads_views_and_writes_dimensions(postgres_url):
+@pytest.mark.parametrize("who", ["migrator", "admin"])
+def test_an_upgrade_by_whomever_gives_the_new_views_the_owner_and_the_rights_of_the_old_ones(postgres_url, who):
+    admin = make_engine(postgres_url)
+    upgrade_to(admin, "0005")
+    fill_old(admin, [old_recording("anna/0.wav", subject="anna")])
+    roles = Roles(admin)
+    run(admin, "GRANT SELECT ON v1_subject_day TO tonalog_worker WITH GRANT OPTION")
+    before = views(roles)
+
+    migrate.upgrade(getattr(roles, who))
+
+    assert views(roles) == before
+    assert [name for name, owner, _ in before if owner != "tonalog_migrator"] == []
+    for role in ("api", "scheduler"):
+        assert ask(getattr(roles, role), "SELECT subject, scores ->> 'anger' FROM v1_note") == [("anna", "0.1")]
+
+
+def test_after_an_upgrade_the_file_gives_every_role_what_the_new_release_needs(postgres_url):
     admin = make_engine(postgres_url)
     upgrade_to(admin, "0004")
     roles = Roles(admin)
-
     migrate.upgrade(roles.migrator)
+
+    roles.grant()
 
     (job_id,) = add_work(roles)
     assert ledger.finish(roles.worker, claim(roles, job_id), a_result(dimensions={"arousal": 0.7, "valence": -0.7}))
-    for role in ("api", "scheduler"):
-        (note,) = trends.list_notes(getattr(roles, role))
-        assert (note.arousal, note.valence) == (0.7, -0.7)
     for view in VIEWS:
         run(roles.api, f"SELECT arousal, valence FROM {view}")
+
+
+def views(roles):
+    """Name, owner and grants of each view, wherever in the catalogue they stand."""
+    listed = "SELECT relname, pg_get_userbyid(relowner), relacl::text FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v1%'"
+    found = ask(roles.admin, listed)
+    return sorted((name, owner, sorted(rights.strip("{}").split(","))) for name, owner, rights in found)
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])
@@ -246,13 +337,17 @@ MAY_DELETE = {
     ("eraser", "segments"),
     ("eraser", "erasure_objects"),
     ("eraser", "removed_audio"),
+    ("eraser", "identity_changes"),
+    ("eraser", "subject_aliases"),
     ("scheduler", "removed_audio"),
+    ("scheduler", "subject_aliases"),
 }
 MAY_INSERT = {
     ("worker", "attempts"),
     ("worker", "results"),
     ("worker", "segments"),
     *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses", "subject_keys")),
+    *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio")),
 }
 
