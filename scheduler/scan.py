@@ -10,7 +10,7 @@ from db import Engine, recordings
 from db.fences import erasure_mark
 from db.rows import NewRecording
 from storage.errors import ObjectMissing
-from storage.identity import identify
+from storage.identity import IdentityRules, identify
 from storage.protocol import ObjectStore, StoredObject
 from storage.pseudonyms import SubjectNaming
 
@@ -79,8 +79,8 @@ def _describe(store: ObjectStore, item: StoredObject, *, naming: Naming) -> NewR
         item = item if item.metadata is not None else store.head(item.key)
     except ObjectMissing:
         return None  # deleted between LIST and HEAD: nothing to score
-    identity = identify(item, pattern=naming.pattern, zone=naming.time_zone)
-    if identity.problem:
+    identity = identify(item, rules=IdentityRules(naming.pattern, naming.time_zone))
+    if identity.is_refused:
         _log.warning("recording identity unclear", extra={"problem": identity.problem})
     return NewRecording(
         store=store.name,
