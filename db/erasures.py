@@ -5,7 +5,7 @@ stay behind empty, as ERASED, so that a late attempt or a repeated message finds
 `erasure_objects` until it is gone. The row in `erasures` stays, and says when and how much, never whose.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +26,24 @@ from sqlalchemy import (
     update,
 )
 
+from db.aliases import present_name
 from db.columns import db_now
+from db.corrections import forget_person
 from db.engine import reading
 from db.fences import lock_registration
 from db.reasons import ErasureScope, JobState, Outcome, Reason, RecordingState
-from db.schema import attempts, erasure_objects, erasures, jobs, recordings, removed_audio, results, segments
+from db.rows import DEFAULT_TENANT
+from db.schema import (
+    attempts,
+    erasure_objects,
+    erasures,
+    identity_changes,
+    jobs,
+    recordings,
+    removed_audio,
+    results,
+    segments,
+)
 
 _c = recordings.c
 _IDENTITY: dict[str, Any] = {
@@ -43,6 +56,12 @@ _IDENTITY: dict[str, Any] = {
     "recorded_at": None,
     "recorded_at_precision": None,
     "recorded_at_source": "unknown",
+    "tenant": DEFAULT_TENANT,
+    "tenant_source": "default",
+    "utc_offset_min": None,
+    "recorded_at_zone": None,
+    "local_day": None,
+    "identity_tag": None,
     "uploaded_at": _c.registered_at,
     "state": RecordingState.ERASED,
 }
@@ -52,12 +71,13 @@ _IDENTITY: dict[str, Any] = {
 class Chosen:
     """Which recordings to erase: those of one person, one by its id, or those older than a moment.
 
-    Exactly one of the four is given. Older than `before` is what was recorded before it, or registered before it
+    Exactly one of the four is given; `subject` is a present or former name of somebody of `tenant`. Older than `before` is what was recorded before it, or registered before it
     where the time of recording is unknown; `registered_before` asks for nothing but the registration. Every version of
     a chosen recording's key goes with it.
     """
 
     subject: str | None = None
+    tenant: str = DEFAULT_TENANT
     recording_id: int | None = None
     before: datetime | None = None
     registered_before: datetime | None = None
@@ -84,8 +104,9 @@ class OldRecording:
 
 def measure(engine: Engine, chosen: Chosen, *, scope: ErasureScope) -> Extent:
     """Count what an erasure would take away, and change nothing."""
-    ids = _same_keys(_places(chosen, scope=scope).subquery("places").c)
     with reading(engine) as connection:
+        chosen = _under_present_name(connection, chosen)
+        ids = _same_keys(_places(chosen, scope=scope).subquery("places").c)
         return Extent(
             n_recordings=_count(connection, select(recordings.c.id).where(recordings.c.id.in_(ids))),
             n_results=_count(connection, _results_of(ids, scope)),
@@ -107,6 +128,7 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope) -> int | None:
     """
     with engine.begin() as connection:
         lock_registration(connection)
+        chosen = _under_present_name(connection, chosen)
         if _count(connection, _places(chosen, scope=scope)) == 0:
             return None
         empty = {"scope": scope, "requested_at": db_now(), "n_recordings": 0, "n_results": 0}
@@ -138,6 +160,13 @@ def list_old(engine: Engine, chosen: Chosen, *, scope: ErasureScope, limit: int)
         return [OldRecording(**row._asdict()) for row in connection.execute(statement)]
 
 
+def _under_present_name(connection: Connection, chosen: Chosen) -> Chosen:
+    # In the erasure's own transaction: a rename between question and erasure must not hide anybody.
+    if chosen.subject is None:
+        return chosen
+    return replace(chosen, subject=present_name(connection, chosen.tenant, chosen.subject))
+
+
 def _age() -> ColumnElement[datetime]:
     return func.coalesce(_c.recorded_at, _c.registered_at)
 
@@ -145,7 +174,7 @@ def _age() -> ColumnElement[datetime]:
 def _fits(chosen: Chosen, scope: ErasureScope) -> ColumnElement[bool]:
     fits: list[ColumnElement[bool]] = [_c.state != RecordingState.ERASED]
     if chosen.subject is not None:
-        fits.append(_c.subject == chosen.subject)
+        fits += [_c.tenant == chosen.tenant, _c.subject == chosen.subject]
     if chosen.recording_id is not None:
         fits.append(_c.id == chosen.recording_id)
     if chosen.before is not None:
@@ -198,9 +227,13 @@ def _note_removal(connection: Connection, ids: Select[Any], erasure_id: int) -> 
 
 
 def _empty_rows(connection: Connection, ids: Select[Any]) -> None:
-    for table in (segments, results, removed_audio):
+    people = connection.execute(select(_c.tenant, _c.subject).where(_c.id.in_(ids), _c.subject.is_not(None)).distinct())
+    named = [(row.tenant, row.subject) for row in people]
+    for table in (segments, results, removed_audio, identity_changes):
         connection.execute(delete(table).where(table.c.recording_id.in_(ids)))
     of_job = attempts.c.job_id.in_(select(jobs.c.id).where(jobs.c.recording_id.in_(ids)))
     connection.execute(update(attempts).where(of_job).values(detail=None))
     # Last, since it takes away the keys by which the recordings were found.
     connection.execute(update(recordings).where(_c.id.in_(ids)).values(_IDENTITY))
+    for tenant, subject in named:
+        forget_person(connection, tenant, subject)

@@ -45,6 +45,10 @@ class SubjectKeyMismatch(DatabaseError):
     """The subjects in the database are stored under another key, or under none."""
 
 
+class NameConflict(DatabaseError):
+    """A person cannot be given this name."""
+
+
 class ModelConflict(DatabaseError):
     """A model of this name and version is registered with other content."""
 

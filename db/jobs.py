@@ -23,6 +23,7 @@ def create_jobs(
     since: datetime | None = None,
     until: datetime | None = None,
     subject: str | None = None,
+    tenant: str | None = None,
     is_dry_run: bool = False,
 ) -> int:
     """Make the jobs that are missing for one model; a second call adds none.
@@ -37,13 +38,14 @@ def create_jobs(
         since: only recordings of this moment or later. The time of recording counts, or of upload where the time of
             recording is unknown.
         until: only recordings before this moment.
-        subject: only this person's recordings.
+        subject: only this person's recordings, by the present name.
+        tenant: only this tenant's recordings; a subject of two tenants is two people.
         is_dry_run: count the missing jobs, make none.
 
     Returns:
         The number of jobs made (or to be made).
     """
-    missing = _missing(model_id, since=since, until=until, subject=subject)
+    missing = _missing(model_id, since=since, until=until, subject=subject, tenant=tenant)
     with reading(engine) as connection:
         if is_dry_run:
             return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
@@ -106,7 +108,9 @@ def count_outstanding() -> Select[int]:
     return select(func.count()).where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
 
 
-def _missing(model_id: int, *, since: datetime | None, until: datetime | None, subject: str | None) -> Select[int]:
+def _missing(
+    model_id: int, *, since: datetime | None, until: datetime | None, subject: str | None, tenant: str | None
+) -> Select[int]:
     moment = func.coalesce(recordings.c.recorded_at, recordings.c.uploaded_at)
     has_job = exists().where(and_(jobs.c.recording_id == recordings.c.id, jobs.c.model_id == model_id))
     statement = select(recordings.c.id).where(recordings.c.state == RecordingState.LIVE, ~has_job)
@@ -114,4 +118,6 @@ def _missing(model_id: int, *, since: datetime | None, until: datetime | None, s
         statement = statement.where(moment >= since)
     if until is not None:
         statement = statement.where(moment < until)
+    if tenant is not None:
+        statement = statement.where(recordings.c.tenant == tenant)
     return statement if subject is None else statement.where(recordings.c.subject == subject)

@@ -55,6 +55,15 @@ class ErasureScope(StrEnum):
     AUDIO = "AUDIO"
 
 
+class ChangeCause(StrEnum):
+    """What corrected the person, tenant or time of a registered recording."""
+
+    SCAN = "scan"
+    IDENTIFY = "identify"
+    RENAME = "rename"
+    MERGE = "merge"
+
+
 class SlotState(StrEnum):
     """Whether the nightly run of one slot has been finished."""
 

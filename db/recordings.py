@@ -1,4 +1,4 @@
-"""Registers object versions and finds them again; it never looks into storage.
+"""Registers object versions, corrects who speaks in them and when, and finds them again.
 
 A key holds one version at a time. What was registered last is what the key holds: a scan that read an old listing is
 put right by the next scan.
@@ -6,14 +6,17 @@ put right by the next scan.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, delete, exists, insert, or_, select, update
 
+from db import corrections
+from db.aliases import under_present_names
 from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.fences import keys_being_erased, lock_registration, read_mark
-from db.reasons import JobState, Reason, RecordingState
+from db.reasons import ChangeCause, JobState, Reason, RecordingState
 from db.rows import NewRecording, Recording
 from db.schema import jobs, recordings, removed_audio
 from db.subject_keys import settle
@@ -28,6 +31,15 @@ class Registered:
 
     n_new: int
     n_known: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownVersion:
+    """A live version as it was registered; `identity_tag` None: an older release read who and when."""
+
+    recording_id: int
+    uploaded_at: datetime
+    identity_tag: str | None
 
 
 def register(
@@ -57,31 +69,78 @@ def register(
             if mark is not None and mark != read_mark(connection):
                 break
             settle(connection, subject_key)
-            n_new += _register_batch(connection, _not_being_erased(connection, batch))
+            allowed = _not_being_erased(connection, batch)
+            n_new += _register_batch(connection, under_present_names(connection, allowed))
     return Registered(n_new=n_new, n_known=len(found) - n_new)
 
 
-def known_versions(engine: Engine, store: str, bucket: str, *, keys: Iterable[str]) -> set[tuple[str, str]]:
-    """Say which versions of these keys need no registration.
+def correct(
+    engine: Engine,
+    found: Sequence[NewRecording],
+    *,
+    cause: str,
+    mark: int | None = None,
+    subject_key: str | None = None,
+) -> int:
+    """Give registered versions the person, tenant and time that were read now, in one transaction.
+
+    Whatever differs is written down in `identity_changes`. `identity_tag` and `uploaded_at` follow in any case. Results
+    and jobs stay as they are. Versions that nobody registered, that are erased or being erased are left out.
+
+    Args:
+        engine: the database.
+        found: versions with what was read of them; the last one of a version counts.
+        cause: a word of `reasons.ChangeCause`.
+        mark: what `fences.erasure_mark` said before they were read. Nothing is changed once it has grown.
+        subject_key: as for `register`.
+
+    Returns:
+        How many recordings have another person, tenant or time now.
+
+    Raises:
+        SubjectKeyMismatch: the subjects in the database are stored otherwise.
+        ValueError: the cause is unknown.
+    """
+    word = ChangeCause(cause)
+    n_changed = 0
+    with engine.begin() as connection:
+        lock_registration(connection)
+        if mark is not None and mark != read_mark(connection):
+            return 0
+        settle(connection, subject_key)
+        for start in range(0, len(found), BATCH):
+            batch = _not_being_erased(connection, found[start : start + BATCH])
+            n_changed += corrections.apply(connection, under_present_names(connection, batch), cause=word)
+    return n_changed
+
+
+def known_versions(
+    engine: Engine, store: str, bucket: str, *, keys: Iterable[str]
+) -> dict[tuple[str, str], KnownVersion]:
+    """Say which versions of these keys need no registration, and what their person and time were read from.
 
     Neither superseded versions nor those whose audio was removed are among them: if a listing shows one again, it has
     to be registered again.
 
     Returns:
-        (key, version_tag) of every live version.
+        Every live version by (key, version_tag).
     """
     wanted = list(keys)
-    known: set[tuple[str, str]] = set()
+    known: dict[tuple[str, str], KnownVersion] = {}
+    c = recordings.c
     with reading(engine) as connection:
         for start in range(0, len(wanted), BATCH):
-            statement = select(recordings.c.key, recordings.c.version_tag).where(
-                recordings.c.store == store,
-                recordings.c.bucket == bucket,
-                recordings.c.key.in_(wanted[start : start + BATCH]),
-                recordings.c.state == RecordingState.LIVE,
-                ~exists().where(removed_audio.c.recording_id == recordings.c.id),
+            statement = select(c.key, c.version_tag, c.id.label("recording_id"), c.uploaded_at, c.identity_tag).where(
+                c.store == store,
+                c.bucket == bucket,
+                c.key.in_(wanted[start : start + BATCH]),
+                c.state == RecordingState.LIVE,
+                ~exists().where(removed_audio.c.recording_id == c.id),
             )
-            known.update((row.key, row.version_tag) for row in connection.execute(statement))
+            for key, version_tag, *rest in connection.execute(statement):
+                known[key, version_tag] = KnownVersion(
+                    **dict(zip(KnownVersion.__dataclass_fields__, rest, strict=True))
+                )
     return known
 
 

@@ -3,18 +3,25 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from db.reasons import JobState, Lane, RecordingState, ResultStatus
 from db.schema import DIMENSIONS, EMOTIONS
+
+DEFAULT_TENANT = "default"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewRecording:
     """One version of one object, as a scan found it.
 
-    `subject` and `recorded_at` are None where nothing says them; the sources say where they come from.
+    `subject` and `recorded_at` are None where nothing says them; the sources say where they come from: option, manifest,
+    metadata, sidecar, key, container, setting, default or unknown. A person is a subject of a tenant.
+
+    `recorded_at` is the moment, or with precision `day` the start of `local_day`, the day on the recorder's calendar.
+    `utc_offset_min` is what its clock was ahead of UTC; None where nobody said. `recorded_at_zone` is the IANA zone that
+    gave the offset. `identity_tag` changes whenever what all this is read from changes.
     """
 
     store: str
@@ -28,6 +35,12 @@ class NewRecording:
     recorded_at: datetime | None = None
     recorded_at_precision: str | None = None
     recorded_at_source: str = "unknown"
+    tenant: str = DEFAULT_TENANT
+    tenant_source: str = "default"
+    utc_offset_min: int | None = None
+    recorded_at_zone: str | None = None
+    local_day: date | None = None
+    identity_tag: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

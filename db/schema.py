@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 
 from db.columns import Document, Id, UtcDateTime
-from db.reasons import ErasureScope, JobState, Lane, RecordingState, ResultStatus
+from db.reasons import ChangeCause, ErasureScope, JobState, Lane, RecordingState, ResultStatus
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 DIMENSIONS = ("arousal", "valence")  # NULL where the model says nothing of them
@@ -62,9 +63,16 @@ recordings = Table(
     Column("uploaded_at", UtcDateTime, nullable=False),
     Column("registered_at", UtcDateTime, nullable=False),
     Column("state", String, nullable=False),
+    Column("tenant", String, nullable=False, server_default=text("'default'")),
+    Column("tenant_source", String, nullable=False, server_default=text("'default'")),
+    Column("utc_offset_min", Integer),  # of the recorder's clock at `recorded_at`; NULL: nobody said
+    Column("recorded_at_zone", String),  # the IANA zone that gave the offset
+    Column("local_day", Date),  # the day of `recorded_at` on the recorder's calendar
+    Column("identity_tag", String),  # changes with whatever person and time were read from; NULL: read them again
     UniqueConstraint("store", "bucket", "key", "version_tag"),
     _one_of("state", RecordingState),
-    Index("ix_recordings_subject_recorded_at", "subject", "recorded_at"),
+    Index("ix_recordings_tenant_subject_recorded_at", "tenant", "subject", "recorded_at"),
+    Index("ix_recordings_tenant_subject_local_day", "tenant", "subject", "local_day"),
 )
 # A key holds one version at a time.
 Index(
@@ -260,6 +268,31 @@ removed_audio = Table(
     metadata,
     Column("recording_id", Id, ForeignKey("recordings.id"), primary_key=True, autoincrement=False),
     Column("erasure_id", Id, ForeignKey("erasures.id"), nullable=False),
+)
+
+# What was corrected of a recording's person, tenant and time; values as `recordings` holds them, as text.
+identity_changes = Table(
+    "identity_changes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("recording_id", Id, ForeignKey("recordings.id"), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("field", String, nullable=False),
+    Column("old_value", String),
+    Column("new_value", String),
+    _one_of("cause", ChangeCause),
+    Index("ix_identity_changes_recording_id", "recording_id"),
+)
+
+# Former names of people who were renamed or merged: what storage says goes on meaning the same person.
+subject_aliases = Table(
+    "subject_aliases",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("alias", String, primary_key=True),
+    Column("subject", String, nullable=False),
+    Index("ix_subject_aliases_tenant_subject", "tenant", "subject"),
 )
 
 # Under which key subjects are stored; no row while they are plain text.

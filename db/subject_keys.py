@@ -5,13 +5,13 @@ It never sees a key, only the fingerprint of one.
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, exists, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Engine, exists, insert, select, update
 
 from db.columns import db_now
 from db.engine import reading
 from db.errors import SubjectKeyMismatch
 from db.fences import lock_registration
-from db.schema import recordings, subject_keys
+from db.schema import identity_changes, recordings, subject_aliases, subject_keys
 
 _OTHER_KEY = "subjects in this database are stored under another key: set TONALOG_SUBJECT_KEY to the key it began with"
 _NO_KEY = "subjects in this database are stored under a key: set TONALOG_SUBJECT_KEY"
@@ -46,7 +46,7 @@ def settle(connection: Connection, fingerprint: str | None) -> None:
 
 
 def rehash(engine: Engine, fingerprint: str, *, store: Callable[[str], str]) -> int:
-    """Store every subject that is in plain text under a key, in one transaction; again does nothing.
+    """Store every name that is in plain text under a key, former ones too, in one transaction; again does nothing.
 
     Args:
         engine: the database.
@@ -66,12 +66,23 @@ def rehash(engine: Engine, fingerprint: str, *, store: Callable[[str], str]) -> 
             raise SubjectKeyMismatch(_OTHER_KEY)
         if stored is not None:
             return 0
-        c = recordings.c.subject
-        people = list(connection.scalars(select(c).where(c.is_not(None)).distinct()))
-        for name in people:
-            connection.execute(update(recordings).where(c == name).values(subject=store(name)))
+        people = _rewrite(connection, recordings.c.subject, store=store)
+        _rewrite(connection, subject_aliases.c.alias, store=store)
+        _rewrite(connection, subject_aliases.c.subject, store=store)
+        for column in (identity_changes.c.old_value, identity_changes.c.new_value):
+            _rewrite(connection, column, identity_changes.c.field == "subject", store=store)
         _note(connection, fingerprint)
         return len(people)
+
+
+def _rewrite(
+    connection: Connection, column: Column[str], *chosen: ColumnElement[bool], store: Callable[[str], str]
+) -> set[str]:
+    names = set(connection.scalars(select(column).where(column.is_not(None), *chosen).distinct()))
+    for name in names:
+        renamed = update(column.table).where(column == name, *chosen)
+        connection.execute(renamed.values({column.name: store(name)}))
+    return names
 
 
 def _compare(connection: Connection, fingerprint: str | None) -> str | None:

@@ -1,69 +1,87 @@
-"""Reads notes as the views show them: a person over time, and what a run came to; it never writes."""
+"""Reads notes for operators: a person over time, and what a run came to; never for app backends, since it shows keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Double, Engine, Integer, String, column, func, select, table
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Date,
+    Double,
+    Engine,
+    Integer,
+    String,
+    and_,
+    column,
+    func,
+    select,
+    table,
+)
 
-from db.columns import UtcDateTime
+from db.columns import Document, UtcDateTime
 from db.engine import reading
-from db.schema import DIMENSIONS, EMOTIONS
+from db.rows import DEFAULT_TENANT
+from db.schema import DIMENSIONS, models, recordings, results
 
-_TEXTS = (
-    "store",
-    "bucket",
-    "key",
-    "subject",
-    "recorded_at_precision",
-    "recorded_at_source",
-    "status",
-    "reason",
-    "label",
-)
-_NOTE = table(
-    "v1_note",
-    column("recording_id", Integer),
-    *(column(name, String) for name in (*_TEXTS, "model_name", "model_version")),
-    *(column(name, UtcDateTime) for name in ("recorded_at", "uploaded_at", "scored_at")),
-    *(column(name, Integer) for name in ("speech_ms", "duration_ms")),
-    *(column(name, Double) for name in ("confidence", *EMOTIONS, *DIMENSIONS)),
-    *(column(f"{emotion}_slope_per_min", Double) for emotion in EMOTIONS),
-    column("is_uncertain", Boolean),
-)
+_OF_NOTE: dict[str, Any] = {
+    "recording_id": Integer,
+    "tenant": String,
+    "subject": String,
+    "recorded_at": UtcDateTime,
+    "recorded_at_precision": String,
+    "recorded_at_source": String,
+    "utc_offset_min": Integer,
+    "uploaded_at": UtcDateTime,
+    "status": String,
+    "reason": String,
+    "label": String,
+    "confidence": Double,
+    "is_uncertain": Boolean,
+    "scores": Document,
+    "speech_ms": Integer,
+    "duration_ms": Integer,
+    "model_name": String,
+    "model_version": String,
+    "scored_at": UtcDateTime,
+    **dict.fromkeys(DIMENSIONS, Double),
+}
+_NOTE = table("v1_note", *(column(name, kind) for name, kind in _OF_NOTE.items()), column("day", Date))
+_OF_RECORDING = ("store", "bucket", "key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """One live recording under the active model: a row of `v1_note`.
+    """One live recording under the active model: a row of `v1_note`, and where it lies in storage.
 
-    `status` is scored, no_speech, failed, cancelled or pending. Scores in [0, 1], slopes per minute; None unless scored.
-    Arousal and valence are in the ranges of the model's manifest, and None too where it says nothing of them.
+    `status` is scored, no_speech, failed, cancelled or pending. `scores` holds every label of the model, each in [0, 1],
+    summing to 1; `slope_per_min` the change of each within the note, None where it is too short to have one. Both are
+    None unless scored. `local_day` is the day on the recorder's calendar. Arousal and valence are in the ranges of the
+    model's manifest, and None where it says nothing of them.
     """
 
     recording_id: int
     store: str
     bucket: str
     key: str
+    tenant: str
     subject: str | None
     recorded_at: datetime | None
     recorded_at_precision: str | None
     recorded_at_source: str
+    utc_offset_min: int | None
+    local_day: date | None
     uploaded_at: datetime
     status: str
     reason: str | None
     label: str | None
     confidence: float | None
     is_uncertain: bool | None
-    anger: float | None
-    happiness: float | None
-    neutral: float | None
-    sadness: float | None
+    scores: Mapping[str, float] | None
+    slope_per_min: Mapping[str, float | None] | None
     speech_ms: int | None
     duration_ms: int | None
-    anger_slope_per_min: float | None
-    happiness_slope_per_min: float | None
-    neutral_slope_per_min: float | None
-    sadness_slope_per_min: float | None
     model_name: str | None
     model_version: str | None
     scored_at: datetime | None
@@ -72,7 +90,12 @@ class Note:
 
 
 def subject_trend(
-    engine: Engine, subject: str, *, since: datetime | None = None, until: datetime | None = None
+    engine: Engine,
+    subject: str,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Note]:
     """Read one person's notes in order of recording time.
 
@@ -81,11 +104,12 @@ def subject_trend(
 
     Args:
         engine: the database.
-        subject: the person.
+        subject: the person, by the present name.
+        tenant: whose person.
         since: only notes recorded at this moment or later.
         until: only notes recorded before this moment.
     """
-    chosen = [_NOTE.c.subject == subject]
+    chosen = [_NOTE.c.tenant == tenant, _NOTE.c.subject == subject]
     if since is not None:
         chosen.append(_NOTE.c.recorded_at >= since)
     if until is not None:
@@ -112,26 +136,35 @@ def list_notes(
         recording_id: only this one.
         limit: this many at most.
     """
-    chosen = []
-    for name, value in (("store", store), ("bucket", bucket), ("recording_id", recording_id)):
+    c = recordings.c
+    chosen: list[ColumnElement[bool]] = []
+    for wanted, value in ((c.store, store), (c.bucket, bucket), (c.id, recording_id)):
         if value is not None:
-            chosen.append(_NOTE.c[name] == value)
+            chosen.append(wanted == value)
     if prefix:
-        chosen.append(func.substr(_NOTE.c.key, 1, len(prefix)) == prefix)
+        chosen.append(func.substr(c.key, 1, len(prefix)) == prefix)
     return _read(engine, chosen, limit=limit)
-
-
-def subjects(engine: Engine) -> dict[str, int]:
-    """Count the live recordings of every known person, by name."""
-    counted = select(_NOTE.c.subject, func.count().label("n")).where(_NOTE.c.subject.is_not(None))
-    with reading(engine) as connection:
-        rows = connection.execute(counted.group_by(_NOTE.c.subject).order_by(_NOTE.c.subject)).all()
-    return {row.subject: row.n for row in rows}
 
 
 def _read(engine: Engine, chosen: list[ColumnElement[bool]], *, limit: int | None) -> list[Note]:
     c = _NOTE.c
-    statement = select(*(c[name] for name in Note.__dataclass_fields__)).where(*chosen)
-    ordered = statement.order_by(c.recorded_at.is_(None), c.recorded_at, c.key, c.recording_id).limit(limit)
+    of_result = and_(results.c.recording_id == c.recording_id, results.c.model_id == models.c.id)
+    rows = (
+        _NOTE.join(recordings, recordings.c.id == c.recording_id)
+        .outerjoin(models, models.c.is_active)
+        .outerjoin(results, of_result)
+    )
+    columns = [*(c[name] for name in _OF_NOTE), c.day.label("local_day"), results.c.trend]
+    columns += [recordings.c[name] for name in _OF_RECORDING]
+    statement = select(*columns).select_from(rows).where(*chosen)
+    order = (c.recorded_at.is_(None), c.recorded_at, recordings.c.key, c.recording_id)
     with reading(engine) as connection:
-        return [Note(**row._asdict()) for row in connection.execute(ordered)]
+        found = [row._asdict() for row in connection.execute(statement.order_by(*order).limit(limit))]
+    return [_as_note(**values) for values in found]
+
+
+def _as_note(*, trend: Mapping[str, Mapping[str, float]] | None, **values: Any) -> Note:
+    slopes = None
+    if values["scores"] is not None:
+        slopes = {label: (trend or {}).get(label, {}).get("slope_per_min") for label in values["scores"]}
+    return Note(**values, slope_per_min=slopes)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from alembic import command
 from servers import PostgresServer
-from sqlalchemy import Engine, event, func, inspect, select, text, update
+from sqlalchemy import Engine, event, func, insert, inspect, select, text, update
 
-from db import jobs, ledger, migrate, models, pump, recordings
+from db import jobs, ledger, migrate, models, people, pump, recordings
 from db.engine import make_engine
 from db.reasons import Lane, ResultStatus
 from db.rows import Claim, Model, NewModel, NewRecording, NewResult, Segment
@@ -72,8 +72,50 @@ def upgrade_to(engine: Engine, revision: str) -> None:
         command.upgrade(config, revision)
 
 
+def old_recording(key: str, **others) -> dict:
+    """What releases up to revision 0005 wrote of a recording."""
+    values = {"store": "local", "bucket": "notes", "key": key, "version_tag": "v1", "size_bytes": 1_000}
+    values |= {"subject": None, "subject_source": "unknown", "recorded_at": None, "recorded_at_precision": None}
+    values |= {"recorded_at_source": "unknown", "uploaded_at": MONDAY, "registered_at": MONDAY, "state": "LIVE"}
+    return values | others
+
+
+def fill_old(engine: Engine, found: list[dict]) -> None:
+    """Fill a database of revision 0004 or 0005 as its release did: recordings, each scored under an active model."""
+    ids = range(1, len(found) + 1)
+    model = {"id": 1, "name": "whisper3", "version": "1.0", "sha256": "sha-1.0", "labels": list(EMOTIONS)}
+    model |= {"manifest": {"format": 1}, "folder": "models/whisper3-1.0", "is_active": True, "added_at": MONDAY}
+    of_each = [{"recording_id": n, "model_id": 1} for n in ids]
+    job = {"state": "DONE", "lane": "nightly", "next_run_at_s": 1.0, "created_at": MONDAY, "finished_at": MONDAY}
+    attempt = {"n": 1, "started_at": MONDAY, "ended_at": MONDAY, "outcome": "DONE", "worker": "w"}
+    said = {"status": "SCORED", "label": "sadness", "confidence": 0.4, "is_uncertain": False, **scores()}
+    spans = {
+        "n_windows": 1,
+        "speech_ms": 9_000,
+        "rejected_ms": 0,
+        "duration_ms": 9_000,
+        "trend": {},
+        "created_at": MONDAY,
+    }
+    segment = {"idx": 0, "start_ms": 0, "end_ms": 8_000, "speech_ms": 8_000, **scores()}
+    rows = {
+        "models": [model],
+        "recordings": found,
+        "jobs": [{**key, **job} for key in of_each],
+        "attempts": [{"job_id": n, "token": f"token-{n}", **attempt} for n in ids],
+        "results": [{**key, "token": f"token-{n}", **said, **spans} for n, key in zip(ids, of_each, strict=True)],
+        "segments": [{**key, **segment} for key in of_each],
+    }
+    with engine.begin() as connection:
+        for name, values in rows.items():
+            if values:
+                connection.execute(insert(metadata.tables[name]), values)
+
+
 def a_recording(key: str, version_tag: str = "v1", **others) -> NewRecording:
     values = {"store": "local", "bucket": "notes", "size_bytes": 1_000, "uploaded_at": MONDAY, **others}
+    if values.get("recorded_at") is not None and "local_day" not in values:  # of a recorder whose clock shows UTC
+        values |= {"utc_offset_min": 0, "local_day": values["recorded_at"].astimezone(UTC).date()}
     return NewRecording(key=key, version_tag=version_tag, **values)
 
 
@@ -162,6 +204,11 @@ def set_job(engine: Engine, job_id: int, **values) -> None:
     """Change a job by hand, to make time pass."""
     with engine.begin() as connection:
         connection.execute(update(jobs_table).where(jobs_table.c.id == job_id).values(**values))
+
+
+def people_of(engine: Engine) -> dict[str, int]:
+    """How many notes there are of each person."""
+    return {person.subject: person.n_notes for person in people.list_people(engine)}
 
 
 def count(engine: Engine, table: str) -> int:

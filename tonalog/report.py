@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console
@@ -12,11 +12,33 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from db.rows import Model
+from db.schema import EMOTIONS
+
 _PIPE_WIDTH = 300
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-EMOTIONS = ("anger", "happiness", "neutral", "sadness")
-SHORT_EMOTIONS = tuple(name[:3] for name in EMOTIONS)
+_SHORT = 3
 DIMENSIONS = ("arousal", "valence")
+
+
+class Timed(Protocol):
+    """What says when something was recorded: a note or a recording."""
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """The moment, or the start of the day; None where it is unknown."""
+
+    @property
+    def recorded_at_precision(self) -> str | None:
+        """How exactly that is known: second, minute or day."""
+
+    @property
+    def utc_offset_min(self) -> int | None:
+        """What the recorder's clock was ahead of UTC; None where nobody said."""
+
+    @property
+    def local_day(self) -> date | None:
+        """The day on the recorder's calendar."""
 
 
 class _Table(Table):
@@ -44,24 +66,57 @@ def minutes(ms: float) -> str:
     return f"{int(ms // 60_000)}:{int(ms % 60_000 // 1000):02d}"
 
 
-def when(moment: datetime | None, precision: str | None = None) -> str:
-    """Return a recording time, no finer than it is known.
+def when(moment: datetime | None) -> str:
+    """Return a moment of ours in UTC.
 
     >>> when(None)
     'unknown'
-    >>> when(datetime(2026, 3, 1), "day")
-    '2026-03-01'
     """
+    return "unknown" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
+
+
+def local_time(spoken: Timed) -> str:
+    """Return when something was recorded by the recorder's own clock, no finer than it is known.
+
+    Where nobody said what that clock showed, it is the time in UTC, with these letters behind it.
+    """
+    moment = in_local_time(spoken)
     if moment is None:
         return "unknown"
-    return moment.strftime("%Y-%m-%d" if precision == "day" else "%Y-%m-%d %H:%M")
+    if spoken.recorded_at_precision == "day":
+        return (spoken.local_day or moment.date()).isoformat()
+    return when(moment) + ("" if spoken.utc_offset_min is not None else " UTC")
 
 
-def score_cells(scores: dict[str, float] | None, label: str | None) -> list[str]:
-    """Return the four scores as cells, the label's own in bold; empty when there are none."""
+def in_local_time(spoken: Timed) -> datetime | None:
+    """Return the moment of recording with the offset of the recorder's clock, or in UTC where nobody said that."""
+    if spoken.recorded_at is None or spoken.utc_offset_min is None:
+        return spoken.recorded_at
+    return spoken.recorded_at.astimezone(timezone(timedelta(minutes=spoken.utc_offset_min)))
+
+
+def labels_of(model: Model | None) -> tuple[str, ...]:
+    """Return what a model tells apart, in its own order; the four emotions before there is a model."""
+    return EMOTIONS if model is None else model.labels
+
+
+def shortened(labels: Sequence[str]) -> list[str]:
+    """Return labels as headings of narrow columns, three letters or as many as tell them apart.
+
+    >>> shortened(["anger", "fear"]), shortened(["disgust", "dislike"])
+    (['ang', 'fea'], ['disg', 'disl'])
+    """
+    n_letters = _SHORT
+    while len({name[:n_letters] for name in labels}) < len(set(labels)):
+        n_letters += 1
+    return [name[:n_letters] for name in labels]
+
+
+def score_cells(scores: Mapping[str, float] | None, label: str | None, *, labels: Sequence[str]) -> list[str]:
+    """Return the score of each label as a cell, the note's own label in bold; empty when there are none."""
     if scores is None:
-        return [""] * len(EMOTIONS)
-    return [f"[bold]{scores[name]:.2f}[/bold]" if name == label else f"{scores[name]:.2f}" for name in EMOTIONS]
+        return [""] * len(labels)
+    return [f"[bold]{scores[name]:.2f}[/bold]" if name == label else f"{scores[name]:.2f}" for name in labels]
 
 
 def new_table(title: str, columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 from rich.console import Console
 from rich.markup import escape
@@ -10,24 +12,25 @@ from config.settings import Settings
 from db import Engine, history, results, trends
 from db.errors import show_url
 from db.models import active_model
+from db.rows import Model
 from db.trends import Note
 from tonalog.local_run import Place
 from tonalog.report import (
-    EMOTIONS,
-    SHORT_EMOTIONS,
     console,
     fits,
+    labels_of,
+    local_time,
     minutes,
     new_table,
     printable,
     score_cells,
+    shortened,
     stacked,
-    when,
 )
 from tonalog.sparkline import sparkline
 
-_COLUMNS = ("recording", "person", "recorded at", "length", "speech", "label", *EMOTIONS, "segments", "state")
-_NARROW_COLUMNS = ("recording\n  person, time", "segments\nspeech", "label\nstate", *SHORT_EMOTIONS)
+_COLUMNS = ("recording", "person", "recorded at", "length", "speech", "label")
+_NARROW_COLUMNS = ("recording\n  person, time", "segments\nspeech", "label\nstate")
 _MAX_ROWS = 200
 _MAX_BARS = 12  # as wide as "speech of length" below it in a narrow terminal
 
@@ -40,7 +43,8 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
         return
     details = {dead.recording_id: dead.detail for dead in history.dead_jobs(engine, limit=len(notes) + _MAX_ROWS)}
     screen = console()
-    _print_table(screen, [_cells(engine, note) for note in notes[:_MAX_ROWS]])
+    model = active_model(engine)
+    _print_table(screen, [_cells(engine, note, model=model) for note in notes[:_MAX_ROWS]], labels_of(model))
     for note in notes[:_MAX_ROWS]:
         if note.reason is not None:
             said = f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}"
@@ -53,13 +57,15 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     click.echo("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
 
 
-def _print_table(screen: Console, rows: list[list[str]]) -> None:
+def _print_table(screen: Console, rows: list[list[str]], labels: Sequence[str]) -> None:
     """Print a line a note, or two where the screen is too narrow for one."""
-    table = new_table("Voice notes", _COLUMNS, right=("length", "speech", *EMOTIONS))
+    columns = (*_COLUMNS, *labels, "segments", "state")
+    table = new_table("Voice notes", columns, right=("length", "speech", *labels))
     for row in rows:
         table.add_row(*row)
     if not fits(screen, table):
-        table = new_table("Voice notes", _NARROW_COLUMNS, right=SHORT_EMOTIONS)
+        narrow = shortened(labels)
+        table = new_table("Voice notes", (*_NARROW_COLUMNS, *narrow), right=narrow)
         table.pad_edge, table.padding = False, (0, 0, 0, 0)
         for key, person, moment, length, speech, label, *scores, segments, state in rows:
             spoken = f"{speech} of {length}" if length else ""
@@ -68,23 +74,21 @@ def _print_table(screen: Console, rows: list[list[str]]) -> None:
     screen.print(table)
 
 
-def _cells(engine: Engine, note: Note) -> list[str]:
-    scores = {name: getattr(note, name) for name in EMOTIONS} if note.status == "scored" else None
+def _cells(engine: Engine, note: Note, *, model: Model | None) -> list[str]:
     return [
         escape(note.key),
         escape(note.subject or "unknown"),
-        when(note.recorded_at, note.recorded_at_precision),
+        local_time(note),
         "" if note.duration_ms is None else minutes(note.duration_ms),
         "" if note.speech_ms is None else minutes(note.speech_ms),
         f"{note.label}?" if note.is_uncertain else (note.label or ""),
-        *score_cells(scores, note.label),
-        _segment_line(engine, note),
+        *score_cells(note.scores, note.label, labels=labels_of(model)),
+        _segment_line(engine, note, model=model),
         note.status,
     ]
 
 
-def _segment_line(engine: Engine, note: Note) -> str:
-    model = active_model(engine)
+def _segment_line(engine: Engine, note: Note, *, model: Model | None) -> str:
     if note.label is None or model is None:
         return ""
     segments = results.segments_of(engine, note.recording_id, model.id)

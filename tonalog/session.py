@@ -6,9 +6,9 @@ from pathlib import Path
 
 from config.queues import prepare_folders
 from config.settings import Settings
-from db import Engine, migrate, models, subject_keys, trends
+from db import Engine, migrate, models, people, subject_keys
 from db.engine import make_engine
-from db.rows import Model, NewModel
+from db.rows import DEFAULT_TENANT, Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
 from tonalog.errors import TonalogError
@@ -34,21 +34,34 @@ def open_database(settings: Settings) -> Engine:
     return engine
 
 
-def find_subject(engine: Engine, settings: Settings, subject: str) -> str:
-    """Return how the database writes a person who was asked for by name, or by the pseudonym that views show.
+def choose_tenant(settings: Settings, given: str | None) -> str:
+    """Return the tenant that a command is about: the one given, or that of `TONALOG_TENANT`, or the default one."""
+    return given or getattr(settings, "tenant", None) or DEFAULT_TENANT
+
+
+def find_subject(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str:
+    """Return how the database writes a person of a tenant now.
+
+    Asked for may be a present or former name, or the pseudonym that views show.
 
     Raises:
         SubjectKeyMismatch: `TONALOG_SUBJECT_KEY` is not what subjects were stored under, so nobody would be found.
     """
     naming = SubjectNaming.of(settings)
     subject_keys.require(engine, naming.fingerprint)
-    return naming.find(subject)
+    return people.find_present_name(engine, tenant, naming.find(subject))
 
 
-def say_nobody(engine: Engine, subject: str) -> str:
-    """Say that there are no recordings of a person, and of whom there are."""
-    known = ", ".join(list(trends.subjects(engine))[:10]) or "nobody yet"
-    return f"No recordings of {subject!r}. Known: {known}."
+def count_other_tenants(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> int:
+    """Count the tenants beside this one that have somebody of this name."""
+    return len(people.tenants_of(engine, SubjectNaming.of(settings).find(subject)) - {tenant})
+
+
+def say_nobody(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str:
+    """Say that a tenant has no recordings of a person, and where to look; it names nobody else."""
+    n_others = count_other_tenants(engine, settings, subject, tenant=tenant)
+    others = f"; {n_others} other tenants have somebody of this name, `--tenant` chooses one" if n_others else ""
+    return f"No recordings of {subject!r} in tenant {tenant!r}{others}. `tonalog subjects list` shows who there is."
 
 
 def ensure_model(engine: Engine, settings: Settings) -> Model:

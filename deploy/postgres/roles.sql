@@ -71,10 +71,16 @@ BEGIN
         ('worker', 'SELECT (recording_id), INSERT', 'results'),
         ('worker', 'INSERT', 'segments'),
         ('worker', 'USAGE', 'attempts_id_seq'),
-        -- The scheduler registers recordings, makes, rings and takes back jobs. It is the operator's role too: scan,
-        -- status, dead, retry, reprocess, show and trends need no more.
+        -- The scheduler registers recordings, corrects who speaks in them and when, makes, enqueues and takes back jobs.
+        -- It is the operator's role too: scan, status, dead, retry, reprocess, show, trends, identify and subjects list,
+        -- rename and merge need no more.
         ('scheduler', 'SELECT', 'alembic_version'),
-        ('scheduler', 'SELECT, INSERT, UPDATE (state)', 'recordings'),
+        ('scheduler', 'SELECT, INSERT, UPDATE (state, uploaded_at, subject, subject_source, recorded_at, '
+            'recorded_at_precision, recorded_at_source)', 'recordings'),
+        ('scheduler', 'UPDATE (tenant, tenant_source, utc_offset_min, recorded_at_zone, local_day, identity_tag)',
+            'recordings'),
+        ('scheduler', 'INSERT', 'identity_changes'),
+        ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (subject)', 'subject_aliases'),
         ('scheduler', 'SELECT', 'models'),
         ('scheduler', 'SELECT, INSERT, UPDATE (state, lane, failures, transients, first_transient_at_s, lost_count, '
             'lease_token, lease_until_s, worker, next_run_at_s, queued_at_s, queue_count, reason, detail, finished_at)',
@@ -92,6 +98,7 @@ BEGIN
         ('scheduler', 'SELECT', 'v1_segment'),
         ('scheduler', 'SELECT', 'v1_subject_day'),
         ('scheduler', 'USAGE', 'recordings_id_seq'),
+        ('scheduler', 'USAGE', 'identity_changes_id_seq'),
         ('scheduler', 'USAGE', 'jobs_id_seq'),
         -- An app backend reads the views.
         ('api', 'SELECT', 'v1_note'),
@@ -101,6 +108,8 @@ BEGIN
         ('eraser', 'SELECT', 'alembic_version'),
         ('eraser', 'SELECT, UPDATE (bucket, key, version_tag, size_bytes, subject, subject_source, recorded_at, '
             'recorded_at_precision, recorded_at_source, uploaded_at, state)', 'recordings'),
+        ('eraser', 'UPDATE (tenant, tenant_source, utc_offset_min, recorded_at_zone, local_day, identity_tag)',
+            'recordings'),
         ('eraser', 'SELECT, UPDATE (state, lease_token, lease_until_s, queued_at_s, reason, detail, finished_at)', 'jobs'),
         ('eraser', 'SELECT, UPDATE (ended_at, outcome, reason, detail)', 'attempts'),
         ('eraser', 'SELECT, DELETE', 'results'),
@@ -109,16 +118,23 @@ BEGIN
         ('eraser', 'SELECT, INSERT, DELETE', 'erasure_objects'),
         ('eraser', 'SELECT, INSERT, DELETE', 'removed_audio'),
         ('eraser', 'SELECT', 'subject_keys'),
+        ('eraser', 'SELECT, DELETE', 'identity_changes'),
+        ('eraser', 'SELECT, DELETE', 'subject_aliases'),
         ('eraser', 'USAGE', 'erasures_id_seq'),
         ('eraser', 'USAGE', 'erasure_objects_id_seq')
     ) AS listed (role, rights, name)
     LOOP
-        -- Before the first upgrade there are no tables; an older schema lacks some.
+        -- Before the first upgrade there are no tables; an older schema lacks some, or some of their columns.
         IF to_regclass('public.' || given.name) IS NOT NULL THEN
-            EXECUTE format(
-                'GRANT %s ON %s public.%I TO %I', given.rights,
-                CASE WHEN given.name LIKE '%\_seq' THEN 'SEQUENCE' ELSE 'TABLE' END, given.name, 'tonalog_' || given.role
-            );
+            BEGIN
+                EXECUTE format(
+                    'GRANT %s ON %s public.%I TO %I', given.rights,
+                    CASE WHEN given.name LIKE '%\_seq' THEN 'SEQUENCE' ELSE 'TABLE' END, given.name,
+                    'tonalog_' || given.role
+                );
+            EXCEPTION WHEN undefined_column THEN
+                RAISE NOTICE 'the schema is older than this file: run `tonalog db upgrade`, then this file again';
+            END;
         END IF;
     END LOOP;
 END $$;

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from command import ROOT
-from db_samples import PLENTY, a_model, a_recording, a_result, new_postgres, upgrade_to
+from db_samples import PLENTY, a_model, a_recording, a_result, fill_old, new_postgres, old_recording, upgrade_to
 from sqlalchemy import text
 
 from db import (
@@ -22,7 +22,6 @@ from db import (
     slots,
     subject_keys,
     sweep,
-    trends,
     waiting,
 )
 from db.engine import make_engine
@@ -78,6 +77,11 @@ def run(engine, statement):
         connection.execute(text(statement))
 
 
+def ask(engine, statement):
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
+
+
 def add_work(roles, n=1):
     """A model by the migrator, recordings and queued jobs by the scheduler; gives the job ids."""
     models.activate(roles.migrator, models.add_model(roles.migrator, a_model()).id)
@@ -98,8 +102,7 @@ def test_a_job_goes_its_whole_way_with_each_step_done_by_its_own_role(roles):
     assert ledger.heartbeat(roles.worker, taken.token, job_id=job_id, lease_s=60)
     assert ledger.finish(roles.worker, taken, a_result(), wall_ms=1, peak_rss_kib=1)
 
-    (note,) = trends.list_notes(roles.api)
-    assert (note.subject, note.status) == ("anna", "scored")
+    assert ask(roles.api, "SELECT subject, status FROM v1_note") == [("anna", "scored")]
 
 
 def test_a_worker_can_end_a_job_in_every_other_way_too(roles):
@@ -150,7 +153,7 @@ def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope
     removals.finish(roles.eraser)
 
     assert removals.read_erasure(roles.eraser, erasure_id).n_objects == 2
-    assert len(trends.list_notes(roles.api)) == (0 if scope is ErasureScope.ALL else 2)
+    assert len(ask(roles.api, "SELECT * FROM v1_note")) == (0 if scope is ErasureScope.ALL else 2)
     mark = fences.erasure_mark(roles.scheduler)
     recordings.register(roles.scheduler, [a_recording("anna/0.wav", subject="anna")], mark=mark)
 
@@ -168,7 +171,7 @@ def test_a_scheduler_that_erases_by_age_needs_the_erasers_rights_and_no_more(rol
         assert run_due_retention(roles.scheduler, lambda *_: store, **in_a_year).n_gone == 1
     finally:
         run(roles.admin, "REVOKE tonalog_eraser FROM tonalog_scheduler")  # roles are of the whole server
-    assert trends.list_notes(roles.api) == []
+    assert ask(roles.api, "SELECT * FROM v1_note") == []
 
 
 def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to(roles):
@@ -180,7 +183,7 @@ def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to
     subject_keys.require(roles.eraser, "fingerprint")
     with pytest.raises(SubjectKeyMismatch):
         recordings.register(roles.scheduler, [a_recording("anna/8.wav", subject="anna")])
-    assert {note.subject for note in trends.list_notes(roles.api)} == {"hashed-anna"}
+    assert ask(roles.api, "SELECT DISTINCT subject FROM v1_note") == [("hashed-anna",)]
 
 
 def test_the_first_scan_under_a_key_notes_it_by_the_schedulers_role(roles):
@@ -199,20 +202,42 @@ def test_the_migrator_can_make_the_whole_schema_in_an_empty_database(postgres_ur
     assert ledger.finish(roles.worker, claim(roles, job_id), a_result())
 
 
-def test_an_upgrade_by_the_migrator_takes_no_right_away_from_who_reads_views_and_writes_dimensions(postgres_url):
+@pytest.mark.parametrize("who", ["migrator", "admin"])
+def test_an_upgrade_by_whomever_gives_the_new_views_the_owner_and_the_rights_of_the_old_ones(postgres_url, who):
+    admin = make_engine(postgres_url)
+    upgrade_to(admin, "0005")
+    fill_old(admin, [old_recording("anna/0.wav", subject="anna")])
+    roles = Roles(admin)
+    run(admin, "GRANT SELECT ON v1_subject_day TO tonalog_worker WITH GRANT OPTION")
+    before = views(roles)
+
+    migrate.upgrade(getattr(roles, who))
+
+    assert views(roles) == before
+    assert [name for name, owner, _ in before if owner != "tonalog_migrator"] == []
+    for role in ("api", "scheduler"):
+        assert ask(getattr(roles, role), "SELECT subject, scores ->> 'anger' FROM v1_note") == [("anna", "0.1")]
+
+
+def test_after_an_upgrade_the_file_gives_every_role_what_the_new_release_needs(postgres_url):
     admin = make_engine(postgres_url)
     upgrade_to(admin, "0004")
     roles = Roles(admin)
-
     migrate.upgrade(roles.migrator)
+
+    roles.grant()
 
     (job_id,) = add_work(roles)
     assert ledger.finish(roles.worker, claim(roles, job_id), a_result(dimensions={"arousal": 0.7, "valence": -0.7}))
-    for role in ("api", "scheduler"):
-        (note,) = trends.list_notes(getattr(roles, role))
-        assert (note.arousal, note.valence) == (0.7, -0.7)
     for view in VIEWS:
         run(roles.api, f"SELECT arousal, valence FROM {view}")
+
+
+def views(roles):
+    """Name, owner and grants of each view, wherever in the catalogue they stand."""
+    listed = "SELECT relname, pg_get_userbyid(relowner), relacl::text FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v1%'"
+    found = ask(roles.admin, listed)
+    return sorted((name, owner, sorted(rights.strip("{}").split(","))) for name, owner, rights in found)
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])
@@ -246,13 +271,17 @@ MAY_DELETE = {
     ("eraser", "segments"),
     ("eraser", "erasure_objects"),
     ("eraser", "removed_audio"),
+    ("eraser", "identity_changes"),
+    ("eraser", "subject_aliases"),
     ("scheduler", "removed_audio"),
+    ("scheduler", "subject_aliases"),
 }
 MAY_INSERT = {
     ("worker", "attempts"),
     ("worker", "results"),
     ("worker", "segments"),
     *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses", "subject_keys")),
+    *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio")),
 }
 

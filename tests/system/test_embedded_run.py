@@ -110,8 +110,11 @@ def test_trends_list_a_persons_notes_in_order_of_recording(embedded):
     assert "sadness" in embedded("trends", "ana")
 
 
-def test_trends_of_an_unknown_person_say_who_is_known(embedded):
-    assert "Known: ana, chloe" in embedded("trends", "nobody", code=1)
+def test_trends_of_an_unknown_person_name_nobody_else_and_say_where_to_look(embedded):
+    said = embedded("trends", "nobody", code=1)
+
+    assert "tonalog subjects list" in said
+    assert [name for name in ("ana", "chloe") if name in said.split()] == []
 
 
 def test_show_tells_one_recording_with_segments_and_attempts(embedded):

@@ -1,7 +1,18 @@
 """Arousal and valence as rows, and the upgrade that brought them; also run on PostgreSQL in tests/integration."""
 
 import pytest
-from db_samples import a_result, add_jobs, count, new_sqlite, scores, silence, take, upgrade_to
+from db_samples import (
+    a_result,
+    add_jobs,
+    count,
+    fill_old,
+    new_sqlite,
+    old_recording,
+    scores,
+    silence,
+    take,
+    upgrade_to,
+)
 from sqlalchemy import insert, text, update
 
 from db import ledger, migrate, models, results, trends
@@ -45,14 +56,15 @@ def insert_as_before(engine, claim):
 
 @pytest.fixture
 def upgraded(empty_url):
-    """A database of the release before with a row, upgraded; and the columns of its views before that."""
+    """A database of the release before with a row, upgraded; and the columns of its views before and after that."""
     engine = make_engine(empty_url)
     upgrade_to(engine, BEFORE)
-    (job_id,) = add_jobs(engine, 1)
-    insert_as_before(engine, take(engine, job_id))
+    fill_old(engine, [old_recording("anna/0000.wav", subject="anna")])
     old = {view: columns(engine, view) for view in VIEWS}
+    upgrade_to(engine, "0005")
+    between = {view: columns(engine, view) for view in VIEWS}
     migrate.upgrade(engine)
-    return engine, old
+    return engine, (old, between)
 
 
 @pytest.mark.parametrize("said", [SAID, {"valence": 0.0}, {}], ids=["both", "one", "none"])
@@ -89,9 +101,9 @@ def test_the_upgrade_keeps_each_row_and_says_nothing_for_it(upgraded):
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_upgrade_keeps_each_column_of_a_view_in_its_place_and_puts_two_last(upgraded, view):
-    engine, old = upgraded
+    _, (old, between) = upgraded
 
-    assert columns(engine, view) == [*old[view], "arousal", "valence"]
+    assert between[view] == [*old[view], "arousal", "valence"]
 
 
 @pytest.mark.parametrize("table", [results_table, segments_table])

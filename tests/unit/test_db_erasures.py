@@ -266,7 +266,7 @@ def test_audio_that_is_put_back_is_scored_and_grows_old_again(engine):
     erasures.begin(engine, CANARY, scope=AUDIO)
     carry_out(engine)
 
-    assert recordings.known_versions(engine, "local", "canary-bucket", keys=["canary-key/1.wav"]) == set()
+    assert recordings.known_versions(engine, "local", "canary-bucket", keys=["canary-key/1.wav"]) == {}
     recordings.register(engine, [canary()])
 
     assert job_row(engine, job_id)["state"] == JobState.PENDING

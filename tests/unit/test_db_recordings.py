@@ -121,7 +121,7 @@ def test_a_version_that_comes_back_is_live_again_and_so_is_its_cancelled_work(en
     known = recordings.known_versions(engine, "local", "notes", keys=["a"])
     back = recordings.register(engine, [a_recording("a", "v1")])
 
-    assert known == {("a", "v2")}
+    assert set(known) == {("a", "v2")}
     assert back.n_new == 0
     assert recordings.find(engine, "a")[0].version_tag == "v1"
     assert job_row(engine, old_job)["state"] == (JobState.DONE if end == "scored" else JobState.PENDING)
@@ -140,7 +140,7 @@ def test_the_same_key_in_another_bucket_is_another_recording(engine):
     recordings.register(engine, [a_recording("a"), a_recording("a", bucket="others"), a_recording("a", store="s3")])
 
     assert {found.state for found in recordings.find(engine, "a")} == {RecordingState.LIVE}
-    assert recordings.known_versions(engine, "s3", "notes", keys=["a", "b"]) == {("a", "v1")}
+    assert recordings.known_versions(engine, "s3", "notes", keys=["a", "b"]).keys() == {("a", "v1")}
 
 
 def test_scanners_that_race_with_versions_of_one_key_leave_one_live(engine):

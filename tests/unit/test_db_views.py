@@ -14,6 +14,7 @@ from db_samples import (
     add_jobs,
     days_later,
     new_sqlite,
+    people_of,
     scores,
     silence,
     take,
@@ -121,9 +122,9 @@ def test_a_scored_note_shows_its_numbers(engine):
 
     (found,) = trends.list_notes(engine, recording_id=1)
 
-    assert (found.anger, found.happiness, found.neutral, found.sadness) == (0.1, 0.2, 0.3, 0.4)
+    assert found.scores == {"anger": 0.1, "happiness": 0.2, "neutral": 0.3, "sadness": 0.4}
     assert (found.label, found.confidence, found.is_uncertain) == ("sadness", 0.4, True)
-    assert (found.speech_ms, found.duration_ms, found.sadness_slope_per_min) == (9_000, 10_000, 0.25)
+    assert (found.speech_ms, found.duration_ms, found.slope_per_min["sadness"]) == (9_000, 10_000, 0.25)
     assert (found.recorded_at, found.model_name, found.model_version) == (days_later(0), "whisper3", "1.0")
     assert found.scored_at.tzinfo is not None
 
@@ -216,7 +217,7 @@ def test_a_trend_is_in_order_of_recording_and_puts_unknown_times_last(engine):
 
     assert [one.key for one in found] == [early.key, late.key, "anna/when"]
     assert [one.key for one in within] == [early.key]
-    assert trends.subjects(engine) == {"anna": 3, "ben": 1}
+    assert people_of(engine) == {"anna": 3, "ben": 1}
     assert trends.subject_trend(engine, "nobody") == []
 
 

@@ -5,10 +5,10 @@ import unicodedata
 
 import pytest
 from click.testing import CliRunner
-from db_samples import a_model, add_active_model, count, dump, new_sqlite
+from db_samples import a_model, add_active_model, count, dump, new_sqlite, people_of
 
 from config.settings import Settings, SettingsError
-from db import jobs, models, subject_keys, trends
+from db import jobs, models, subject_keys
 from db.engine import make_engine
 from db.errors import SubjectKeyMismatch
 from db.reasons import Lane
@@ -67,7 +67,7 @@ def call(command, *arguments):
 def test_a_database_under_a_key_holds_no_name_and_counts_each_person_once(engine, store, home):
     scan_with(engine, store, KEYED)
 
-    assert trends.subjects(engine) == {KEYED.store(NAME): 2, KEYED.store("canary-ben"): 1}
+    assert people_of(engine) == {KEYED.store(NAME): 2, KEYED.store("canary-ben"): 1}
     assert "canary" not in dump(engine)
     assert not [path.name for path in home.glob("tonalog.db*") if b"canary" in path.read_bytes()]
 
@@ -88,8 +88,8 @@ def test_an_uploader_cannot_pass_for_somebody_by_their_pseudonym(engine, store):
 
     scan_with(engine, store, KEYED)
 
-    assert trends.subjects(engine)[KEYED.store(NAME)] == 2
-    assert len(trends.subjects(engine)) == 3
+    assert people_of(engine)[KEYED.store(NAME)] == 2
+    assert len(people_of(engine)) == 3
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_scheduler_of_another_key_says_so_before_it_lists_anything(engine, sto
 
 def test_names_that_are_there_are_rehashed_once_and_stay_the_same_people(engine, store, home, monkeypatch):
     scan_with(engine, store, PLAIN)
-    before = sorted(trends.subjects(engine).values())
+    before = sorted(people_of(engine).values())
     monkeypatch.setenv("TONALOG_SUBJECT_KEY", KEY)
 
     assert "2 people" in call(subjects_command, "rehash")
@@ -135,7 +135,7 @@ def test_names_that_are_there_are_rehashed_once_and_stay_the_same_people(engine,
     store.put("4.ogg", b"4", metadata={"subject-id": NAME})
     scan_with(engine, store, KEYED)
     assert before == [1, 2]
-    assert trends.subjects(engine) == {KEYED.store(NAME): 3, KEYED.store("canary-ben"): 1}
+    assert people_of(engine) == {KEYED.store(NAME): 3, KEYED.store("canary-ben"): 1}
     assert "canary" not in dump(engine)
     # Neither in pages that a row has left behind.
     assert not [path.name for path in home.glob("tonalog.db*") if b"canary" in path.read_bytes()]

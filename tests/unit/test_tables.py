@@ -6,9 +6,10 @@ from rich.console import Console
 
 from db import ledger
 from db.reasons import Reason
+from db.schema import EMOTIONS
 from tonalog import run_report
 from tonalog.commands.dead import dead_command
-from tonalog.report import EMOTIONS, console, new_table, show
+from tonalog.report import console, new_table, show
 from tonalog.sparkline import sparkline
 
 KEY = "chloe/2026-03-02T16-20-00Z.webm"
@@ -23,7 +24,7 @@ def printed_at(width, print_rows):
 
 
 def test_in_80_columns_a_note_takes_two_lines_with_everything_that_the_wide_table_has():
-    lines = printed_at(80, lambda screen: run_report._print_table(screen, [ROW, ROW]))
+    lines = printed_at(80, lambda screen: run_report._print_table(screen, [ROW, ROW], EMOTIONS))
 
     assert max(map(len, lines)) <= 80
     upper, lower = (line for line in lines[lines.index(next(line for line in lines if KEY in line)) :][:2])
@@ -33,7 +34,7 @@ def test_in_80_columns_a_note_takes_two_lines_with_everything_that_the_wide_tabl
 
 
 def test_in_160_columns_a_note_takes_one_line_under_full_headings():
-    lines = printed_at(160, lambda screen: run_report._print_table(screen, [ROW]))
+    lines = printed_at(160, lambda screen: run_report._print_table(screen, [ROW], EMOTIONS))
 
     (line,) = [line for line in lines if KEY in line]
     assert all(cell in line for cell in ROW)
@@ -43,7 +44,7 @@ def test_in_160_columns_a_note_takes_one_line_under_full_headings():
 def test_a_key_in_a_narrow_table_can_neither_command_the_terminal_nor_style_it():
     hostile = ["a\x1b[2J\\[red]\nb", *ROW[1:]]
 
-    text = "\n".join(printed_at(80, lambda screen: run_report._print_table(screen, [hostile])))
+    text = "\n".join(printed_at(80, lambda screen: run_report._print_table(screen, [hostile], EMOTIONS)))
 
     assert "a\\x1b[2J[red]\\x0ab" in text
 

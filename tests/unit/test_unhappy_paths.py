@@ -139,7 +139,7 @@ def test_a_pipe_and_a_folder_are_unreadable_at_once(tonalog, tmp_path):
     ("words", "code", "said"),
     [
         (["reprocess", "--model", "1.0", "--since", "2026-05-01", "--until", "2026-01-01"], 2, "2026-05-01"),
-        (["reprocess", "--model", "1.0", "--subject", "nobody", "--dry-run"], 0, "Known: anna"),
+        (["reprocess", "--model", "1.0", "--subject", "nobody", "--dry-run"], 0, "tonalog subjects list"),
         (["retry", "--recording", "77"], 0, "none of those is dead"),
         (["status", "--limit", "-1"], 2, "-1 is not in the range x>=0"),
     ],

@@ -17,7 +17,7 @@ from scheduler.retention import expired
 from storage.open import open_bucket
 from tonalog.errors import TonalogError
 from tonalog.report import console, new_table, when
-from tonalog.session import find_subject, open_database
+from tonalog.session import choose_tenant, count_other_tenants, find_subject, open_database
 
 _ERASE_EPILOG = """\b
 Examples:
@@ -48,9 +48,10 @@ class _Age(click.ParamType[timedelta]):
 
 @click.command(name="erase", epilog=_ERASE_EPILOG)
 @click.option("--subject", help="Everything of this person, by the whole name.")
+@click.option("--tenant", help="Whose person; needed where several tenants have somebody of this name.")
 @click.option("--recording", help="One recording, by its id or whole key, with all versions of the key.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Only say what would be erased.")
-def erase_command(*, subject: str | None, recording: str | None, is_dry_run: bool) -> None:
+def erase_command(*, subject: str | None, tenant: str | None, recording: str | None, is_dry_run: bool) -> None:
     """Erase a person or a recording: results, segments, identity, and every version of the objects.
 
     What cannot be removed from storage now is remembered: the same command finishes it. What was uploaded after the
@@ -58,11 +59,16 @@ def erase_command(*, subject: str | None, recording: str | None, is_dry_run: boo
     """
     if (subject is None) == (recording is None):
         raise click.UsageError("give either --subject or --recording")
+    if tenant is not None and subject is None:
+        raise click.UsageError("--tenant goes with --subject only")
     settings = Settings.read()
     engine = open_database(settings)
     has_begun = _tell_unfinished(engine)
-    person = None if subject is None else find_subject(engine, settings, subject)
-    chosen = _choose(engine, subject=person, recording=recording, may_be_erased=has_begun)
+    if subject is None:
+        assert recording is not None
+        chosen = _choose(engine, recording, may_be_erased=has_begun)
+    else:
+        chosen = _choose_person(engine, settings, subject, tenant=tenant)
     extent = _measure(engine, chosen, may_be_erased=has_begun)
     if extent is not None:
         _tell_extent(extent, scope=ErasureScope.ALL)
@@ -109,10 +115,21 @@ def _old(settings: Settings, age: timedelta | None) -> tuple[Chosen, int]:
     return expired(settings.retention_days, now), settings.retention_days
 
 
-def _choose(engine: Engine, *, subject: str | None, recording: str | None, may_be_erased: bool) -> Chosen | None:
-    if subject is not None:
-        return Chosen(subject=subject)
-    assert recording is not None
+def _choose_person(engine: Engine, settings: Settings, subject: str, *, tenant: str | None) -> Chosen:
+    """Choose everything of one person of one tenant; which one is never guessed where several may be meant."""
+    whose = choose_tenant(settings, tenant)
+    person = find_subject(engine, settings, subject, tenant=whose)
+    n_others = count_other_tenants(engine, settings, subject, tenant=whose)
+    if n_others and tenant is None:
+        raise TonalogError(
+            f"{n_others} tenants beside {whose!r} have somebody of this name: say with --tenant whose person to erase."
+        )
+    if n_others:
+        click.echo(f"{n_others} other tenants have somebody of this name too; their recordings stay.")
+    return Chosen(subject=person, tenant=whose)
+
+
+def _choose(engine: Engine, recording: str, *, may_be_erased: bool) -> Chosen | None:
     matches = recordings.find(engine, recording)
     found = [one for one in matches if str(one.id) == recording] or [one for one in matches if one.key == recording]
     live = [one for one in found if one.state is not RecordingState.ERASED]
@@ -163,6 +180,8 @@ def _list_old(engine: Engine, chosen: Chosen, *, scope: ErasureScope, n_days: in
 
 def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: ErasureScope) -> None:
     erasure_id = None if chosen is None else erasures.begin(engine, chosen, scope=scope)
+    if chosen is not None and erasure_id is None:
+        click.echo("What was chosen is not there any more: somebody else erased, renamed or replaced it meanwhile.")
     carried = carry_out(engine, partial(open_bucket, settings))
     if carried.problem is not None or carried.n_left:
         raise TonalogError(

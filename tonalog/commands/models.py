@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from config.settings import Settings
-from db import jobs, models, trends
+from db import jobs, models, people
 from db.reasons import Lane
 from tonalog.report import console, new_table, show
-from tonalog.session import find_subject, open_database, register_bundle, say_nobody
+from tonalog.session import choose_tenant, find_subject, open_database, register_bundle, say_nobody
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
@@ -67,9 +67,16 @@ def activate(version: str) -> None:
 @click.option("--since", type=_DATE, help="Only recordings of this day or later (UTC; upload time if unknown).")
 @click.option("--until", type=_DATE, help="Only recordings before this day.")
 @click.option("--subject", help="Only this person's recordings.")
+@click.option("--tenant", help="Only this tenant's; with --subject TONALOG_TENANT or 'default' if not given.")
 @click.option("--dry-run", is_flag=True, help="Count what is missing, make no job.")
 def reprocess_command(
-    *, version: str, since: datetime | None, until: datetime | None, subject: str | None, dry_run: bool
+    *,
+    version: str,
+    since: datetime | None,
+    until: datetime | None,
+    subject: str | None,
+    tenant: str | None,
+    dry_run: bool,
 ) -> None:
     """Make the missing jobs of one model in the bulk lane, which never delays nightly work.
 
@@ -80,7 +87,8 @@ def reprocess_command(
     settings = Settings.read()
     engine = open_database(settings)
     model = models.resolve(engine, version)
-    person = None if subject is None else find_subject(engine, settings, subject)
+    whose = choose_tenant(settings, tenant)
+    person = None if subject is None else find_subject(engine, settings, subject, tenant=whose)
     n_jobs = jobs.create_jobs(
         engine,
         model.id,
@@ -88,12 +96,13 @@ def reprocess_command(
         since=_utc(since),
         until=_utc(until),
         subject=person,
+        tenant=tenant if person is None else whose,
         is_dry_run=dry_run,
     )
     done = "would be made" if dry_run else "made in the bulk lane"
     click.echo(f"{n_jobs} jobs {done} for {model.name}-{model.version}.")
-    if subject is not None and person not in trends.subjects(engine):
-        click.echo(say_nobody(engine, subject))
+    if subject is not None and person is not None and not people.is_known(engine, whose, person):
+        click.echo(say_nobody(engine, settings, subject, tenant=whose))
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,26 +13,28 @@ from rich.table import Table
 
 from config.settings import Settings
 from db import Engine, history, models, recordings, results, trends
-from db.rows import Recording
+from db.rows import Model, Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
 from tonalog.report import (
     DIMENSIONS,
-    EMOTIONS,
-    SHORT_EMOTIONS,
     console,
     fits,
+    in_local_time,
+    labels_of,
+    local_time,
     minutes,
     new_table,
     printable,
     score_cells,
+    shortened,
     show,
     when,
 )
-from tonalog.session import find_subject, open_database, say_nobody
+from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
 from tonalog.sparkline import sparkline
 
-_PICTURE_MARGIN = 13  # an emotion's name and two blanks before its bars
+_PICTURE_MARGIN = 3  # two blanks between a label and its bars, and one behind them
 _TRENDS_EPILOG = """\b
 Examples:
   tonalog trends ana
@@ -47,29 +50,35 @@ def show_command(recording: str) -> None:
     found = _one(engine, recording)
     screen = console()
     screen.print(f"[bold]{escape(printable(found.key))}[/bold] (recording {found.id}, {found.state.value.lower()})")
-    moment = when(found.recorded_at, found.recorded_at_precision)
-    screen.print(f"person: {found.subject or 'unknown'} (from {found.subject_source})")
-    screen.print(f"recorded at: {moment} (from {found.recorded_at_source}), uploaded at: {when(found.uploaded_at)}")
+    screen.print(f"person: {found.subject or 'unknown'} (from {found.subject_source})", markup=False)
+    screen.print(f"tenant: {found.tenant} (from {found.tenant_source})", markup=False)
+    screen.print(f"recorded at: {_moment(found)}, uploaded at: {when(found.uploaded_at)} UTC")
     for model in models.list_models(engine):
-        _show_result(engine, screen, found, model_id=model.id, title=f"{model.name}-{model.version}")
+        _show_result(engine, screen, found, model=model)
     for job in history.jobs_of(engine, found.id):
         _show_attempts(engine, screen, job.id, title=f"Attempts of job {job.id}: {job.state.value}")
 
 
 @click.command(name="trends", epilog=_TRENDS_EPILOG)
 @click.argument("subject")
+@click.option("--tenant", help="Whose person; TONALOG_TENANT or 'default' if not given.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
-def trends_command(subject: str, *, as_json: bool) -> None:
-    """Show one person's notes in order of recording time, and a picture of each emotion over them."""
+def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
+    """Show one person's notes in order of recording time, and a picture of each emotion over them.
+
+    Times are those of the recorder's own clock.
+    """
     settings = Settings.read()
     engine = open_database(settings)
-    notes = trends.subject_trend(engine, find_subject(engine, settings, subject))
+    whose = choose_tenant(settings, tenant)
+    notes = trends.subject_trend(engine, find_subject(engine, settings, subject, tenant=whose), tenant=whose)
     if not notes:
-        raise TonalogError(say_nobody(engine, subject))
+        raise TonalogError(say_nobody(engine, settings, subject, tenant=whose))
+    labels = labels_of(models.active_model(engine))
     if as_json:
-        click.echo(json.dumps([_as_dict(note) for note in notes]))
+        click.echo(json.dumps([_as_dict(note, labels) for note in notes]))
         return
-    _print_trend(notes)
+    _print_trend(notes, labels)
 
 
 def _one(engine: Engine, wanted: str) -> Recording:
@@ -83,24 +92,34 @@ def _one(engine: Engine, wanted: str) -> Recording:
     return live[0]
 
 
-def _show_result(engine: Engine, screen: Console, found: Recording, *, model_id: int, title: str) -> None:
-    result = results.result_of(engine, found.id, model_id)
+def _moment(found: Recording) -> str:
+    where = f"from {found.recorded_at_source}"
+    moment = in_local_time(found)
+    if moment is None or found.utc_offset_min is None:
+        return f"{local_time(found)} ({where})"
+    zone = moment.tzname() if found.recorded_at_zone is None else f"{moment.tzname()} {found.recorded_at_zone}"
+    return f"{local_time(found)} ({zone}, {where})"
+
+
+def _show_result(engine: Engine, screen: Console, found: Recording, *, model: Model) -> None:
+    result = results.result_of(engine, found.id, model.id)
     if result is None:
         return
-    said = {**result.scores, **result.dimensions}
+    scores = {name: result.scores[name] for name in model.labels} if result.scores else {}
+    said = {**scores, **result.dimensions}
     head = ", ".join(f"{name} {value:.2f}" for name, value in said.items()) or "no speech"
     unsure = " (uncertain)" if result.is_uncertain else ""
-    screen.print(f"\n[bold]{title}[/bold]: {result.label or 'no speech'}{unsure}; {head}")
+    screen.print(f"\n[bold]{model.name}-{model.version}[/bold]: {result.label or 'no speech'}{unsure}; {head}")
     screen.print(
         f"length {minutes(result.duration_ms)}, speech {minutes(result.speech_ms)}, {result.n_windows} windows"
     )
-    columns = ["start", "end", "speech", *EMOTIONS, *result.dimensions]
+    columns = ["start", "end", "speech", *model.labels, *result.dimensions]
     table = new_table("Segments", columns, right=columns)
     for segment in result.segments:
-        label = max(EMOTIONS, key=lambda name: segment.scores[name])
+        label = max(model.labels, key=lambda name: segment.scores[name])
         clock = [minutes(segment.start_ms), minutes(segment.end_ms), f"{segment.speech_ms / 1000:.1f} s"]
         beside = [f"{segment.dimensions[name]:.2f}" for name in result.dimensions]
-        table.add_row(*clock, *score_cells(dict(segment.scores), label), *beside)
+        table.add_row(*clock, *score_cells(segment.scores, label, labels=model.labels), *beside)
     if result.segments:
         screen.print(table)
     for label, trend in result.trend.items():
@@ -124,48 +143,56 @@ def _show_attempts(engine: Engine, screen: Console, job_id: int, *, title: str) 
     show(screen, table)
 
 
-def _as_dict(note: Note) -> dict[str, Any]:
-    is_scored = note.status == "scored"
+def _as_dict(note: Note, labels: Sequence[str]) -> dict[str, Any]:
+    moment = in_local_time(note)
     return {
         "recording_id": note.recording_id,
         "key": note.key,
-        "recorded_at": note.recorded_at.isoformat() if note.recorded_at else None,
+        "tenant": note.tenant,
+        "recorded_at": None if moment is None else moment.isoformat(),
+        "recorded_at_precision": note.recorded_at_precision,
         "recorded_at_source": note.recorded_at_source,
+        "utc_offset_min": note.utc_offset_min,
+        "local_day": None if note.local_day is None else note.local_day.isoformat(),
         "status": note.status,
         "reason": note.reason,
         "label": note.label,
         "confidence": note.confidence,
         "is_uncertain": note.is_uncertain,
-        "scores": {name: getattr(note, name) for name in EMOTIONS} if is_scored else None,
+        "scores": _by_label(note.scores, labels),
         "dimensions": {name: value for name in DIMENSIONS if (value := getattr(note, name)) is not None},
-        "slope_per_min": {name: getattr(note, f"{name}_slope_per_min") for name in EMOTIONS} if is_scored else None,
+        "slope_per_min": _by_label(note.slope_per_min, labels),
         "speech_ms": note.speech_ms,
         "duration_ms": note.duration_ms,
         "model": {"name": note.model_name, "version": note.model_version},
     }
 
 
-def _print_trend(notes: list[Note]) -> None:
+def _by_label(values: Mapping[str, float | None] | None, labels: Sequence[str]) -> dict[str, float | None] | None:
+    return None if values is None else {name: values[name] for name in labels}
+
+
+def _print_trend(notes: list[Note], labels: Sequence[str]) -> None:
     screen = console()
-    table = _trend_table(notes, EMOTIONS)
-    screen.print(table if fits(screen, table) else _trend_table(notes, SHORT_EMOTIONS))
-    scored = [note for note in notes if note.status == "scored" and note.recorded_at is not None]
-    width = screen.width - _PICTURE_MARGIN
-    for name in EMOTIONS:
-        line = sparkline([getattr(note, name) for note in scored], width=width)
-        click.echo(f"{name:>10}  {line}")
+    table = _trend_table(notes, labels, headings=labels)
+    screen.print(table if fits(screen, table) else _trend_table(notes, labels, headings=shortened(labels)))
+    scored = [note.scores for note in notes if note.scores is not None and note.recorded_at is not None]
+    longest = max(map(len, labels))
+    width = screen.width - longest - _PICTURE_MARGIN
+    for name in labels:
+        line = sparkline([scores[name] for scores in scored], width=width)
+        click.echo(f"{name:>{longest}}  {line}")
     bar = "one scored note" if len(scored) <= width else f"the mean of about {len(scored) / width:.0f} scored notes"
     click.echo(f"Each bar is {bar} of known time, 0 to 1. Compare a person with their own past, not with others.")
 
 
-def _trend_table(notes: list[Note], emotions: tuple[str, ...]) -> Table:
-    columns = ["recorded at", "length", "label", *emotions, "state"]
-    table = new_table(f"Notes of {escape(notes[0].subject or 'unknown')}", columns, right=["length", *emotions])
+def _trend_table(notes: list[Note], labels: Sequence[str], *, headings: Sequence[str]) -> Table:
+    columns = ["recorded at", "length", "label", *headings, "state"]
+    table = new_table(f"Notes of {escape(notes[0].subject or 'unknown')}", columns, right=["length", *headings])
     for note in notes:
-        scores = {name: getattr(note, name) for name in EMOTIONS} if note.status == "scored" else None
         length = "" if note.duration_ms is None else minutes(note.duration_ms)
         label = f"{note.label}?" if note.is_uncertain else (note.label or "")
         state = note.status if note.reason is None else f"{note.status}: {note.reason}"
-        moment = when(note.recorded_at, note.recorded_at_precision)
-        table.add_row(moment, length, label, *score_cells(scores, note.label), state)
+        cells = score_cells(note.scores, note.label, labels=labels)
+        table.add_row(local_time(note), length, label, *cells, state)
     return table
