@@ -53,6 +53,9 @@ class IdentityRules:
     default_tenant: str = DEFAULT_TENANT
 
 
+DEFAULT_RULES = IdentityRules()
+
+
 @dataclass(frozen=True)
 class RecordingIdentity:
     """Who, when and whose, each with where it was read; unknown is None.
@@ -103,7 +106,7 @@ class _Found(Generic[T]):
 def identify(
     stored: StoredObject,
     *,
-    rules: IdentityRules = IdentityRules(),
+    rules: IdentityRules = DEFAULT_RULES,
     manifest: Statement | None = None,
     sidecar: Statement | None = None,
     read_tag: Callable[[], datetime | None] | None = None,

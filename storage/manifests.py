@@ -48,9 +48,9 @@ class Manifest:
                 return row[1]
         return None
 
-    def unused_lines(self) -> list[int]:
-        """Return the lines whose recording was not asked for, in order."""
-        return sorted(line for key, (line, _) in self._rows.items() if key not in self._used)
+    def unused_lines(self, *, within: str = "") -> list[int]:
+        """Return the lines whose recording was not asked for, in order; of those whose key begins with `within`."""
+        return sorted(line for key, (line, _) in self._rows.items() if key not in self._used and key.startswith(within))
 
 
 def read_manifest(file: BinaryIO, *, name: str, base: str = "") -> Manifest:

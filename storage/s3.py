@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from storage import objects
-from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageUnavailable
 from storage.objects import OpenedObject, StoredObject, is_listed
 from storage.s3_client import ClientOptions, make_client
-from storage.s3_errors import BodyBrokenOff, translated
+from storage.s3_errors import BodyBrokenOff, RangeBeyondEnd, translated
 from storage.s3_versions import erase_versions
 from storage.spool import BLOCK_BYTES, spool
 
@@ -123,6 +123,21 @@ class S3Store:
                 return self._fetch(key, version_tag=version_tag, size_bytes=size_bytes)
         return self._fetch(key, version_tag=version_tag, size_bytes=size_bytes)
 
+    def read_range(self, key: str, *, start: int, n_bytes: int, version_tag: str) -> bytes:
+        """Fetch a part of an object with If-Match."""
+        wanted = f"bytes={start}-{start + n_bytes - 1}"
+        try:
+            with translated(self.bucket, self._endpoint_url):
+                answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=wanted, IfMatch=f'"{version_tag}"')
+        except RangeBeyondEnd:
+            return b""
+        with closing(answer["Body"]) as body:
+            if answer["ETag"].strip('"') != version_tag:
+                raise ObjectChanged("the object was replaced after it was listed")
+            if start and "ContentRange" not in answer:
+                raise StorageUnavailable("the server sent the whole object where a part of it was asked for")
+            return _read_up_to(body, n_bytes)
+
     def delete(self, key: str) -> None:
         """Remove an object (in a versioned bucket: hide it behind a delete marker)."""
         with translated(self.bucket, self._endpoint_url):
@@ -163,14 +178,15 @@ class S3Store:
 
 
 def _read_blocks(body: "StreamingBody") -> Iterator[bytes]:
-    while True:
-        try:
-            block = body.read(BLOCK_BYTES)
-        except (BotoCoreError, HTTPError) as error:
-            raise BodyBrokenOff(f"the connection broke while reading ({type(error).__name__})") from error
-        if not block:
-            return
+    while block := _read_up_to(body, BLOCK_BYTES):
         yield block
+
+
+def _read_up_to(body: "StreamingBody", n_bytes: int) -> bytes:
+    try:
+        return body.read(n_bytes)
+    except (BotoCoreError, HTTPError) as error:
+        raise BodyBrokenOff(f"the connection broke while reading ({type(error).__name__})") from error
 
 
 def _check_promise(answer: "GetObjectOutputTypeDef", *, version_tag: str, size_bytes: int) -> None:

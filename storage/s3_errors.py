@@ -60,11 +60,22 @@ NO_CREDENTIALS = (
 )
 # What OpenSSL calls an answer that is no TLS.
 NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-BAD_REQUEST, MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR = 400, 404, 409, 412, 429, 500
+BAD_REQUEST, MISSING, CONFLICT, CHANGED, BEYOND_END, TOO_MANY, SERVER_ERROR = 400, 404, 409, 412, 416, 429, 500
 
 
 class BodyBrokenOff(StorageUnavailable):
     """The connection broke in the middle of an object's content."""
+
+
+class RangeBeyondEnd(StorageError):
+    """The part that was asked for begins at the end of the object, or beyond."""
+
+
+_OF_OBJECT: dict[int, tuple[type[StorageError], str]] = {
+    BEYOND_END: (RangeBeyondEnd, "the object ends before the part that was asked for"),
+    CHANGED: (ObjectChanged, "the object was replaced after it was registered"),
+    MISSING: (ObjectMissing, "there is no such object"),
+}
 
 
 @contextmanager
@@ -78,6 +89,7 @@ def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
     Raises:
         ObjectMissing: 404 on a key.
         ObjectChanged: 412, If-Match did not match.
+        RangeBeyondEnd: 416, the object is shorter than that.
         StorageUnavailable: timeouts, refused or broken connections, 5xx, throttling, corrupted bodies.
         StorageDenied: credentials, permission, bucket, region, certificate or address are wrong.
     """
@@ -96,10 +108,9 @@ def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> Sto
         return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {MENDS[code]}")
     if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
         return StorageUnavailable(f"S3 answered {status} {code}: busy or broken, try again later")
-    if status == CHANGED:
-        return ObjectChanged("the object was replaced after it was registered")
-    if status == MISSING:
-        return ObjectMissing("there is no such object")
+    if (of_object := _OF_OBJECT.get(status)) is not None:
+        kind, message = of_object
+        return kind(message)
     if status == BAD_REQUEST and _is_plain(endpoint_url):  # what web servers answer to plain text where they expect TLS
         return StorageDenied(f"{_place(endpoint_url)} answered {status} {code}: check its address; {HTTPS_MEND}")
     return StorageDenied(f"S3 answered {status} {code} for bucket {bucket!r}: check the permissions")
