@@ -25,12 +25,12 @@ Source = Literal["option", "manifest", "metadata", "sidecar", "key", "container"
 T = TypeVar("T")
 
 DEFAULT_TENANT = "default"
-MAX_NAME_CHARACTERS = 200
+MAX_SUBJECT_CHARACTERS = 200
 # Control characters, lone surrogates, line and paragraph separators (Unicode general categories).
 REFUSED_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 
 _BAD_TIME = "is not an existing time such as 2026-03-01T08:30:00+01:00, from 1990 to 2099"
-_BAD_NAME = f"is blank, has more than {MAX_NAME_CHARACTERS} characters or a control character"
+_BAD_NAME = f"is blank, has more than {MAX_SUBJECT_CHARACTERS} characters or a control character"
 _BAD_ZONE = "is no time zone such as Europe/Berlin"
 
 
@@ -179,7 +179,7 @@ def clean_name(text: str | None) -> str | None:
     """
     name = unicodedata.normalize("NFC", text or "").strip()
     is_bad = any(unicodedata.category(character) in REFUSED_CATEGORIES for character in name)
-    return name if 0 < len(name) <= MAX_NAME_CHARACTERS and not is_bad else None
+    return name if 0 < len(name) <= MAX_SUBJECT_CHARACTERS and not is_bad else None
 
 
 def _in_order(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from config.settings import DEFAULT_LAYOUTS
 from storage.general_names import is_period, names_nobody
 from storage.key_pattern import FIELDS, KeyParts, KeyPattern, KeyPatternError
 
@@ -57,7 +58,8 @@ READY_MADE: dict[str, tuple[str, ...]] = {
         ".../{year}/{month}/...",
     ),
 }
-DEFAULT_LAYOUTS = ";".join(READY_MADE)
+__all__ = ["DEFAULT_LAYOUTS", "FOLDERS", "READY_MADE", "KeyReading", "Layouts", "Read", "compile_layouts"]
+
 _SEPARATOR = re.compile(r"[;\n]")
 _SHORTEST_PERSON = 2  # in a file's name; one character is a counter
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*=(.*)", re.DOTALL)

@@ -4,7 +4,7 @@ import pytest
 
 from storage.general_names import names_nobody
 from storage.key_pattern import KeyPatternError
-from storage.layouts import READY_MADE, Layouts
+from storage.layouts import DEFAULT_LAYOUTS, READY_MADE, Layouts
 from storage.times import parse_recorded_at
 
 DAY, MINUTE, SECOND = "day", "minute", "second"
@@ -124,6 +124,10 @@ def test_a_pattern_of_ones_own_takes_the_person_as_it_stands():
 def test_rules_that_cannot_be_used_say_why(text, message):
     with pytest.raises(KeyPatternError, match=message):
         Layouts(text)
+
+
+def test_all_ready_made_rules_are_tried_where_nothing_is_set():
+    assert DEFAULT_LAYOUTS.split(";") == list(READY_MADE)
 
 
 @pytest.mark.parametrize("name", READY_MADE)
