@@ -36,7 +36,6 @@ class NightResult:
     n_corrected: int = 0
     n_without_subject: int = 0
     n_without_time: int = 0
-    manifest_gaps: tuple[str, ...] = ()
 
 
 def read_crontab(line: str) -> crontab:

@@ -72,7 +72,7 @@ def scan(
             on_page(seen)
     seen = replace(seen, manifest_gaps=tuple(intake.manifest_gaps()))
     for gap in seen.manifest_gaps:
-        _log.warning("manifest names recordings that are not there: %s", gap)
+        _log.warning("manifest has lines about no recording", extra={"gap": gap})
     return seen
 
 

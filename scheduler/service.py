@@ -12,10 +12,10 @@ from config.settings import Settings
 from db import Engine, jobs, models, slots, subject_keys
 from db.engine import make_engine
 from db.reasons import Lane
+from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
 from scheduler.pump import Pumped, sweep_and_pump
 from scheduler.retention import run_due_retention
-from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.scan import scan
 from storage.open import open_bucket, open_place
 
@@ -106,5 +106,4 @@ class Service:
             n_corrected=seen.n_corrected,
             n_without_subject=seen.n_without_subject,
             n_without_time=seen.n_without_time,
-            manifest_gaps=seen.manifest_gaps,
         )

@@ -149,9 +149,11 @@ def identify(
     refused = [found.problem for found in (subject, tenant, recorded) if found.problem]
     missing = []
     if subject.value is None and subject.problem is None:
-        missing.append(f"no person: {reading.why_nobody or 'no source names one'}")
+        missing.append(f"no person: {reading.why_nobody or 'neither manifest, metadata, sidecar nor key names one'}")
     if recorded.value is None and recorded.problem is None:
-        missing.append(f"no time: {reading.why_no_time or 'no source holds one'}")
+        missing.append(
+            f"no time: {reading.why_no_time or 'neither manifest, metadata, sidecar, key nor container holds one'}"
+        )
     time = recorded.value
     return RecordingIdentity(
         subject=subject.value,
