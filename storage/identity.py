@@ -29,6 +29,8 @@ MAX_SUBJECT_CHARACTERS = 200
 # Control characters, lone surrogates, line and paragraph separators (Unicode general categories).
 REFUSED_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 
+_NO_PERSON = "no person in manifest, metadata, sidecar or key"
+_NO_TIME = "no time in manifest, metadata, sidecar, key or container"
 _BAD_TIME = "is not an existing time such as 2026-03-01T08:30:00+01:00, from 1990 to 2099"
 _BAD_NAME = f"is blank, has more than {MAX_SUBJECT_CHARACTERS} characters or a control character"
 _BAD_ZONE = "is no time zone such as Europe/Berlin"
@@ -149,11 +151,9 @@ def identify(
     refused = [found.problem for found in (subject, tenant, recorded) if found.problem]
     missing = []
     if subject.value is None and subject.problem is None:
-        missing.append(f"no person: {reading.why_nobody or 'neither manifest, metadata, sidecar nor key names one'}")
+        missing.append(f"no person: {reading.why_nobody}" if reading.why_nobody else _NO_PERSON)
     if recorded.value is None and recorded.problem is None:
-        missing.append(
-            f"no time: {reading.why_no_time or 'neither manifest, metadata, sidecar, key nor container holds one'}"
-        )
+        missing.append(f"no time: {reading.why_no_time}" if reading.why_no_time else _NO_TIME)
     time = recorded.value
     return RecordingIdentity(
         subject=subject.value,

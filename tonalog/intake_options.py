@@ -68,8 +68,7 @@ def say_unknown(found: NightResult, place: str | None) -> None:
         return
     command = " ".join(["tonalog identify", *([shlex.quote(place)] if place else [])])
     click.echo(
-        f"{found.n_without_subject} of the recordings read now have no person, {found.n_without_time} no time: "
-        f"`{command}` shows why."
+        f"{found.n_without_subject} recordings have no person, {found.n_without_time} no time: `{command}` shows why."
     )
 
 

@@ -80,7 +80,7 @@ def test_the_table_says_who_when_from_where_and_why_not_and_makes_no_database(no
 
     line = {key: next(line for line in output.splitlines() if key in line) for key in KEYS}
     assert re.search(r"unknown +2026-03-02 +key \(whatsapp\)", line["PTT-20260302-WA0001.opus"])
-    assert "no time: neither manifest" in line["Voice 001.m4a"]
+    assert "no time in manifest" in line["Voice 001.m4a"]
     assert "a year and a month only" in line["2026/03/ben/xyz.ogg"]
     assert "2 folders may be the person" in line["two/people/x.ogg"]
     assert "5 recordings: 3 without a person, 3 without a time." in output

@@ -53,8 +53,8 @@ def test_upload_time_is_never_taken_for_the_recording_time() -> None:
     found = identify(stored("whatever.wav"))
 
     assert found == RecordingIdentity(None, "unknown", None, None, "unknown", problem=found.problem)
-    assert str(found.problem).startswith("no person: neither manifest, ")
-    assert "no time: neither manifest, " in str(found.problem)
+    assert str(found.problem).startswith("no person in manifest, ")
+    assert "no time in manifest, " in str(found.problem)
 
 
 def test_bad_metadata_time_is_unknown_and_reported_even_when_the_key_has_one() -> None:

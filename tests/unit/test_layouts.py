@@ -1,6 +1,9 @@
 """The ready-made rules: what people's files are called gives the right person and time, and nobody is guessed."""
 
+import re
+
 import pytest
+from command import ROOT
 
 from storage.general_names import names_nobody
 from storage.key_pattern import KeyPatternError
@@ -128,6 +131,25 @@ def test_rules_that_cannot_be_used_say_why(text, message):
 
 def test_all_ready_made_rules_are_tried_where_nothing_is_set():
     assert DEFAULT_LAYOUTS.split(";") == list(READY_MADE)
+
+
+def readme_rows():
+    text = (ROOT / "README.md").read_text()
+    lines = text[text.index("| Ready-made |") :].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_readme_lists_the_ready_made_rules_in_their_order():
+    assert [name.strip("`") for name, _, _ in readme_rows()] == list(READY_MADE)
+
+
+@pytest.mark.parametrize(("name", "finds", "examples"), readme_rows(), ids=[row[0] for row in readme_rows()])
+def test_what_the_readme_says_of_a_ready_made_rule_holds(name, finds, examples):
+    layouts = Layouts(name.strip("`"))
+    for key in re.findall(r"`([^`]+)`(?! says nothing)", examples):
+        found = layouts.read(key)
+        assert (found.recorded_at is not None) == ("time" in finds), key
+        assert (found.subject is not None) == (finds.startswith("person") or key.startswith("call_")), key
 
 
 @pytest.mark.parametrize("name", READY_MADE)
