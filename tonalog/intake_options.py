@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from config.settings import Settings
 from scheduler.naming import IntakeOptions
-from scheduler.nightly import NightResult
 from storage.identity import MAX_SUBJECT_CHARACTERS, clean_name
 from storage.layouts import compile_layouts
 from tonalog.errors import TonalogError
+
+if TYPE_CHECKING:
+    from scheduler.nightly import NightResult  # loads Celery
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _OPTIONS = (
