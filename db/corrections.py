@@ -1,13 +1,15 @@
 """Compares what was read of recordings with what is stored, corrects it, and writes down what was changed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, exists, insert, or_, select, update
 
 from db.aliases import former_names
 from db.columns import db_now
+from db.engine import reading
 from db.reasons import ChangeCause, RecordingState
 from db.rows import NewRecording
 from db.schema import identity_changes, recordings, subject_aliases
@@ -25,6 +27,26 @@ IDENTITY = (
     "local_day",
 )
 _Version = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One value that was corrected, as text; `subject` as names are stored."""
+
+    changed_at: datetime
+    cause: ChangeCause
+    field: str
+    old_value: str | None
+    new_value: str | None
+
+
+def changes_of(engine: Engine, recording_id: int) -> list[Change]:
+    """Read what was corrected of one recording, first change first."""
+    c = identity_changes.c
+    wanted = select(*(c[name] for name in Change.__dataclass_fields__)).where(c.recording_id == recording_id)
+    with reading(engine) as connection:
+        rows = [row._asdict() for row in connection.execute(wanted.order_by(c.id))]
+    return [Change(**{**row, "cause": ChangeCause(row["cause"])}) for row in rows]
 
 
 def apply(connection: Connection, batch: Sequence[NewRecording], *, cause: ChangeCause) -> int:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, case, delete, exists, func, insert, or_, select, update
 
 from db import corrections
 from db.aliases import under_present_names
@@ -142,6 +142,17 @@ def known_versions(
                     **dict(zip(KnownVersion.__dataclass_fields__, rest, strict=True))
                 )
     return known
+
+
+def count_without_offset(engine: Engine) -> tuple[int, int]:
+    """Count recordings whose time is known and whose local time is not: all, and those whose audio is no longer there."""
+    c = recordings.c
+    is_gone = or_(c.state != RecordingState.LIVE, exists().where(removed_audio.c.recording_id == c.id))
+    counted = func.count(), func.coalesce(func.sum(case((is_gone, 1), else_=0)), 0)
+    wanted = c.recorded_at.is_not(None), c.utc_offset_min.is_(None), c.state != RecordingState.ERASED
+    with reading(engine) as connection:
+        n_all, n_gone = connection.execute(select(*counted).where(*wanted)).one()
+    return n_all, n_gone
 
 
 def get(engine: Engine, recording_id: int) -> Recording | None:

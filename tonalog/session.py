@@ -52,15 +52,18 @@ def find_subject(engine: Engine, settings: Settings, subject: str, *, tenant: st
     return people.find_present_name(engine, tenant, naming.find(subject))
 
 
-def count_other_tenants(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> int:
-    """Count the tenants beside this one that have somebody of this name."""
-    return len(people.tenants_of(engine, SubjectNaming.of(settings).find(subject)) - {tenant})
+def say_others(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str | None:
+    """Say how many tenants beside this one have somebody of this name, not which; None where none has."""
+    n_others = len(people.tenants_of(engine, SubjectNaming.of(settings).find(subject)) - {tenant})
+    if not n_others:
+        return None
+    return f"{n_others} other tenant{'s have' if n_others > 1 else ' has'} somebody of this name"
 
 
 def say_nobody(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str:
     """Say that a tenant has no recordings of a person, and where to look; it names nobody else."""
-    n_others = count_other_tenants(engine, settings, subject, tenant=tenant)
-    others = f"; {n_others} other tenants have somebody of this name, `--tenant` chooses one" if n_others else ""
+    others = say_others(engine, settings, subject, tenant=tenant)
+    others = f"; {others}, --tenant chooses one" if others else ""
     return f"No recordings of {subject!r} in tenant {tenant!r}{others}. `tonalog subjects list` shows who there is."
 
 

@@ -79,7 +79,7 @@ BEGIN
             'recorded_at_precision, recorded_at_source)', 'recordings'),
         ('scheduler', 'UPDATE (tenant, tenant_source, utc_offset_min, recorded_at_zone, local_day, identity_tag)',
             'recordings'),
-        ('scheduler', 'INSERT', 'identity_changes'),
+        ('scheduler', 'SELECT, INSERT', 'identity_changes'),
         ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (subject)', 'subject_aliases'),
         ('scheduler', 'SELECT', 'models'),
         ('scheduler', 'SELECT, INSERT, UPDATE (state, lane, failures, transients, first_transient_at_s, lost_count, '

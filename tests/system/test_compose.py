@@ -77,8 +77,8 @@ def test_an_uploaded_note_is_scored_into_a_row(stack, bucket_of):
     done = wait_until(
         lambda: ask(stack, "SELECT count(*) FROM v1_note WHERE status = 'scored'") == [(3,)], timeout_s=60
     )
-    assert done, f"{ask(stack, 'SELECT key, status, reason FROM v1_note')}\n{stack.logs()}"
-    assert {key for (key,) in ask(stack, "SELECT key FROM v1_note")} == set(UPLOADED)
+    assert done, f"{ask(stack, 'SELECT recording_id, status, reason FROM v1_note')}\n{stack.logs()}"
+    assert {key for (key,) in ask(stack, "SELECT key FROM recordings")} == set(UPLOADED)
     assert client.list_objects_v2(Bucket="voice-notes")["KeyCount"] == 3
 
 

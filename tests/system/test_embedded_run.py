@@ -7,6 +7,7 @@ import tomllib
 import pytest
 from command import NOTES, ROOT
 
+NOTES_AND_KEYS = "SELECT n.*, r.key FROM v1_note n JOIN recordings r ON r.id = n.recording_id"
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 
 
@@ -19,7 +20,7 @@ def expected_states():
 def rows(embedded):
     with sqlite3.connect(embedded.folder / "home" / "tonalog.db") as database:
         database.row_factory = sqlite3.Row
-        return {row["key"]: row for row in database.execute("SELECT * FROM v1_note")}
+        return {row["key"]: row for row in database.execute(NOTES_AND_KEYS)}
 
 
 def test_every_example_note_ends_in_the_state_that_its_list_promises(rows):
@@ -36,6 +37,7 @@ def test_scores_are_probabilities_and_the_label_is_the_highest(rows):
         scores = {name: row[name] for name in EMOTIONS}
         assert sum(scores.values()) == pytest.approx(1.0, abs=1e-6)
         assert row["label"] == max(scores, key=scores.get)
+        assert json.loads(row["scores"]) == pytest.approx(scores)
         assert row["confidence"] == pytest.approx(max(scores.values()))
 
 

@@ -39,7 +39,7 @@ def test_a_note_deleted_before_it_was_scored_is_object_missing(scanned):
     cli("run", note.parents[1])
 
     assert dead(cli) == ["OBJECT_MISSING"]
-    assert ask(cli, "SELECT status FROM v1_note ORDER BY key") == [("failed",), ("scored",)]
+    assert ask(cli, "SELECT status FROM v1_note ORDER BY recording_id") == [("failed",), ("scored",)]
 
 
 def test_a_note_replaced_before_it_was_scored_is_scored_in_its_new_version_only(scanned):
@@ -64,4 +64,4 @@ def test_a_note_replaced_behind_the_scans_back_is_object_changed_and_its_new_ver
 
     assert dead(cli) == ["OBJECT_CHANGED"]
     cli("run", note.parents[1])
-    assert ask(cli, "SELECT status FROM v1_note WHERE key LIKE 'ana/%'") == [("scored",)]
+    assert ask(cli, "SELECT status FROM v1_note WHERE subject = 'ana'") == [("scored",)]

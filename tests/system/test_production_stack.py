@@ -6,7 +6,10 @@ import psycopg
 import pytest
 from command import NOTES, Cli, kill_tree, wait_until
 
-SCORES = "SELECT key, status, anger, happiness, neutral, sadness, speech_ms, duration_ms FROM v1_note"
+SCORES = (
+    "SELECT r.key, status, anger, happiness, neutral, sadness, speech_ms, duration_ms "
+    "FROM v1_note n JOIN recordings r ON r.id = n.recording_id"
+)
 
 
 def upload(s3):

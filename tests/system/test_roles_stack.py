@@ -51,11 +51,11 @@ def test_a_note_is_scored_by_processes_that_may_do_no_more_than_they_need(as_rol
 
     def scored():
         with psycopg.connect(url_of("api")) as connection:
-            return connection.execute("SELECT key FROM v1_note WHERE status = 'scored'").fetchall()
+            return connection.execute("SELECT recording_id FROM v1_note WHERE status = 'scored'").fetchall()
 
     try:
         assert "1 new" in as_role("scheduler")("scan")
-        assert wait_until(lambda: scored() == [(NOTE,)], timeout_s=120), as_role("worker").worker_log()
+        assert wait_until(lambda: scored() == [(1,)], timeout_s=120), as_role("worker").worker_log()
         assert as_role("worker")("doctor").count("ok  ") == 5
         assert NOTE in as_role("scheduler")("show", NOTE)
     finally:

@@ -1,7 +1,9 @@
 """What app backends read, and every query of db/QUERIES.md; also run on PostgreSQL in tests/integration."""
 
+import json
 import re
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,12 @@ from sqlalchemy import text
 import db
 from db import backoff, jobs, ledger, models, progress, pump, recordings, trends
 from db.reasons import Lane, Reason
+from db.schema import EMOTIONS
 
 PAGE = (Path(db.__file__).parent / "QUERIES.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"^## ([^\n]+)(?:(?!^## ).)*?^```sql\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+VIEWS = ("v1_note", "v1_segment", "v1_subject_day")
 
 
 @pytest.fixture
@@ -190,13 +195,96 @@ def test_a_days_dimensions_are_of_the_notes_that_have_some(engine):
 @pytest.mark.parametrize(
     ("days", "monday"), [(0, "2026-11-02"), (6, "2026-11-02"), (6.7, "2026-11-09"), (-1, "2026-10-26")]
 )
-def test_weeks_begin_on_monday_in_utc(engine, days, monday):
+def test_weeks_begin_on_monday(engine, days, monday):
     recordings.register(engine, [note("anna", days)])
 
     (found,) = rows(engine, "v1_note")
 
     assert str(found.week) == monday
     assert str(found.day) == f"{days_later(days):%Y-%m-%d}"
+
+
+@pytest.mark.parametrize(
+    ("offset_min", "local", "monday"),
+    [
+        (60, "2026-11-09 00:15:00", "2026-11-09"),
+        (-600, "2026-11-08 13:15:00", "2026-11-02"),
+        (330, "2026-11-09 04:45:00", "2026-11-09"),
+        (840, "2026-11-09 13:15:00", "2026-11-09"),
+    ],
+)
+def test_days_and_weeks_are_those_of_the_recorders_calendar(engine, offset_min, local, monday):
+    moment = datetime(2026, 11, 8, 23, 15, tzinfo=UTC)
+    when = {"recorded_at": moment, "utc_offset_min": offset_min, "local_day": date.fromisoformat(local[:10])}
+    recordings.register(engine, [a_recording("a", subject="anna", **when)])
+    end_jobs(engine, {"a": a_result()})
+
+    (found,) = rows(engine, "v1_note")
+    (day,) = rows(engine, "v1_subject_day")
+
+    assert str(found.recorded_at_local)[:19] == local
+    assert str(found.recorded_at)[:19] == "2026-11-08 23:15:00"
+    assert [(str(row.day), str(row.week)) for row in (found, day)] == [(local[:10], monday)] * 2
+
+
+def test_without_an_offset_nobody_knows_what_the_clock_showed(engine):
+    recordings.register(engine, [a_recording("a", recorded_at=days_later(0), local_day=days_later(0).date())])
+
+    (found,) = rows(engine, "v1_note")
+
+    assert (found.recorded_at_local, str(found.day)) == (None, "2026-11-02")
+
+
+def test_the_same_name_of_two_tenants_is_two_people(engine):
+    first, second = (note("anna", 0, tenant=tenant, bucket=tenant) for tenant in ("clinic", "default"))
+    recordings.register(engine, [first, second])
+    end_jobs(engine, {first.key: a_result()})
+
+    assert [(row.tenant, row.n_notes) for row in rows(engine, "v1_subject_day")] == [("clinic", 1), ("default", 1)]
+    assert sorted({row.tenant for row in rows(engine, "v1_note")}) == ["clinic", "default"]
+    assert sorted({row.tenant for row in rows(engine, "v1_segment")}) == ["clinic", "default"]
+    assert [one.tenant for one in trends.subject_trend(engine, "anna")] == ["default"]
+
+
+def test_a_fifth_label_is_in_the_scores_of_notes_segments_and_days(engine):
+    first, second = note("anna", 0), a_recording("anna/later.wav", subject="anna", recorded_at=days_later(0.5))
+    recordings.register(engine, [first, second])
+    five = {"anger": 0.1, "happiness": 0.1, "neutral": 0.1, "sadness": 0.1, "fear": 0.6}
+    less = {**five, "anger": 0.5, "fear": 0.2}
+    end_jobs(
+        engine, {first.key: a_result(pooled=five, speech_ms=9_000), second.key: a_result(pooled=less, speech_ms=1_000)}
+    )
+
+    seen = {view: [as_json(row.scores) for row in rows(engine, view)] for view in VIEWS}
+
+    assert sorted(seen["v1_note"], key=by_fear) == [less, five]
+    assert sorted(seen["v1_segment"], key=by_fear) == [less, less, five, five]
+    (day,) = seen["v1_subject_day"]
+    assert day == pytest.approx({**five, "anger": 0.1 * 0.9 + 0.5 * 0.1, "fear": 0.6 * 0.9 + 0.2 * 0.1})
+    assert sum(day.values()) == pytest.approx(1)
+    assert trends.list_notes(engine, recording_id=1)[0].scores == five
+
+
+def test_scores_of_four_labels_are_those_of_the_four_columns(engine):
+    a_few_weeks(engine)
+
+    for view in VIEWS:
+        scored = [row for row in rows(engine, view) if row.anger is not None]
+        assert scored
+        for row in scored:
+            assert as_json(row.scores) == pytest.approx({name: getattr(row, name) for name in EMOTIONS})
+    assert {row.scores for row in rows(engine, "v1_note") if row.status != "scored"} == {None}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_says_where_anything_lies_in_storage(engine, view):
+    found = note("anna", 0, store="canary-store", bucket="canary-bucket", version_tag="canary-tag")
+    found = replace(found, key="canary-key")
+    recordings.register(engine, [found])
+    end_jobs(engine, {found.key: a_result()})
+
+    assert len(rows(engine, view)) >= 1
+    assert "canary" not in str(rows(engine, view))
 
 
 def test_a_note_of_an_unknown_person_or_time_is_in_no_day(engine):
@@ -254,6 +342,15 @@ def test_progress_says_how_many_wait_to_be_tried_again_and_for_what(engine):
 
     assert (seen.n_recordings, seen.n_ended, seen.n_waiting) == (2, 0, 1)
     assert seen.waiting_reason == "STORAGE_UNAVAILABLE"
+
+
+def by_fear(scores):
+    return scores["fear"]
+
+
+def as_json(document):
+    """SQLite's documents are text."""
+    return json.loads(document) if isinstance(document, str) else document
 
 
 def rows(engine, view):

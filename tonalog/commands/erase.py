@@ -17,7 +17,7 @@ from scheduler.retention import expired
 from storage.open import open_bucket
 from tonalog.errors import TonalogError
 from tonalog.report import console, new_table, when
-from tonalog.session import choose_tenant, count_other_tenants, find_subject, open_database
+from tonalog.session import choose_tenant, find_subject, open_database, say_others
 
 _ERASE_EPILOG = """\b
 Examples:
@@ -119,13 +119,11 @@ def _choose_person(engine: Engine, settings: Settings, subject: str, *, tenant: 
     """Choose everything of one person of one tenant; which one is never guessed where several may be meant."""
     whose = choose_tenant(settings, tenant)
     person = find_subject(engine, settings, subject, tenant=whose)
-    n_others = count_other_tenants(engine, settings, subject, tenant=whose)
-    if n_others and tenant is None:
-        raise TonalogError(
-            f"{n_others} tenants beside {whose!r} have somebody of this name: say with --tenant whose person to erase."
-        )
-    if n_others:
-        click.echo(f"{n_others} other tenants have somebody of this name too; their recordings stay.")
+    others = say_others(engine, settings, subject, tenant=whose)
+    if others and tenant is None:
+        raise TonalogError(f"{others}: say with --tenant whose person to erase.")
+    if others:
+        click.echo(f"{others} too; those recordings stay.")
     return Chosen(subject=person, tenant=whose)
 
 
@@ -149,7 +147,10 @@ def _measure(engine: Engine, chosen: Chosen | None, *, may_be_erased: bool) -> E
     if extent is not None and extent.n_recordings:
         return extent
     if not may_be_erased:
-        raise TonalogError("no recordings of this person: erased already, never scanned, or the name is another one.")
+        raise TonalogError(
+            "no recordings of this person: erased already, never scanned, or the name is another one; "
+            "`tonalog subjects list` shows who there is."
+        )
     click.echo("No other recording fits.")
     return None
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from config import logs
 from config.queues import prepare_folders
 from config.settings import Settings
-from db import Engine, erasures, history, jobs, migrate, models, slots
+from db import Engine, erasures, history, jobs, migrate, models, recordings, slots
 from db.engine import make_engine
 from db.reasons import ErasureScope, JobState, Reason
 from scheduler.retention import RETENTION, expired
@@ -21,6 +21,7 @@ from tonalog.intake_options import intake_options, read_options, say_unknown
 from tonalog.report import console, new_table, show
 from tonalog.session import ensure_model, need_active_model, open_database
 
+_OFFSETS_SINCE = "0006"  # the revision that keeps them
 _STATUS_EPILOG = """\b
 Examples:
   tonalog status
@@ -66,6 +67,17 @@ def upgrade() -> None:
     model = ensure_model(engine, settings)
     change = "is up to date" if before == after else f"went from {before or 'nothing'} to {after}"
     click.echo(f"The schema {change}; active model: {model.name}-{model.version}.")
+    if before is not None and before < _OFFSETS_SINCE:
+        _tell_lost_offsets(engine)
+
+
+def _tell_lost_offsets(engine: Engine) -> None:
+    n_all, n_gone = recordings.count_without_offset(engine)
+    if n_all:
+        click.echo(
+            f"{n_all} recordings have a time whose offset from UTC was not kept, so their local day is the UTC day for now. "
+            f"The next scan reads {n_all - n_gone} of them again; {n_gone} are replaced or without audio and keep the UTC day."
+        )
 
 
 @click.command(name="status", epilog=_STATUS_EPILOG)

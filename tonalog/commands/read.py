@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
-from db import Engine, history, models, recordings, results, trends
+from db import Engine, corrections, history, models, recordings, results, trends
 from db.rows import Model, Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
@@ -45,7 +45,7 @@ Examples:
 @click.command(name="show", epilog="Example: tonalog show ana/2026-03-02T08-15-00Z.ogg")
 @click.argument("recording")
 def show_command(recording: str) -> None:
-    """Show RECORDING (its id or key): scores, segments, trend and every attempt."""
+    """Show RECORDING (its id or key): who and when, scores, segments, trend and every attempt."""
     engine = open_database(Settings.read())
     found = _one(engine, recording)
     screen = console()
@@ -53,6 +53,7 @@ def show_command(recording: str) -> None:
     screen.print(f"person: {found.subject or 'unknown'} (from {found.subject_source})", markup=False)
     screen.print(f"tenant: {found.tenant} (from {found.tenant_source})", markup=False)
     screen.print(f"recorded at: {_moment(found)}, uploaded at: {when(found.uploaded_at)} UTC")
+    _show_changes(engine, screen, found)
     for model in models.list_models(engine):
         _show_result(engine, screen, found, model=model)
     for job in history.jobs_of(engine, found.id):
@@ -99,6 +100,17 @@ def _moment(found: Recording) -> str:
         return f"{local_time(found)} ({where})"
     zone = moment.tzname() if found.recorded_at_zone is None else f"{moment.tzname()} {found.recorded_at_zone}"
     return f"{local_time(found)} ({zone}, {where})"
+
+
+def _show_changes(engine: Engine, screen: Console, found: Recording) -> None:
+    changes = corrections.changes_of(engine, found.id)
+    if not changes:
+        return
+    table = new_table("Corrections", ["at", "by", "what", "was", "is"])
+    for change in changes:
+        values = [escape("unknown" if value is None else value) for value in (change.old_value, change.new_value)]
+        table.add_row(f"{when(change.changed_at)} UTC", change.cause.value, change.field, *values)
+    show(screen, table)
 
 
 def _show_result(engine: Engine, screen: Console, found: Recording, *, model: Model) -> None:
