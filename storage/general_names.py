@@ -6,7 +6,7 @@ import unicodedata
 # What recorders, messengers and people call what is not a person, in the languages of their menus.
 _GENERAL = """
 aac amr app apps archive archiv attachments attachment aud audio audios audiofiles audiofile audiorecorder
-audiorecordings backup backups bucket call calls camera chat chats clip clips com conversation conversations data
+audiorecordings backup backups bucket call calls camera center centre chat chats clip clips com conversation conversations data
 dataset dcim demo dictation dictaphone documents document download downloads export exports external
 file files flac folder from home image images img import imports in inbox incoming input interview
 interviews item items ios iphone log logs lecture lectures media medium meeting meetings memo memos memory
@@ -63,17 +63,30 @@ def names_nobody(name: str, *, is_after_year: bool = False) -> bool:
         return True
     if _PERIOD.fullmatch(name) or _HOLDS_DATE.search(name) or _PARTITION.fullmatch(name):
         return True
+    if name.lower() in _FORMATS:
+        return True
+    words = _words(name)
+    if not words:
+        return not any(character.isdigit() for character in name)
+    return words[0] in _APPS or all(word in _WORDS for word in words)
+
+
+def has_general_word(name: str) -> bool:
+    """Whether one of the words of a name is general, so that a file's name says too little about who it is.
+
+    >>> has_general_word("voice_ana"), has_general_word("ana_maria")
+    (True, False)
+    """
+    return any(word in _WORDS for word in _words(name))
+
+
+def _words(name: str) -> list[str]:
     plain = "".join(
         character
         for character in unicodedata.normalize("NFKD", _CAMEL.sub(" ", name))
         if not unicodedata.combining(character)
     )
-    if name.lower() in _FORMATS:
-        return True
-    words = [word.lower() for word in _WORD.findall(plain)]
-    if not words:
-        return not any(character.isdigit() for character in name)
-    return words[0] in _APPS or all(word in _WORDS for word in words)
+    return [word.lower() for word in _WORD.findall(plain)]
 
 
 def is_period(name: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from config.settings import DEFAULT_LAYOUTS
-from storage.general_names import is_period, names_nobody
+from storage.general_names import has_general_word, is_period, names_nobody
 from storage.key_pattern import FIELDS, KeyParts, KeyPattern, KeyPatternError
 
 # The person is the one folder that is no date and no general word; see `_person_folder`.
@@ -42,14 +42,14 @@ READY_MADE: dict[str, tuple[str, ...]] = {
         "audio-{recorded_at}...",
         "voice-{recorded_at}...",
     ),
-    "names": ("{subject}_{recorded_at}...",),
+    "names": ("{subject}_{recorded_at}...", "{subject}/{recorded_at}..."),
     "dates": (
         "{recorded_at}...",
         "{any}_{datetime}...",
         "{any}-{datetime}...",
         "{any} {datetime}...",
-        "{date}/...",
-        ".../{date}/...",
+        "{datetime}/...",
+        ".../{datetime}/...",
         "{year}/{month}/{day}/...",
         ".../{year}/{month}/{day}/...",
         "year={year}/month={month}/day={day}/...",
@@ -197,8 +197,8 @@ def _read_guarded(pattern: KeyPattern, key: str) -> KeyParts | None:
     parts = pattern.match(key, is_case_kept=False)
     if parts is None or parts.subject is None:
         return parts
-    is_counter = len(parts.subject.strip()) < _SHORTEST_PERSON
-    return None if is_counter or names_nobody(parts.subject) else parts
+    is_counter = len(parts.subject.strip()) < _SHORTEST_PERSON and "/" not in pattern.text
+    return None if is_counter or names_nobody(parts.subject) or has_general_word(parts.subject) else parts
 
 
 def _person_folder(key: str) -> KeyParts | None:
