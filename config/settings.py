@@ -24,6 +24,11 @@ _MIN_SUBJECT_KEY = 32
 _SAME_NAME = 0.82
 
 
+# The ready-made rules of storage.layouts, in order.
+DEFAULT_LAYOUTS = "folders;whatsapp;telegram;signal;android;ios;browser;names;dates"
+_MAX_TENANT = 200
+
+
 class SettingsError(Exception):
     """A `TONALOG_*` variable holds a value that is not allowed, or is misspelt."""
 
@@ -77,9 +82,17 @@ class Settings(BaseSettings):
         None, description="CA certificates of an https:// S3 endpoint, in place of the system's."
     )
     key_pattern: str = Field(
-        "{subject}/{recorded_at}...",
-        description="How person and time are read from an object key that has no metadata.",
+        DEFAULT_LAYOUTS,
+        description="How person and time are read from an object key: patterns such as {subject}/{recorded_at}... and names "
+        "of ready-made ones, tried in order, with ';' or a line break between them. Each field comes from the first that "
+        "finds it.",
     )
+    manifest: str | None = Field(
+        None,
+        description="Table of who spoke and when: a CSV or JSON Lines file or s3:// URL. Unset: manifest.csv or "
+        "manifest.jsonl beside the recordings, where there is one.",
+    )
+    tenant: str = Field("default", description="Whose recordings they are, where nothing else says it.")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone of recording times that name none."
     )
@@ -148,6 +161,20 @@ class Settings(BaseSettings):
         if info.field_name == "broker_key_file" and value is not None and info.data.get("broker_cert_file") is None:
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
+
+    @field_validator("key_pattern", "manifest", "tenant", "time_zone", mode="before")
+    @classmethod
+    def _set(cls, value: object, info: ValidationInfo) -> object:
+        # Compose passes a variable that is not set on as an empty one.
+        is_unset = isinstance(value, str) and not value.strip()
+        return cls.model_fields[info.field_name or ""].default if is_unset else value
+
+    @field_validator("tenant")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if len(value) > _MAX_TENANT or not value.isprintable():
+            raise ValueError(f"has more than {_MAX_TENANT} characters or a control character")
+        return value.strip()
 
     @field_validator("subject_key")
     @classmethod

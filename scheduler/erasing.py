@@ -11,6 +11,7 @@ from db.engine import scrub
 from db.removals import DoomedObject
 from storage.errors import StorageDenied, StorageError
 from storage.protocol import ObjectStore
+from storage.sidecars import SUFFIX, sidecar_keys
 
 _log = logging.getLogger(__name__)
 BATCH = 500
@@ -69,7 +70,7 @@ def _remove(
         try:
             if place not in stores:
                 stores[place] = open_store(*place)
-            stores[place].erase(item.key)
+            _erase(stores[place], item.key)
         except StorageError as error:
             problems.append(error)
             if _is_hopeless(problems):
@@ -77,6 +78,27 @@ def _remove(
         else:
             gone.append(item)
     return gone
+
+
+def _erase(store: ObjectStore, key: str) -> None:
+    """Remove a recording and the sidecars that name its person; one that another recording has too stays with that."""
+    store.erase(key)
+    if key.endswith(SUFFIX):
+        return
+    own, shared = sidecar_keys(key)
+    store.erase(own)
+    if shared != own and not _has_other_recordings(store, shared, key):
+        store.erase(shared)
+
+
+def _has_other_recordings(store: ObjectStore, sidecar: str, key: str) -> bool:
+    beside = store.list_objects(sidecar.removesuffix(SUFFIX) + ".")
+    return any(
+        item.key != key and sidecar in sidecar_keys(item.key)
+        for page in beside
+        for item in page
+        if not item.key.endswith(SUFFIX)
+    )
 
 
 def _is_hopeless(problems: list[StorageError]) -> bool:

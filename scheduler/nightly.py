@@ -28,11 +28,14 @@ _MAX_NOTED = 100
 
 @dataclass(frozen=True)
 class NightResult:
-    """What one nightly run registered."""
+    """What one run registered and corrected; see `scheduler.scan.Scanned`."""
 
     n_listed: int
     n_new: int
     n_jobs: int
+    n_corrected: int = 0
+    n_without_subject: int = 0
+    n_without_time: int = 0
 
 
 def read_crontab(line: str) -> crontab:

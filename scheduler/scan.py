@@ -1,37 +1,44 @@
-"""List storage in pages and register what is new; never reads a recording's audio."""
+"""List storage in pages, register what is new and correct who and when of what is known; reads no recording's audio."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from db import Engine, recordings
 from db.fences import erasure_mark
+from db.reasons import ChangeCause
+from db.recordings import KnownVersion
 from db.rows import NewRecording
-from storage.errors import ObjectMissing
-from storage.identity import identify
-from storage.protocol import ObjectStore, StoredObject
-from storage.pseudonyms import SubjectNaming
+from scheduler.naming import Naming
+from storage.intake import BY_OPTION, Identified, Intake, Listed
+from storage.protocol import ObjectStore
+
+__all__ = ["Naming", "Scanned", "scan"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Naming:
-    """How person and time are read from a key without metadata, and how a person is written down."""
-
-    pattern: str
-    time_zone: str
-    subjects: SubjectNaming = field(default_factory=SubjectNaming)
-
-
-@dataclass(frozen=True)
 class Scanned:
-    """What one scan saw."""
+    """What one scan saw.
+
+    Attributes:
+        n_listed: recordings.
+        n_new: versions that were registered.
+        n_corrected: known versions that have another person, tenant or time now.
+        n_without_subject: versions read in this scan of which nobody says whose voice it is.
+        n_without_time: the same of the time.
+        manifest_gaps: lines of the manifest that are about no recording, in words.
+    """
 
     n_listed: int = 0
     n_new: int = 0
+    n_corrected: int = 0
+    n_without_subject: int = 0
+    n_without_time: int = 0
+    manifest_gaps: tuple[str, ...] = ()
 
 
 def scan(
@@ -42,56 +49,79 @@ def scan(
     naming: Naming,
     on_page: Callable[[Scanned], None] | None = None,
 ) -> Scanned:
-    """Register every object version under `prefix` that the database does not know yet.
+    """Register every object version under `prefix` that the database does not know yet, and correct those it knows.
 
-    Memory stays flat: one page of at most 1,000 keys at a time, and only unknown versions cost a HEAD
-    (S3 listings carry no metadata). Scanning again registers nothing twice. A page that was listed before an
-    erasure and registered after it is left to the next scan.
+    A known version is read again where what its person and time are read from has changed: rules, zone, manifest,
+    sidecar, or the object's metadata. What was read with options is left to options. No job or result is touched.
+
+    Memory stays flat: a page of about 1,000 keys at a time, and only what is new or has changed costs a HEAD (S3 listings
+    carry no metadata). A page that was listed before an erasure and registered after it is left to the next scan.
 
     Raises:
-        StorageError: The store cannot be listed.
+        StorageError: The store cannot be listed, or pattern or manifest cannot be used.
         DatabaseError: The database cannot be reached, or stores subjects under another key.
     """
+    intake = naming.intake(store, prefix)
     seen = Scanned()
-    mark = erasure_mark(engine)
-    for page in store.list_objects(prefix):
-        fresh = _unknown(engine, store, page)
-        new = [
-            recording
-            for recording in (_describe(store, item, naming=naming) for item in fresh)
-            if recording is not None
-        ]
-        registered = recordings.register(engine, new, mark=mark, subject_key=naming.subjects.fingerprint)
-        mark = erasure_mark(engine)
-        seen = Scanned(seen.n_listed + len(page), seen.n_new + registered.n_new)
+    # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
+    mark = next_mark = erasure_mark(engine)
+    for page in intake.pages():
+        seen = _take_page(engine, store, page, intake=intake, naming=naming, mark=mark, seen=seen)
+        mark, next_mark = next_mark, erasure_mark(engine)
         if on_page is not None:
             on_page(seen)
+    seen = replace(seen, manifest_gaps=tuple(intake.manifest_gaps()))
+    for gap in seen.manifest_gaps:
+        _log.warning("manifest has lines about no recording", extra={"gap": gap})
     return seen
 
 
-def _unknown(engine: Engine, store: ObjectStore, page: list[StoredObject]) -> list[StoredObject]:
-    known = recordings.known_versions(engine, store.name, store.bucket, keys=[item.key for item in page])
-    return [item for item in page if (item.key, item.version_tag) not in known]
-
-
-def _describe(store: ObjectStore, item: StoredObject, *, naming: Naming) -> NewRecording | None:
-    try:
-        item = item if item.metadata is not None else store.head(item.key)
-    except ObjectMissing:
-        return None  # deleted between LIST and HEAD: nothing to score
-    identity = identify(item, pattern=naming.pattern, zone=naming.time_zone)
-    if identity.problem:
-        _log.warning("recording identity unclear", extra={"problem": identity.problem})
-    return NewRecording(
-        store=store.name,
-        bucket=store.bucket,
-        key=item.key,
-        version_tag=item.version_tag,
-        size_bytes=item.size_bytes,
-        uploaded_at=item.uploaded_at,
-        subject=None if identity.subject is None else naming.subjects.store(identity.subject),
-        subject_source=identity.subject_source,
-        recorded_at=identity.recorded_at,
-        recorded_at_precision=identity.recorded_at_precision,
-        recorded_at_source=identity.recorded_at_source,
+def _take_page(
+    engine: Engine,
+    store: ObjectStore,
+    page: list[Listed],
+    *,
+    intake: Intake,
+    naming: Naming,
+    mark: int,
+    seen: Scanned,
+) -> Scanned:
+    known = recordings.known_versions(engine, store.name, store.bucket, keys=[item.stored.key for item in page])
+    due = [item for item in page if _is_due(item, known.get(_version(item)), intake=intake)]
+    read = [found for item in due if (found := intake.identify(item)) is not None]
+    for found in read:
+        if found.identity.is_refused:
+            _log.warning("recording identity unclear", extra={"problem": found.identity.problem})
+    fingerprint = naming.subjects.fingerprint
+    new: list[NewRecording] = []
+    again: list[NewRecording] = []
+    for found in read:
+        is_known = (found.stored.key, found.stored.version_tag) in known
+        (again if is_known else new).append(naming.describe(store, found))
+    registered = recordings.register(engine, new, mark=mark, subject_key=fingerprint)
+    n_corrected = (
+        recordings.correct(engine, again, cause=ChangeCause.SCAN, mark=mark, subject_key=fingerprint) if again else 0
     )
+    return Scanned(
+        n_listed=seen.n_listed + len(page),
+        n_new=seen.n_new + registered.n_new,
+        n_corrected=seen.n_corrected + n_corrected,
+        n_without_subject=seen.n_without_subject + _count(read, "subject"),
+        n_without_time=seen.n_without_time + _count(read, "recorded_at"),
+    )
+
+
+def _version(item: Listed) -> tuple[str, str]:
+    return item.stored.key, item.stored.version_tag
+
+
+def _is_due(item: Listed, known: KnownVersion | None, *, intake: Intake) -> bool:
+    if known is None or known.identity_tag is None:
+        return True
+    if known.identity_tag.startswith(BY_OPTION) and not intake.is_by_option:
+        return False
+    return known.identity_tag != item.tag or known.uploaded_at != item.stored.uploaded_at
+
+
+def _count(read: list[Identified], field: str) -> int:
+    return sum(getattr(found.identity, field) is None for found in read)

@@ -13,13 +13,13 @@ from db import Engine, jobs, models, slots, subject_keys
 from db.engine import make_engine
 from db.leases import expire_leases
 from db.reasons import Lane
+from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
 from scheduler.retention import run_due_retention
-from scheduler.scan import Naming, scan
+from scheduler.scan import scan
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
-from storage.pseudonyms import SubjectNaming
 
 _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
@@ -83,8 +83,12 @@ class Service:
             lease_s=_SLOT_LEASE_S,
         )
 
-    def scan_and_queue(self, url: str | None = None) -> NightResult:
-        """Register what is new under `url` and make jobs for the active model.
+    def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
+        """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.
+
+        Args:
+            url: a folder, a file or an s3:// URL; None: `TONALOG_STORAGE_URL`.
+            options: what is said about the recordings for this time.
 
         Raises:
             SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
@@ -98,14 +102,21 @@ class Service:
         if model is None:
             raise SchedulerError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
         store, prefix = open_place(self._settings, where)
-        subjects = SubjectNaming.of(self._settings)
-        subject_keys.require(self._engine, subjects.fingerprint)
-        naming = Naming(self._settings.key_pattern, self._settings.time_zone, subjects)
+        naming = Naming.of(self._settings, options)
+        subject_keys.require(self._engine, naming.subjects.fingerprint)
         try:
             seen = scan(self._engine, store, prefix=prefix, naming=naming)
         except StorageError:  # What was registered before the listing broke off is scored all the same.
             jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
             raise
         n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
-        slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new")
-        return NightResult(n_listed=seen.n_listed, n_new=seen.n_new, n_jobs=n_jobs)
+        corrected = f", {seen.n_corrected} corrected" if seen.n_corrected else ""
+        slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new{corrected}")
+        return NightResult(
+            n_listed=seen.n_listed,
+            n_new=seen.n_new,
+            n_jobs=n_jobs,
+            n_corrected=seen.n_corrected,
+            n_without_subject=seen.n_without_subject,
+            n_without_time=seen.n_without_time,
+        )

@@ -79,6 +79,26 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def read_range(self, key: str, *, start: int, n_bytes: int, version_tag: str) -> bytes:
+        """Read a short part of an object version, where all of it would be too much.
+
+        A folder cannot tell a version without reading all of it, so there a file that was replaced meanwhile is read.
+
+        Args:
+            key: the object.
+            start: the first byte, from 0.
+            n_bytes: at most so many, 1 or more.
+            version_tag: the version that was listed.
+
+        Returns:
+            The bytes; fewer where the object ends, none from its end on.
+
+        Raises:
+            ObjectMissing: the object is gone.
+            ObjectChanged: another version is there now.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is fine."""
         ...
@@ -142,6 +162,13 @@ class MemoryStore:
             raise ObjectChanged("the object was replaced after it was registered")
         file, digest, n_bytes = spool([entry.content], limit_bytes=size_bytes)
         return OpenedObject(file, digest, n_bytes)
+
+    def read_range(self, key: str, *, start: int, n_bytes: int, version_tag: str) -> bytes:
+        """Cut a part out."""
+        entry = self._entry(key)
+        if entry.stored.version_tag != version_tag:
+            raise ObjectChanged("the object was replaced after it was listed")
+        return entry.content[start : start + n_bytes]
 
     def delete(self, key: str) -> None:
         """Remove an object."""

@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from storage import objects
-from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageUnavailable
 from storage.objects import OpenedObject, StoredObject, is_listed
 from storage.s3_client import ClientOptions, make_client
-from storage.s3_errors import BodyBrokenOff, ConditionFailed, NotSupported, translated
+from storage.s3_errors import BodyBrokenOff, ConditionFailed, NotSupported, RangeBeyondEnd, translated
 from storage.s3_pages import PageStart, follow_pages
 from storage.s3_versions import erase_versions
 from storage.spool import BLOCK_BYTES, spool
@@ -114,6 +114,19 @@ class S3Store:
                 return self._fetch(key, version_tag=version_tag, size_bytes=size_bytes)
         return self._fetch(key, version_tag=version_tag, size_bytes=size_bytes)
 
+    def read_range(self, key: str, *, start: int, n_bytes: int, version_tag: str) -> bytes:
+        """Fetch a part of an object with If-Match."""
+        try:
+            answer = self._get(key, version_tag, part=f"bytes={start}-{start + n_bytes - 1}")
+        except RangeBeyondEnd:
+            return b""
+        with closing(answer["Body"]) as body:
+            if _read_tag(answer) != version_tag:
+                raise ObjectChanged("the object was replaced after it was listed")
+            if start and "ContentRange" not in answer:
+                raise StorageUnavailable("the server sent the whole object where a part of it was asked for")
+            return _read_up_to(body, n_bytes)
+
     def delete(self, key: str) -> None:
         """Remove an object (in a versioned bucket: hide it behind a delete marker)."""
         with translated(self.bucket, self._endpoint_url):
@@ -138,22 +151,22 @@ class S3Store:
             self._made = (os.getpid(), make_client(**self._options))
         return self._made[1]
 
-    def _get(self, key: str, version_tag: str) -> "GetObjectOutputTypeDef":
+    def _get(self, key: str, version_tag: str, *, part: str | None = None) -> "GetObjectOutputTypeDef":
         """Ask for an object with If-Match, and without where the server refuses it for an object that is unchanged.
 
         Without it nothing is lost but the body of an object that did change: the answer names its own ETag.
         """
+        wanted: dict[str, Any] = {"Bucket": self.bucket, "Key": key, **({"Range": part} if part else {})}
         try:
             with translated(self.bucket, self._endpoint_url):
-                if not self._keeps_if_match:
-                    return self._client.get_object(Bucket=self.bucket, Key=key)
-                return self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{version_tag}"')
+                condition = {"IfMatch": f'"{version_tag}"'} if self._keeps_if_match else {}
+                return self._client.get_object(**wanted, **condition)
         except (ConditionFailed, NotSupported) as error:
             if not self._keeps_if_match or self.head(key).version_tag != version_tag:
                 raise ObjectChanged("the object was replaced after it was registered") from error
         self._keeps_if_match = False
         with translated(self.bucket, self._endpoint_url):
-            return self._client.get_object(Bucket=self.bucket, Key=key)
+            return self._client.get_object(**wanted)
 
     def _list_page(self, prefix: str, *, n_max: int, start: PageStart | None = None) -> "ListObjectsV2OutputTypeDef":
         try:
@@ -178,14 +191,15 @@ def _read_tag(answer: Mapping[str, Any]) -> str:
 
 
 def _read_blocks(body: "StreamingBody") -> Iterator[bytes]:
-    while True:
-        try:
-            block = body.read(BLOCK_BYTES)
-        except (BotoCoreError, HTTPError) as error:
-            raise BodyBrokenOff(f"the connection broke while reading ({type(error).__name__})") from error
-        if not block:
-            return
+    while block := _read_up_to(body, BLOCK_BYTES):
         yield block
+
+
+def _read_up_to(body: "StreamingBody", n_bytes: int) -> bytes:
+    try:
+        return body.read(n_bytes)
+    except (BotoCoreError, HTTPError) as error:
+        raise BodyBrokenOff(f"the connection broke while reading ({type(error).__name__})") from error
 
 
 def _check_promise(answer: "GetObjectOutputTypeDef", *, version_tag: str, size_bytes: int) -> None:

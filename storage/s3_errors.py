@@ -60,7 +60,8 @@ NO_CREDENTIALS = (
 )
 # What OpenSSL calls an answer that is no TLS.
 NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-BAD_REQUEST, MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 400, 404, 409, 412, 429, 500, 501
+BAD_REQUEST, MISSING, CONFLICT, CHANGED, BEYOND_END, TOO_MANY = 400, 404, 409, 412, 416, 429
+SERVER_ERROR, NOT_IMPLEMENTED = 500, 501
 
 
 class BodyBrokenOff(StorageUnavailable):
@@ -75,6 +76,17 @@ class NotSupported(StorageUnavailable):
     """The server has no such request."""
 
 
+class RangeBeyondEnd(StorageError):
+    """The part that was asked for begins at the end of the object, or beyond."""
+
+
+_OF_OBJECT: dict[int, tuple[type[StorageError], str]] = {
+    BEYOND_END: (RangeBeyondEnd, "the object ends before the part that was asked for"),
+    CHANGED: (ConditionFailed, "the object was replaced after it was registered"),
+    MISSING: (ObjectMissing, "there is no such object"),
+}
+
+
 @contextmanager
 def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
     """Translate every error of boto3 inside this context.
@@ -87,6 +99,7 @@ def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
         ObjectMissing: 404 on a key.
         ConditionFailed: 412, If-Match did not match.
         NotSupported: 501, the server knows no such request, or not with such a header.
+        RangeBeyondEnd: 416, the object is shorter than that.
         StorageUnavailable: timeouts, refused or broken connections, 5xx, throttling, corrupted bodies.
         StorageDenied: credentials, permission, bucket, region, certificate or address are wrong.
     """
@@ -103,13 +116,12 @@ def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> Sto
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in MENDS:
         return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {MENDS[code]}")
-    if status == CHANGED:
-        return ConditionFailed("the object was replaced after it was registered")
     if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
-        kind = NotSupported if status == NOT_IMPLEMENTED else StorageUnavailable
-        return kind(f"S3 answered {status} {code}: busy or broken, try again later")
-    if status == MISSING:
-        return ObjectMissing("there is no such object")
+        busy = NotSupported if status == NOT_IMPLEMENTED else StorageUnavailable
+        return busy(f"S3 answered {status} {code}: busy or broken, try again later")
+    if (of_object := _OF_OBJECT.get(status)) is not None:
+        kind, message = of_object
+        return kind(message)
     if status == BAD_REQUEST and _is_plain(endpoint_url):  # what web servers answer to plain text where they expect TLS
         return StorageDenied(f"{_place(endpoint_url)} answered {status} {code}: check its address; {HTTPS_MEND}")
     return StorageDenied(f"S3 answered {status} {code} for bucket {bucket!r}: check the permissions")

@@ -37,6 +37,7 @@ class StoreContract:
 
     has_metadata = True
     sorts_by_bytes = True
+    tells_versions_of_parts = True
 
     def test_empty_store_has_no_pages(self, store: WritableStore) -> None:
         assert list(store.list_objects()) == []
@@ -154,6 +155,34 @@ class StoreContract:
             assert opened.file.read() == content[-3:]
             opened.file.seek(0)
             assert sha256(opened.file.read()).hexdigest() == opened.sha256
+
+    @pytest.mark.parametrize(
+        ("start", "n_bytes", "expected"),
+        [(0, 4, b"0123"), (3, 3, b"345"), (8, 100, b"89"), (10, 5, b""), (4_000, 5, b""), (0, 10, b"0123456789")],
+    )
+    def test_a_part_can_be_read_and_ends_with_the_object(
+        self, store: WritableStore, start: int, n_bytes: int, expected: bytes
+    ) -> None:
+        stored = store.put("zo\u00eb/a b.wav", b"0123456789")
+
+        assert store.read_range(stored.key, start=start, n_bytes=n_bytes, version_tag=stored.version_tag) == expected
+
+    def test_part_of_an_empty_and_of_a_missing_object(self, store: WritableStore) -> None:
+        stored = store.put("a.wav", b"")
+
+        assert store.read_range("a.wav", start=0, n_bytes=4, version_tag=stored.version_tag) == b""
+        with pytest.raises(ObjectMissing):
+            store.read_range("b.wav", start=0, n_bytes=4, version_tag="x")
+
+    def test_part_of_a_replaced_object_is_no_part_of_the_old_one(self, store: WritableStore) -> None:
+        old = store.put("a.wav", b"first")
+        store.put("a.wav", b"other")
+
+        if not self.tells_versions_of_parts:
+            assert store.read_range("a.wav", start=0, n_bytes=5, version_tag=old.version_tag) == b"other"
+            return
+        with pytest.raises(ObjectChanged):
+            store.read_range("a.wav", start=0, n_bytes=5, version_tag=old.version_tag)
 
     def test_delete_removes_and_forgives(self, store: WritableStore) -> None:
         store.put("a.wav", b"sound")

@@ -11,6 +11,7 @@ _COMMANDS = {
     "run": ("tonalog.commands.run", "Score a folder or bucket of voice notes on this machine."),
     "score": ("tonalog.commands.score", "Score files without a database."),
     "scan": ("tonalog.commands.operate", "Find new recordings and make jobs for them."),
+    "identify": ("tonalog.commands.identify", "Show who speaks in each recording and when, and why not; correct it."),
     "worker": ("tonalog.commands.processes", "Run a worker."),
     "scheduler": ("tonalog.commands.processes", "Run the scheduler."),
     "db": ("tonalog.commands.operate", "Set up or upgrade the database."),

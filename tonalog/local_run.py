@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.settings import Settings
 from db.progress import Progress, progress
 from scheduler.app import make_app
+from scheduler.naming import NO_OPTIONS, IntakeOptions
 from scheduler.nightly import NightResult
 from scheduler.service import Service
 from storage.open import open_place
@@ -31,7 +32,7 @@ class Place:
 class LocalRun:
     """One `tonalog run`: the same scan, ledger, queue and worker as in production, started from here."""
 
-    def __init__(self, settings: Settings, url: str) -> None:
+    def __init__(self, settings: Settings, url: str, *, options: IntakeOptions = NO_OPTIONS) -> None:
         store, prefix = open_place(settings, url)
         store.verify()
         self.place = Place(store.name, store.bucket, prefix)
@@ -39,11 +40,12 @@ class LocalRun:
         self._model = ensure_model(self.engine, settings)
         self._settings = settings
         self._url = url
+        self._options = options
         self._service = Service(settings, make_app(settings))
 
     def register(self) -> NightResult:
-        """Register what is new and make its jobs."""
-        return self._service.scan_and_queue(self._url)
+        """Register what is new, correct who and when of the rest, and make jobs."""
+        return self._service.scan_and_queue(self._url, options=self._options)
 
     def work(self) -> None:
         """Start a worker, ring the queue and wait until every recording has ended."""

@@ -42,6 +42,14 @@ def test_an_unchanged_object_is_read_whatever_the_server_makes_of_if_match(odd: 
     assert read(make_store(odd), odd) == NOTE
 
 
+@pytest.mark.parametrize("if_match", ["works", "always fails", "wants no quotes", "is not implemented"])
+def test_a_part_is_read_whatever_the_server_makes_of_if_match(odd: OddServer, if_match: IfMatch) -> None:
+    odd.if_match = if_match
+    tag = odd.tag("ana/a.wav")
+
+    assert make_store(odd).read_range("ana/a.wav", start=0, n_bytes=8, version_tag=tag) == NOTE[:8]
+
+
 def test_a_server_whose_if_match_does_not_work_is_asked_without_it_from_then_on(odd: OddServer) -> None:
     odd.if_match = "always fails"
     store = make_store(odd)

@@ -117,6 +117,18 @@ def test_every_tonalog_variable_that_can_be_given_in_the_env_file_is_a_setting()
     assert {name.lower() for name in names} <= set(Settings.model_fields)
 
 
+@pytest.mark.parametrize("name", ["migrate", "scheduler"])
+def test_what_says_who_spoke_and_when_reaches_the_process_that_reads_it(name):
+    told = {
+        "TONALOG_KEY_PATTERN": "{subject}/{recorded_at}...;whatsapp",
+        "TONALOG_MANIFEST": "s3://voice-notes/people.csv",
+        "TONALOG_TENANT": "clinic",
+        "TONALOG_TIME_ZONE": "Europe/Berlin",
+    }
+
+    assert told.items() <= services(GIVEN | told)[name].environment.items()
+
+
 LOCKS = ("deploy/requirements.lock", "deploy/build.lock")
 COMMANDS = [SERVICES[name].command for name in TONALOG]
 COMMANDS += [SERVICES[name].health_command for name in TONALOG if SERVICES[name].has_health]

@@ -1,11 +1,16 @@
 """Scanning: everything new is registered once, and the recording's own time wins over the upload's."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
+import db_samples
 import pytest
 
-from db import migrate, recordings
+from config.settings import DEFAULT_LAYOUTS
+from db import jobs, migrate, recordings
 from db.engine import make_engine
+from db.reasons import Lane
+from scheduler.naming import IntakeOptions
 from scheduler.scan import Naming, scan
 from storage.protocol import MemoryStore
 
@@ -65,3 +70,121 @@ def test_a_scan_of_a_prefix_sees_nothing_else(engine, store):
     store.put("ben/2026-03-01.ogg", b"b")
 
     assert scan(engine, store, prefix="ben/", naming=NAMING).n_listed == 1
+
+
+def rescan(engine, store, **changes):
+    return scan(engine, store, prefix="", naming=replace(NAMING, **changes))
+
+
+def the(engine, key):
+    (found,) = recordings.find(engine, key)
+    return found
+
+
+def test_a_right_pattern_corrects_what_an_earlier_scan_read_wrong(engine, store):
+    store.put("clinic/ana/2026-03-01.ogg", b"a")
+    rescan(engine, store)
+    assert the(engine, "clinic/ana/2026-03-01.ogg").subject is None
+
+    seen = rescan(engine, store, pattern="{tenant}/{subject}/{recorded_at}...", time_zone="Europe/Berlin")
+
+    found = the(engine, "clinic/ana/2026-03-01.ogg")
+    assert (seen.n_new, seen.n_corrected) == (0, 1)
+    assert (found.subject, found.tenant, found.tenant_source) == ("ana", "clinic", "key")
+    assert (found.recorded_at, found.local_day) == (datetime(2026, 2, 28, 23, tzinfo=UTC), date(2026, 3, 1))
+    assert (found.utc_offset_min, found.recorded_at_zone) == (60, "Europe/Berlin")
+
+
+def test_metadata_that_came_with_a_second_upload_of_the_same_bytes_counts(engine, store):
+    store.put("x.ogg", b"a")
+    rescan(engine, store)
+    store.put("x.ogg", b"a", metadata={"subject-id": "ana"}, uploaded_at=datetime(2026, 1, 2, tzinfo=UTC))
+
+    assert rescan(engine, store).n_corrected == 1
+    assert the(engine, "x.ogg").subject == "ana"
+    assert rescan(engine, store).n_corrected == 0
+
+
+def test_manifest_and_sidecar_correct_and_are_not_registered(engine, store):
+    store.put("x.ogg", b"a")
+    store.put("y.ogg", b"b")
+    rescan(engine, store)
+    store.put("manifest.csv", b"key,subject\nx.ogg,ana\n")
+    store.put("y.json", b'{"subject": "ben"}')
+
+    seen = rescan(engine, store)
+
+    assert (seen.n_listed, seen.n_new, seen.n_corrected) == (2, 0, 2)
+    assert (the(engine, "x.ogg").subject_source, the(engine, "y.ogg").subject_source) == ("manifest", "sidecar")
+    store.delete("manifest.csv")
+    assert rescan(engine, store).n_corrected == 1
+    assert the(engine, "x.ogg").subject is None
+
+
+def test_what_has_not_changed_is_not_asked_for_again(engine):
+    class Untold(MemoryStore):
+        """Lists without metadata, as S3 does."""
+
+        n_heads = 0
+
+        def list_objects(self, prefix="", *, start_after=None):
+            for page in super().list_objects(prefix, start_after=start_after):
+                yield [replace(item, metadata=None) for item in page]
+
+        def head(self, key):
+            self.n_heads += key.endswith(".ogg")
+            return replace(super().head(key), uploaded_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    store = Untold()
+    for number in range(5):
+        store.put(f"ana/{number}.ogg", b"%d" % number, uploaded_at=datetime(2026, 1, 1, 0, 0, 0, 5, tzinfo=UTC))
+    rescan(engine, store)
+    assert store.n_heads == 5
+
+    rescan(engine, store)
+    assert store.n_heads == 5
+    rescan(engine, store, time_zone="Europe/Berlin")
+    assert store.n_heads == 10
+
+
+def test_what_an_option_said_stays_until_somebody_says_otherwise(engine, store):
+    store.put("x/1.ogg", b"a")
+    told = rescan(engine, store, options=IntakeOptions(subject="ana"))
+
+    assert (told.n_new, told.n_without_subject) == (1, 0)
+    assert rescan(engine, store).n_corrected == 0
+    assert (the(engine, "x/1.ogg").subject, the(engine, "x/1.ogg").subject_source) == ("ana", "option")
+    assert rescan(engine, store, options=IntakeOptions(subject="ben")).n_corrected == 1
+    assert the(engine, "x/1.ogg").subject == "ben"
+
+
+def test_a_scan_counts_what_nobody_says(engine, store):
+    store.put("Voice 001.m4a", b"a")
+    store.put("PTT-20260302-WA0001.opus", b"b")
+    store.put("ana/2026-03-02.ogg", b"c")
+
+    seen = rescan(engine, store, pattern=DEFAULT_LAYOUTS)
+
+    assert (seen.n_new, seen.n_without_subject, seen.n_without_time) == (3, 2, 1)
+    again = rescan(engine, store, pattern=DEFAULT_LAYOUTS)
+    assert (again.n_without_subject, again.n_without_time) == (0, 0)
+
+
+def test_lines_of_a_manifest_about_no_recording_are_told(engine, store, caplog):
+    store.put("x.ogg", b"a")
+    store.put("manifest.csv", b"key,subject\ny.ogg,ana\n")
+
+    assert rescan(engine, store).manifest_gaps == (
+        "manifest.csv: no recording here is the one of line 2; check their keys",
+    )
+    assert "manifest has lines about no recording" in caplog.text
+
+
+def test_a_correction_makes_no_job_and_no_score_again(engine, store):
+    model = db_samples.add_active_model(engine)
+    store.put("x.ogg", b"a")
+    rescan(engine, store)
+    assert jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY) == 1
+
+    assert rescan(engine, store, options=IntakeOptions(subject="ana")).n_corrected == 1
+    assert jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY) == 0

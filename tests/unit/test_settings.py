@@ -15,6 +15,7 @@ from config.settings import Settings, SettingsError, describe
         ("TONALOG_WORKER_CONCURRENCY", "many", "WORKER_CONCURRENCY"),
         ("TONALOG_NIGHTLY_CRONTAB", "daily", "five fields"),
         ("TONALOG_TIME_ZONE", "Berlin", "Europe/Berlin"),
+        ("TONALOG_TENANT", "a\tb", "control character"),
         ("TONALOG_LOG_LEVEL", "chatty", "LOG_LEVEL"),
         ("TONALOG_TIME_LIMIT_S", "10", "soft_time_limit_s"),
     ],
@@ -25,6 +26,14 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(monkeypatch, variable
     with pytest.raises(SettingsError, match=said) as caught:
         Settings.read()
     assert variable in str(caught.value)
+
+
+def test_an_empty_variable_says_nothing_about_who_spoke_and_when(monkeypatch):
+    default = Settings.read()
+    for name in ("KEY_PATTERN", "MANIFEST", "TENANT", "TIME_ZONE"):
+        monkeypatch.setenv(f"TONALOG_{name}", "")
+
+    assert Settings.read() == default
 
 
 @pytest.mark.parametrize(

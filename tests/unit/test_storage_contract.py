@@ -18,6 +18,7 @@ class TestMemoryStore(StoreContract):
 
 class TestLocalStore(StoreContract):
     has_metadata = False
+    tells_versions_of_parts = False
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> WritableStore:

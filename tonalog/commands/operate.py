@@ -17,6 +17,7 @@ from db.engine import make_engine
 from db.reasons import ErasureScope, JobState, Reason
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
+from tonalog.intake_options import intake_options, read_options, say_unknown
 from tonalog.report import console, new_table, show
 from tonalog.session import ensure_model, need_active_model, open_database
 
@@ -30,20 +31,24 @@ Examples:
 
 @click.command(name="scan", epilog="Example: tonalog scan s3://notes/2026/")
 @click.argument("path_or_url", required=False)
-def scan_command(path_or_url: str | None) -> None:
-    """Register what is new in PATH_OR_URL (or TONALOG_STORAGE_URL), make jobs and ring the queue."""
+@intake_options
+def scan_command(path_or_url: str | None, **given: Any) -> None:
+    """Register what is new in PATH_OR_URL (or TONALOG_STORAGE_URL), correct who and when of the rest, and make jobs."""
     from scheduler.app import make_app  # noqa: PLC0415 - loads Celery
     from scheduler.service import Service  # noqa: PLC0415
 
     settings = Settings.read()
     logs.configure("WARNING", line=logs.FOR_PEOPLE)
+    options = read_options(**given)
     need_active_model(open_database(settings))
     service = Service(settings, make_app(settings))
-    night = service.scan_and_queue(path_or_url)
+    night = service.scan_and_queue(path_or_url, options=options)
     sent = service.publish()
     click.echo(
-        f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_jobs} jobs made, {sent.n_sent} sent to workers."
+        f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_corrected} corrected, {night.n_jobs} jobs made, "
+        f"{sent.n_sent} sent to workers."
     )
+    say_unknown(night, path_or_url)
 
 
 @click.group(name="db")

@@ -65,7 +65,9 @@ def scheduler_command() -> None:
     """Run the scheduler: nightly scans, sweeps and the pump. Two of them do no harm."""
     settings = Settings.read()
     from scheduler.app import make_app  # noqa: PLC0415
+    from storage.layouts import compile_layouts  # noqa: PLC0415
 
+    compile_layouts(settings.key_pattern)  # now, and not at the first nightly scan
     sys.exit(
         make_app(settings).worker_main(
             [

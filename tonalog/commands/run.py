@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from config import logs
 from config.settings import Settings
+from tonalog.intake_options import intake_options, read_options, say_unknown
 from tonalog.local_run import LocalRun
 from tonalog.run_report import print_report
 
 _EPILOG = """\b
 Examples:
   tonalog run examples/notes
+  tonalog run my-notes --subject ana --zone Europe/Berlin
   tonalog run s3://notes/2026/ --db postgresql://tonalog@localhost/tonalog --jobs 4
 """
 
@@ -23,15 +26,21 @@ Examples:
 @click.option("--db", "database_url", help="Database URL; default: SQLite in the home folder.")
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of the embedded database and queue.")
 @click.option("--jobs", "n_processes", type=click.IntRange(1, 256), help="Worker processes; default: one a core.")
-def run_command(path_or_url: str, *, database_url: str | None, home: Path | None, n_processes: int | None) -> None:
+@intake_options
+def run_command(
+    path_or_url: str, *, database_url: str | None, home: Path | None, n_processes: int | None, **given: Any
+) -> None:
     """Score every voice note in PATH_OR_S3_URL and show the results.
 
     What has been scored before is not scored again. Exit 0 when every recording has a result or a reason.
     """
     settings = Settings.read(home=home, database_url=database_url, worker_concurrency=n_processes)
     logs.configure("WARNING", line=logs.FOR_PEOPLE)
-    run = LocalRun(settings, path_or_url)
+    options = read_options(**given)
+    run = LocalRun(settings, path_or_url, options=options)
     found = run.register()
-    click.echo(f"{found.n_listed} recordings found, {found.n_new} new; {found.n_jobs} new jobs.")
+    corrected = f", {found.n_corrected} corrected" if found.n_corrected else ""
+    click.echo(f"{found.n_listed} recordings found, {found.n_new} new{corrected}; {found.n_jobs} new jobs.")
+    say_unknown(found, path_or_url)
     run.work()
     print_report(run.engine, run.place, settings)

@@ -1,0 +1,237 @@
+"""Go through the recordings of a place, with all that says who speaks in them and when: manifest, sidecars, tags."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from storage import objects
+from storage.container_tags import may_have_tags, read_creation_time
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated
+from storage.identity import DEFAULT_RULES, IdentityRules, RecordingIdentity, identify
+from storage.layouts import compile_layouts
+from storage.manifests import MANIFEST_NAMES, MAX_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
+from storage.objects import StoredObject
+from storage.protocol import ObjectStore
+from storage.sidecars import MAX_SIDECAR_BYTES, SUFFIX, read_sidecar, sidecar_keys
+from storage.statements import Statement
+
+# Goes into every tag: a release that reads the same sources otherwise counts it up, and scans read all of them again.
+READING_VERSION = 1
+# Begins the tags of what was read with options that no later scan knows of.
+BY_OPTION = "option:"
+_N_HEX = 32
+_MAX_HELD_BACK = 10_000  # names that begin alike, at the end of a page
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A recording as a listing shows it.
+
+    Attributes:
+        stored: the object; its metadata is None where the listing tells none.
+        sidecar: the file beside it that says who and when.
+        tag: changes whenever what identity is read from does, but for the object's own metadata.
+    """
+
+    stored: StoredObject
+    sidecar: StoredObject | None
+    tag: str
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A recording with who and when; `tag` is None where a source could not be read just now."""
+
+    stored: StoredObject
+    identity: RecordingIdentity
+    tag: str | None
+
+
+@dataclass(frozen=True)
+class GivenManifest:
+    """A manifest that somebody named, and where it lies."""
+
+    store: ObjectStore
+    key: str
+
+
+class Intake:
+    """The recordings below a prefix of a store, without manifests and sidecars."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        prefix: str = "",
+        *,
+        rules: IdentityRules = DEFAULT_RULES,
+        manifest: GivenManifest | None = None,
+        secret: str | None = None,
+        is_by_option: bool = False,
+    ) -> None:
+        """Read the manifest: the given one, else `manifest.csv` or `manifest.jsonl` in the folder of the prefix.
+
+        Args:
+            store: where the recordings are.
+            prefix: which of them.
+            rules: what the operator says.
+            manifest: the one to read in place of the one beside the recordings.
+            secret: keys the tags, where names are not to be guessed from them.
+            is_by_option: the rules hold for this time only.
+
+        Raises:
+            KeyPatternError: the rules for keys cannot be used.
+            ManifestError: the manifest cannot be used.
+            StorageError: it cannot be read.
+        """
+        compile_layouts(rules.layouts)
+        self._store, self._prefix, self._rules = store, prefix, rules
+        self._secret = (secret or "").encode()
+        self.is_by_option = is_by_option
+        self._base = prefix[: prefix.rfind("/") + 1]
+        self._own_keys = {self._base + name for name in MANIFEST_NAMES}
+        if manifest is not None and (manifest.store.name, manifest.store.bucket) == (store.name, store.bucket):
+            self._own_keys.add(manifest.key)
+        self._is_beside = manifest is None
+        given = manifest or self._find_manifest()
+        self._manifest = None if given is None else _load_manifest(given, base=self._base)
+
+    def pages(self) -> Iterator[list[Listed]]:
+        """Give the recordings, in pages of about 1,000; a sidecar is never on another page than its recording."""
+        for page in _whole_groups(self._store.list_objects(self._prefix)):
+            by_key = {item.key: item for item in page if item.key not in self._own_keys}
+            sidecars = {key: self._sidecar_of(key, by_key) for key in by_key if not key.endswith(SUFFIX)}
+            used = {found.key for found in sidecars.values() if found is not None}
+            listed = [self._listed(item, sidecars.get(key)) for key, item in by_key.items() if key not in used]
+            if listed:
+                yield listed
+
+    def identify(self, listed: Listed) -> Identified | None:
+        """Read who and when; None where the object is gone.
+
+        Raises:
+            StorageError: the object or its sidecar cannot be read.
+        """
+        stored = listed.stored
+        if stored.metadata is None:
+            try:
+                stored = self._store.head(stored.key)
+            except ObjectMissing:
+                return None  # deleted since it was listed
+            if stored.version_tag == listed.stored.version_tag:
+                # Servers round the one they give with HEAD; the next scan compares what its listing says.
+                stored = replace(stored, uploaded_at=listed.stored.uploaded_at)
+        sidecar, is_whole = self._read_sidecar(listed.sidecar)
+        identity = identify(
+            stored,
+            rules=self._rules,
+            manifest=self._row_of(stored.key),
+            sidecar=sidecar,
+            read_tag=(lambda: self._read_tag(stored)) if may_have_tags(stored.key) and stored.size_bytes else None,
+        )
+        return Identified(stored, identity, listed.tag if identity.is_complete and is_whole else None)
+
+    def manifest_gaps(self) -> list[str]:
+        """Say which lines of the manifest are about no recording, once all pages were seen; at most ten by number."""
+        if self._manifest is None or self._prefix != self._base:
+            return []
+        lines = self._manifest.unused_lines(within="" if self._is_beside or not self._base else self._base)
+        if not lines:
+            return []
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004 - a readable line
+        numbers = ", ".join(str(line) for line in lines[:10])
+        return [f"{self._manifest.name}: no recording here is the one of line {numbers}{more}; check their keys"]
+
+    def _listed(self, item: StoredObject, sidecar: StoredObject | None) -> Listed:
+        row = self._row_of(item.key)
+        document = [
+            READING_VERSION,
+            *astuple(self._rules),
+            [row.subject, row.recorded_at, row.zone, row.tenant] if row else None,
+            sidecar.version_tag if sidecar else None,
+        ]
+        text = json.dumps(document).encode()
+        digest = hmac.new(self._secret, text, hashlib.sha256) if self._secret else hashlib.sha256(text)
+        return Listed(item, sidecar, (BY_OPTION if self.is_by_option else "") + digest.hexdigest()[:_N_HEX])
+
+    def _row_of(self, key: str) -> Statement | None:
+        return None if self._manifest is None else self._manifest.row_of(key)
+
+    def _sidecar_of(self, key: str, by_key: dict[str, StoredObject]) -> StoredObject | None:
+        for name in sidecar_keys(key):
+            if name in by_key:
+                return by_key[name]
+            if key == self._prefix or not name.startswith(self._prefix):  # the listing was told to leave it out
+                try:
+                    return self._store.head(name)
+                except ObjectMissing:
+                    continue
+        return None
+
+    def _read_sidecar(self, sidecar: StoredObject | None) -> tuple[Statement | None, bool]:
+        if sidecar is None:
+            return None, True
+        if sidecar.size_bytes > MAX_SIDECAR_BYTES:
+            return Statement(place="sidecar", problem="the sidecar has more than 1 MiB"), True
+        try:
+            with self._store.open(
+                sidecar.key, version_tag=sidecar.version_tag, size_bytes=sidecar.size_bytes
+            ) as opened:
+                return read_sidecar(opened.file.read()), True
+        except (ObjectMissing, ObjectChanged, ObjectTruncated):
+            return Statement(place="sidecar", problem="the sidecar changed while it was read"), False
+
+    def _read_tag(self, stored: StoredObject) -> datetime | None:
+        return read_creation_time(
+            lambda start, n_bytes: self._store.read_range(
+                stored.key, start=start, n_bytes=n_bytes, version_tag=stored.version_tag
+            )
+        )
+
+    def _find_manifest(self) -> GivenManifest | None:
+        found = []
+        for name in MANIFEST_NAMES:
+            try:
+                found.append(self._store.head(self._base + name).key)
+            except ObjectMissing:
+                continue
+        if len(found) > 1:
+            raise ManifestError(
+                f"there are both {' and '.join(MANIFEST_NAMES)} beside the recordings; keep one of them"
+            )
+        return GivenManifest(self._store, found[0]) if found else None
+
+
+def _load_manifest(given: GivenManifest, *, base: str) -> Manifest:
+    name = PurePosixPath(given.key).name
+    stored = given.store.head(given.key)
+    if stored.size_bytes > MAX_MANIFEST_BYTES:
+        raise ManifestError(f"{name} has {stored.size_bytes} bytes; {MAX_MANIFEST_BYTES} are allowed")
+    with given.store.open(given.key, version_tag=stored.version_tag, size_bytes=stored.size_bytes) as opened:
+        return read_manifest(opened.file, name=name, base=base)
+
+
+def _whole_groups(pages: Iterator[list[StoredObject]]) -> Iterator[list[StoredObject]]:
+    """Cut pages so that names which are alike up to their first dot, and lie beside each other, stay together."""
+    held: list[StoredObject] = []
+    for page in pages:
+        held += page
+        if len(held) < objects.PAGE_SIZE:
+            continue
+        last = _group(held[-1].key)
+        n_whole = len(held)
+        while n_whole and _group(held[n_whole - 1].key) == last and len(held) - n_whole < _MAX_HELD_BACK:
+            n_whole -= 1
+        if n_whole:
+            yield held[:n_whole]
+            held = held[n_whole:]
+    if held:
+        yield held
+
+
+def _group(key: str) -> str:
+    folder, slash, name = key.rpartition("/")
+    return folder + slash + name.partition(".")[0]
