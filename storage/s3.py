@@ -159,7 +159,7 @@ class S3Store:
         wanted: dict[str, Any] = {"Bucket": self.bucket, "Key": key, **({"Range": part} if part else {})}
         try:
             with translated(self.bucket, self._endpoint_url):
-                condition = {"IfMatch": f'"{version_tag}"'} if self._keeps_if_match else {}
+                condition: dict[str, Any] = {"IfMatch": f'"{version_tag}"'} if self._keeps_if_match else {}
                 return self._client.get_object(**wanted, **condition)
         except (ConditionFailed, NotSupported) as error:
             if not self._keeps_if_match or self.head(key).version_tag != version_tag:
