@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from storage import objects
 from storage.container_tags import may_have_tags, read_creation_time
-from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageError
 from storage.identity import DEFAULT_RULES, IdentityRules, RecordingIdentity, identify
 from storage.layouts import compile_layouts
 from storage.manifests import MANIFEST_NAMES, MAX_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
@@ -215,21 +215,35 @@ def _load_manifest(given: GivenManifest, *, base: str) -> Manifest:
 
 
 def _whole_groups(pages: Iterator[list[StoredObject]]) -> Iterator[list[StoredObject]]:
-    """Cut pages so that names which are alike up to their first dot, and lie beside each other, stay together."""
+    """Cut pages so that names which are alike up to their first dot, and lie beside each other, stay together.
+
+    Where the listing breaks off, what it gave is given too, but for a last `.json` whose recording may have come next.
+    """
     held: list[StoredObject] = []
-    for page in pages:
-        held += page
-        if len(held) < objects.PAGE_SIZE:
-            continue
-        last = _group(held[-1].key)
-        n_whole = len(held)
-        while n_whole and _group(held[n_whole - 1].key) == last and len(held) - n_whole < _MAX_HELD_BACK:
-            n_whole -= 1
-        if n_whole:
-            yield held[:n_whole]
-            held = held[n_whole:]
+    try:
+        for page in pages:
+            held += page
+            if len(held) < objects.PAGE_SIZE:
+                continue
+            n_whole = _count_whole(held)
+            if n_whole:
+                yield held[:n_whole]
+                held = held[n_whole:]
+    except StorageError:
+        last = _group(held[-1].key) if held else ""
+        if whole := [item for item in held if not (item.key.endswith(SUFFIX) and _group(item.key) == last)]:
+            yield whole
+        raise
     if held:
         yield held
+
+
+def _count_whole(held: list[StoredObject]) -> int:
+    last = _group(held[-1].key)
+    n_whole = len(held)
+    while n_whole and _group(held[n_whole - 1].key) == last and len(held) - n_whole < _MAX_HELD_BACK:
+        n_whole -= 1
+    return n_whole
 
 
 def _group(key: str) -> str:
