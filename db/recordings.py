@@ -5,24 +5,23 @@ put right by the next scan.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, case, exists, func, or_, select
 
 from db import corrections
 from db.aliases import under_present_names
-from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.fences import keys_being_erased, lock_registration, read_mark
-from db.reasons import ChangeCause, JobState, Reason, RecordingState
+from db.reasons import ChangeCause, RecordingState
 from db.rows import NewRecording, Recording
-from db.schema import jobs, recordings, removed_audio
+from db.schema import recordings, removed_audio
 from db.subject_keys import settle
+from db.versions import register_batch
 
 BATCH = 500
-_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def register(
                 break
             settle(connection, subject_key)
             allowed = _not_being_erased(connection, batch)
-            n_new += _register_batch(connection, under_present_names(connection, allowed))
+            n_new += register_batch(connection, under_present_names(connection, allowed))
     return Registered(n_new=n_new, n_known=len(found) - n_new)
 
 
@@ -130,16 +129,16 @@ def known_versions(
     c = recordings.c
     with reading(engine) as connection:
         for start in range(0, len(wanted), BATCH):
-            statement = select(c.key, c.version_tag, c.id.label("recording_id"), c.uploaded_at, c.identity_tag).where(
+            statement = select(c.key, c.version_tag, c.id, c.uploaded_at, c.identity_tag).where(
                 c.store == store,
                 c.bucket == bucket,
                 c.key.in_(wanted[start : start + BATCH]),
                 c.state == RecordingState.LIVE,
                 ~exists().where(removed_audio.c.recording_id == c.id),
             )
-            for key, version_tag, *rest in connection.execute(statement):
-                known[key, version_tag] = KnownVersion(
-                    **dict(zip(KnownVersion.__dataclass_fields__, rest, strict=True))
+            for row in connection.execute(statement):
+                known[row.key, row.version_tag] = KnownVersion(
+                    recording_id=row.id, uploaded_at=row.uploaded_at, identity_tag=row.identity_tag
                 )
     return known
 
@@ -193,86 +192,3 @@ def _not_being_erased(connection: Connection, batch: Sequence[NewRecording]) -> 
         by_bucket.setdefault((new.store, new.bucket), []).append(new.key)
     erased = {place: keys_being_erased(connection, *place, keys=keys) for place, keys in by_bucket.items()}
     return [new for new in batch if new.key not in erased[new.store, new.bucket]]
-
-
-def _register_batch(connection: Connection, batch: Sequence[NewRecording]) -> int:
-    last = {(new.store, new.bucket, new.key): new for new in batch}
-    stored = _stored_versions(connection, last)
-    known = {(*key, tag) for key, versions in stored.items() for tag in versions}
-    fresh = {(new.store, new.bucket, new.key, new.version_tag): new for new in batch}
-    fresh = {identity: new for identity, new in fresh.items() if identity not in known}
-    replaced, restored, seen = [], [], []
-    for key, new in last.items():
-        for tag, (recording_id, state) in stored.get(key, {}).items():
-            if tag == new.version_tag:
-                seen.append(recording_id)
-            if tag == new.version_tag and state == RecordingState.SUPERSEDED:
-                restored.append(recording_id)
-            elif tag != new.version_tag and state == RecordingState.LIVE:
-                replaced.append(recording_id)
-    _supersede(connection, replaced)
-    _restore(connection, restored)
-    _note_audio(connection, seen)
-    if fresh:
-        connection.execute(
-            insert(recordings).values(registered_at=db_now()), [_row(new, last) for new in fresh.values()]
-        )
-    return len(fresh)
-
-
-def _row(new: NewRecording, last: dict[_Key, NewRecording]) -> dict[str, Any]:
-    is_last = last[(new.store, new.bucket, new.key)].version_tag == new.version_tag
-    return {**asdict(new), "state": RecordingState.LIVE if is_last else RecordingState.SUPERSEDED}
-
-
-def _stored_versions(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, dict[str, tuple[int, str]]]:
-    by_bucket: dict[tuple[str, str], list[str]] = {}
-    for store, bucket, key in keys:
-        by_bucket.setdefault((store, bucket), []).append(key)
-    versions: dict[_Key, dict[str, tuple[int, str]]] = {}
-    c = recordings.c
-    for (store, bucket), names in by_bucket.items():
-        place = and_(c.store == store, c.bucket == bucket, c.key.in_(names))
-        for row in connection.execute(select(c.key, c.version_tag, c.id, c.state).where(place)):
-            versions.setdefault((store, bucket, row.key), {})[row.version_tag] = (row.id, row.state)
-    return versions
-
-
-def _supersede(connection: Connection, ids: list[int]) -> None:
-    if not ids:
-        return
-    connection.execute(update(recordings).where(recordings.c.id.in_(ids)).values(state=RecordingState.SUPERSEDED))
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.recording_id.in_(ids), jobs.c.state.in_((JobState.PENDING, JobState.QUEUED)))
-        .values(
-            state=JobState.CANCELLED,
-            reason=Reason.OBJECT_CHANGED,
-            detail="a newer version of this object was registered",
-            finished_at=db_now(),
-        )
-    )
-
-
-def _restore(connection: Connection, ids: list[int]) -> None:
-    if not ids:
-        return
-    connection.execute(update(recordings).where(recordings.c.id.in_(ids)).values(state=RecordingState.LIVE))
-    _revive(connection, ids, Reason.OBJECT_CHANGED)
-
-
-def _note_audio(connection: Connection, ids: list[int]) -> None:
-    """Take back the note that the audio of these recordings was removed: it is there again."""
-    gone = delete(removed_audio).where(removed_audio.c.recording_id.in_(ids)).returning(removed_audio.c.recording_id)
-    back = list(connection.scalars(gone)) if ids else []
-    if back:
-        _revive(connection, back, Reason.ERASED, Reason.OBJECT_MISSING)
-
-
-def _revive(connection: Connection, ids: list[int], *reasons: Reason) -> None:
-    ended = jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED))
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.recording_id.in_(ids), ended, jobs.c.reason.in_(reasons))
-        .values(state=JobState.PENDING, reason=None, detail=None, finished_at=None, next_run_at_s=db_now_s())
-    )

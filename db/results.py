@@ -57,7 +57,7 @@ def result_of(engine: Engine, recording_id: int, model_id: int) -> Result | None
             return None
         of_result = _read_segments(connection, recording_id, model_id)
     values = row._asdict()
-    scores = _scores(values) if values["status"] == ResultStatus.SCORED else {}
+    scores = read_scores(values) if values["status"] == ResultStatus.SCORED else {}
     same = {name: values[name] for name in (*_SAME, "recording_id", "model_id", "token", "trend", "created_at")}
     return Result(
         status=ResultStatus(values["status"]),
@@ -80,7 +80,8 @@ def _read_segments(connection: Connection, recording_id: int, model_id: int) -> 
     rows = [row._asdict() for row in connection.execute(wanted)]
     spans = ("start_ms", "end_ms", "speech_ms")
     return tuple(
-        Segment(**{name: row[name] for name in spans}, scores=_scores(row), dimensions=_dimensions(row)) for row in rows
+        Segment(**{name: row[name] for name in spans}, scores=read_scores(row), dimensions=_dimensions(row))
+        for row in rows
     )
 
 
@@ -90,7 +91,8 @@ def _wide(scores: Mapping[str, float], dimensions: Mapping[str, float]) -> dict[
     return {**columns, "extra_scores": extra or None, **{name: dimensions.get(name) for name in DIMENSIONS}}
 
 
-def _scores(row: Mapping[str, Any]) -> dict[str, float]:
+def read_scores(row: Mapping[str, Any]) -> dict[str, float]:
+    """Put together the scores of a scored row: those of the four columns, and what else its model tells apart."""
     return {**{emotion: row[emotion] for emotion in EMOTIONS}, **(row["extra_scores"] or {})}
 
 

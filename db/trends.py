@@ -20,10 +20,11 @@ from sqlalchemy import (
     table,
 )
 
-from db.columns import Document, UtcDateTime
+from db.columns import UtcDateTime
 from db.engine import reading
+from db.results import read_scores
 from db.rows import DEFAULT_TENANT
-from db.schema import DIMENSIONS, models, recordings, results
+from db.schema import DIMENSIONS, EMOTIONS, models, recordings, results
 
 _OF_NOTE: dict[str, Any] = {
     "recording_id": Integer,
@@ -39,7 +40,6 @@ _OF_NOTE: dict[str, Any] = {
     "label": String,
     "confidence": Double,
     "is_uncertain": Boolean,
-    "scores": Document,
     "speech_ms": Integer,
     "duration_ms": Integer,
     "model_name": String,
@@ -49,6 +49,7 @@ _OF_NOTE: dict[str, Any] = {
 }
 _NOTE = table("v1_note", *(column(name, kind) for name, kind in _OF_NOTE.items()), column("day", Date))
 _OF_RECORDING = ("store", "bucket", "key")
+_OF_RESULT = (*EMOTIONS, "extra_scores", "trend")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,17 +155,21 @@ def _read(engine: Engine, chosen: list[ColumnElement[bool]], *, limit: int | Non
         .outerjoin(models, models.c.is_active)
         .outerjoin(results, of_result)
     )
-    columns = [*(c[name] for name in _OF_NOTE), c.day.label("local_day"), results.c.trend]
+    columns = [*(c[name] for name in _OF_NOTE), c.day.label("local_day")]
     columns += [recordings.c[name] for name in _OF_RECORDING]
+    columns += [results.c[name].label(f"result_{name}") for name in _OF_RESULT]
     statement = select(*columns).select_from(rows).where(*chosen)
     order = (c.recorded_at.is_(None), c.recorded_at, recordings.c.key, c.recording_id)
     with reading(engine) as connection:
         found = [row._asdict() for row in connection.execute(statement.order_by(*order).limit(limit))]
-    return [_as_note(**values) for values in found]
+    return [_as_note(values) for values in found]
 
 
-def _as_note(*, trend: Mapping[str, Mapping[str, float]] | None, **values: Any) -> Note:
-    slopes = None
-    if values["scores"] is not None:
-        slopes = {label: (trend or {}).get(label, {}).get("slope_per_min") for label in values["scores"]}
-    return Note(**values, slope_per_min=slopes)
+def _as_note(values: dict[str, Any]) -> Note:
+    # From the table and not from the view's JSON, in which SQLite keeps 15 digits of a score.
+    result = {name: values.pop(f"result_{name}") for name in _OF_RESULT}
+    if values["label"] is None:
+        return Note(**values, scores=None, slope_per_min=None)
+    scores = read_scores(result)
+    slopes = {label: result["trend"].get(label, {}).get("slope_per_min") for label in scores}
+    return Note(**values, scores=scores, slope_per_min=slopes)

@@ -212,6 +212,7 @@ def test_the_eraser_takes_former_names_and_audits_along(roles):
     recordings.correct(roles.scheduler, [a_recording("anna/0.wav", subject="ben")], cause="identify")
     people.rename(roles.scheduler, "anna", "anne")
 
+    assert people.tenants_of(roles.eraser, people.find_present_name(roles.eraser, "default", "anna")) == {"default"}
     assert erasures.measure(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL).n_recordings == 1
     erasures.begin(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL)
     removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))

@@ -50,8 +50,11 @@ def show_command(recording: str) -> None:
     found = _one(engine, recording)
     screen = console()
     screen.print(f"[bold]{escape(printable(found.key))}[/bold] (recording {found.id}, {found.state.value.lower()})")
-    screen.print(f"person: {found.subject or 'unknown'} (from {found.subject_source})", markup=False)
-    screen.print(f"tenant: {found.tenant} (from {found.tenant_source})", markup=False)
+    for what, who, source in (
+        ("person", found.subject, found.subject_source),
+        ("tenant", found.tenant, found.tenant_source),
+    ):
+        screen.print(f"{what}: {printable(who or 'unknown')} (from {source})", markup=False)
     screen.print(f"recorded at: {_moment(found)}, uploaded at: {when(found.uploaded_at)} UTC")
     _show_changes(engine, screen, found)
     for model in models.list_models(engine):

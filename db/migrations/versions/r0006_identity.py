@@ -85,11 +85,22 @@ JOIN models m ON m.id = g.model_id AND m.is_active
 JOIN recordings r ON r.id = g.recording_id AND r.state = 'LIVE'
 """
 
+# A day's `scores` are looked up label by label only where there are more labels than columns: that costs as much again.
 SUBJECT_DAY = """
 CREATE VIEW v1_subject_day AS
 SELECT
-    d.*,
-    (
+    d.tenant AS tenant,
+    d.subject AS subject,
+    d.day AS day,
+    d.week AS week,
+    d.n_notes AS n_notes,
+    d.n_uncertain AS n_uncertain,
+    d.speech_ms AS speech_ms,
+    d.anger AS anger,
+    d.happiness AS happiness,
+    d.neutral AS neutral,
+    d.sadness AS sadness,
+    CASE WHEN d.n_with_more = 0 THEN {day_scores} ELSE (
         SELECT {object_of}(e.label, e.score)
         FROM (
             SELECT s.key AS label, SUM({number} * n.speech_ms) / SUM(n.speech_ms) AS score
@@ -98,7 +109,9 @@ SELECT
                 AND n.status = 'scored' AND n.speech_ms > 0
             GROUP BY s.key
         ) AS e
-    ) AS scores
+    ) END AS scores,
+    d.arousal AS arousal,
+    d.valence AS valence
 FROM (
     SELECT
         tenant,
@@ -107,6 +120,7 @@ FROM (
         week,
         COUNT(*) AS n_notes,
         SUM(CASE WHEN is_uncertain THEN 1 ELSE 0 END) AS n_uncertain,
+        SUM(CASE WHEN {more} THEN 1 ELSE 0 END) AS n_with_more,
         CAST(SUM(speech_ms) AS BIGINT) AS speech_ms,
         SUM(anger * speech_ms) / SUM(speech_ms) AS anger,
         SUM(happiness * speech_ms) / SUM(speech_ms) AS happiness,
@@ -125,7 +139,9 @@ _FOUR = "'anger', {t}.anger, 'happiness', {t}.happiness, 'neutral', {t}.neutral,
 SQLITE = {
     "local": "strftime('%Y-%m-%d %H:%M:%f000', r.recorded_at, r.utc_offset_min || ' minutes')",
     "week": "date(r.local_day, 'weekday 0', '-6 days')",
+    "four": f"json_object({_FOUR})",
     "scores": f"json_patch(json_object({_FOUR}), COALESCE({{t}}.extra_scores, '{{{{}}}}'))",
+    "more": "json_remove(scores, '$.anger', '$.happiness', '$.neutral', '$.sadness') <> '{}'",
     "object_of": "json_group_object",
     "each": "json_each",
     "number": "s.value",
@@ -133,7 +149,9 @@ SQLITE = {
 POSTGRES = {
     "local": "(r.recorded_at AT TIME ZONE 'UTC') + r.utc_offset_min * INTERVAL '1 minute'",
     "week": "CAST(date_trunc('week', CAST(r.local_day AS TIMESTAMP)) AS DATE)",
+    "four": f"jsonb_build_object({_FOUR})",
     "scores": f"jsonb_build_object({_FOUR}) || COALESCE({{t}}.extra_scores, '{{{{}}}}'::jsonb)",
+    "more": "scores - ARRAY['anger', 'happiness', 'neutral', 'sadness'] <> '{}'",
     "object_of": "jsonb_object_agg",
     "each": "jsonb_each",
     "number": "CAST(s.value AS DOUBLE PRECISION)",
@@ -177,7 +195,8 @@ def upgrade() -> None:
     note_scores, segment_scores = (words["scores"].format(t=table) for table in ("s", "g"))
     op.execute(NOTE.format(local=words["local"], week=words["week"], note_scores=note_scores))
     op.execute(SEGMENT.format(segment_scores=segment_scores))
-    op.execute(SUBJECT_DAY.format(**{name: words[name] for name in ("object_of", "each", "number")}))
+    of_days = {name: words[name] for name in ("object_of", "each", "number", "more")}
+    op.execute(SUBJECT_DAY.format(day_scores=words["four"].format(t="d"), **of_days))
     for statement in rights:
         op.execute(statement)
 
