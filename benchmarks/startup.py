@@ -1,6 +1,6 @@
-"""Start a worker's imports in fresh processes, with and without librosa, and say what that costs; scores one window.
+"""Start a worker's imports in fresh processes and say what that costs; scores one window.
 
-python benchmarks/startup.py [--rounds N] [--model DIR] [--cold]
+python benchmarks/startup.py [--rounds N] [--model DIR]
 """
 
 from __future__ import annotations
@@ -11,28 +11,25 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import Any
 
 from protocol import print_protocol
 
 from config.settings import Settings
 from tonalog.bundles import default_bundle
 
-# What a pool process does before its first score. With `librosa` the parent's preload comes first, as in a worker;
-# the last figures are those of a forked child that resamples: what it holds for itself alone.
+# What a pool process does before its first score; the last figures are those of a forked child that resamples: what it
+# holds for itself alone.
 CHILD = """
 import json, os, sys, time
 start = time.perf_counter()
-has_librosa, folder = sys.argv[1] == "librosa", sys.argv[2]
-marks = {}
+folder = sys.argv[1]
 import numpy as np
 import worker.app
 from worker.audio import decode
-marks["imports_s"] = time.perf_counter()
-if has_librosa:
-    decode.preload()
-marks["librosa_s"] = time.perf_counter()
+decode.preload()
+imported = time.perf_counter()
 from pathlib import Path
 from worker.scoring.bundle import load_bundle
 from worker.scoring.scorer import Scorer
@@ -62,14 +59,13 @@ os.wait()
 of_child = json.loads(os.read(read, 4096))
 heavy = "av celery librosa llvmlite numba numpy onnxruntime scipy sklearn soundfile sqlalchemy torch webrtcvad".split()
 print(json.dumps({
-    "imports_s": marks["imports_s"] - start, "librosa_s": marks["librosa_s"] - marks["imports_s"],
-    "parent_mib": parent_mib, "first_score_s": marks["librosa_s"] - start + of_child["session_s"] + of_child["window_s"],
+    "imports_s": imported - start, "parent_mib": parent_mib,
+    "first_score_s": imported - start + of_child["session_s"] + of_child["window_s"],
     "heavy": [name for name in heavy if name in sys.modules], "n_modules": len(sys.modules), **of_child,
 }))
 """
 ROWS = (
     ("imports_s", "worker's own imports, s"),
-    ("librosa_s", "librosa before the fork, s"),
     ("session_s", "ONNX session in the child, s"),
     ("window_s", "the window itself, s"),
     ("first_score_s", "start to first scored window, s"),
@@ -86,23 +82,14 @@ def main() -> int:
     options = read_options()
     folder = options.model or default_bundle(Settings.read())
     print_protocol(
-        f"fresh processes, {options.rounds} of each kind, bundle {folder.name}; warm file and numba caches, medians",
-        order="with and without librosa in turn; one run of each beforehand is thrown away",
+        f"{options.rounds} fresh processes, bundle {folder.name}; warm file cache, medians",
+        order="one run beforehand is thrown away",
     )
-    kinds = ("plain", "librosa")
-    for kind in kinds:
-        run_child(kind, folder)
-    rounds = [{kind: run_child(kind, folder) for kind in kinds} for _ in range(options.rounds)]
-    print(f"\n{'':<36}{'without':>12}{'with librosa':>14}")
+    run_child(folder)
+    rounds = [run_child(folder) for _ in range(options.rounds)]
     for key, text in ROWS:
-        medians = [statistics.median(one[kind][key] for one in rounds) for kind in kinds]
-        print(f"{text:<36}{medians[0]:>12.2f}{medians[1]:>14.2f}")
-    for kind in kinds:
-        print(f"{kind:<8} imports {' '.join(rounds[0][kind]['heavy'])}")
-    if options.cold:
-        with tempfile.TemporaryDirectory() as empty:
-            cold = run_child("librosa", folder, numba_cache=empty)
-        print(f"with an empty numba cache librosa takes {cold['librosa_s']:.1f} s (one run)")
+        print(f"{text:<36}{statistics.median(one[key] for one in rounds):>12.2f}")
+    print(f"imports {' '.join(rounds[0]['heavy'])}")
     return 0
 
 
@@ -111,20 +98,18 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", type=Path, help="bundle folder; default: the shipped one")
-    parser.add_argument("--cold", action="store_true", help="also start once with an empty numba cache (a minute)")
     return parser.parse_args()
 
 
-def run_child(kind: str, folder: Path, *, numba_cache: str | None = None) -> dict[str, float]:
+def run_child(folder: Path) -> dict[str, Any]:
     """Start one process and return what it measured."""
-    extra = {} if numba_cache is None else {"NUMBA_CACHE_DIR": numba_cache}
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, kind, str(folder)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **extra},
+        [sys.executable, "-c", CHILD, str(folder)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         check=True,
     )
-    measured: dict[str, float] = json.loads(done.stdout)
+    measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 
 

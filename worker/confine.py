@@ -16,8 +16,8 @@ _STATUS = Path("/proc/self/status")
 def confine(memory_mib: int) -> None:
     """Let this process allot so much more than it holds now, and leave no core file.
 
-    The limit is on private writable memory (RLIMIT_DATA), not on addresses: librosa and onnxruntime map gigabytes that
-    they never touch. What the process was forked with is shared with its parent and does not count. Where the system
+    The limit is on private writable memory (RLIMIT_DATA), not on addresses: onnxruntime maps gigabytes that
+    it never touches. What the process was forked with is shared with its parent and does not count. Where the system
     does not say what that is (anything but Linux), there is no limit. A core file would hold the recording.
 
     Args:

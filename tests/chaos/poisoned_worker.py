@@ -1,5 +1,4 @@
-"""The `tonalog` command with two differences: a recording that carries poison does its harm when it is scored, and
-librosa is not imported before the fork, since two of three seconds of a start go into it and no chaos note is resampled.
+"""The `tonalog` command with one difference: a recording that carries poison does its harm when it is scored.
 
 Only tests start it, in place of `python -m tonalog`. The product knows nothing of poison.
 """
@@ -13,7 +12,7 @@ from typing import BinaryIO
 
 from tests.chaos.notes import POISON_MARK, POISONS, SLOW
 from tonalog.__main__ import main
-from worker import job, runtime
+from worker import job
 from worker.scoring.note import NoteScores
 
 SLOW_S = 2.5
@@ -46,5 +45,4 @@ def read_poison(file: BinaryIO) -> str | None:
 
 if __name__ == "__main__":
     job.score_recording = score_poisoned
-    runtime.preload = lambda: None
     main()

@@ -23,7 +23,10 @@ STRACE = ["strace", "--seccomp-bpf", "-f", "-qq", "-s", "4096", "-e", "trace=%ne
 TRACED_S = (
     6  # onnxruntime 1.32 looks its server up four seconds after a first session, so a worker is watched this long
 )
-CALL = re.compile(r"^\d+ +(?P<name>\w+)\((?P<arguments>.*?)(?P<end>\) += (?P<result>-?\d+).*|<unfinished \.\.\.>)$")
+CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\((?P<arguments>.*)$")
+RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. \w+ resumed>(?P<arguments>.*)$")
+RESULT = re.compile(r"\) += (-?\d+)[^)]*(?:\([^()]*\))?$")
+UNFINISHED = "<unfinished ...>"
 ADDRESS = re.compile(
     r'sin6?_port=htons\((\d+)\).*?(?:inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)")'
     r'|inet_pton\(AF_INET6, "([^"]+)".*?sin6_port=htons\((\d+)\)'
@@ -121,10 +124,23 @@ class Watched:
 
 
 def read_calls(trace):
-    """Give (name, arguments, result) of each system call; one that was interrupted counts as done."""
+    """Give (name, arguments, result) of each system call; one that never came back counts as done."""
+    begun = {}
     for line in trace.read_text(errors="replace").splitlines():
-        if found := CALL.match(line):
-            yield found["name"], found["arguments"], int(found["result"] or 0)
+        if call := CALL.match(line):
+            name, arguments = call["name"], call["arguments"]
+            if arguments.endswith(UNFINISHED):
+                begun[call["pid"]] = (name, arguments.removesuffix(UNFINISHED))
+                continue
+        elif (rest := RESUMED.match(line)) and rest["pid"] in begun:
+            name, arguments = begun.pop(rest["pid"])
+            arguments += rest["arguments"]
+        else:
+            continue
+        result = RESULT.search(arguments)
+        yield name, arguments, int(result[1]) if result else 0
+    for name, arguments in begun.values():
+        yield name, arguments, 0
 
 
 def test_the_trace_is_read_as_strace_writes_it(tmp_path):
@@ -132,12 +148,16 @@ def test_the_trace_is_read_as_strace_writes_it(tmp_path):
     (tmp_path / "trace").write_text(
         '7 connect(3, {sa_family=AF_INET, sin_port=htons(6379), sin_addr=inet_addr("127.0.0.1")}, 16) = 0\n'
         '7 connect(3, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.0.0.1")}, 16 <unfinished ...>\n'
+        "7 <... connect resumed>) = -1 EINPROGRESS (Operation now in progress)\n"
         '7 sendto(3, "x", 1, 0, {sa_family=AF_INET6, sin6_port=htons(443), sin6_flowinfo=htonl(0), '
         'inet_pton(AF_INET6, "2001:db8::1", &sin6_addr), sin6_scope_id=0}, 28) = 1\n'
         '7 openat(AT_FDCWD, "/etc/resolv.conf", O_RDONLY|O_CLOEXEC) = 3\n'
         f'7 openat(AT_FDCWD, "{tmp_path}/user/.cache/id", O_RDWR|O_CREAT, 0644) = 3\n'
         '7 mkdir("../home/queue", 0700) = 0\n'
         '7 mkdir("/nowhere", 0700) = -1 EACCES (Permission denied)\n'
+        '7 openat(AT_FDCWD, "/var/lib/libuuid/clock.txt", O_RDWR|O_CREAT|O_CLOEXEC, 0660 <unfinished ...>\n'
+        '8 mkdir("/elsewhere", 0700 <unfinished ...>\n'
+        "7 <... openat resumed>) = -1 ENOENT (No such file or directory)\n"
     )
 
     offences = [offence for call in read_calls(tmp_path / "trace") if (offence := watched.offends(*call))]
@@ -147,7 +167,19 @@ def test_the_trace_is_read_as_strace_writes_it(tmp_path):
         "sends to ('2001",
         "looks a name up",
         f"makes {tmp_path}/user/.cache/id",
+        "makes /elsewhere",
     ]
+
+
+@pytest.mark.parametrize("module", ["worker.scoring.onnx_runtime", "training.export.quantization"])
+def test_the_modules_that_import_onnxruntime_leave_nothing_in_the_home_of_their_user(tmp_path, module):
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
+    program = f"import sys, {module}; print('onnxruntime' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "True\n"
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_scoring_files_and_a_run_on_one_machine_send_nothing_and_keep_all_in_the_home(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import worker.scoring.onnx_runtime  # noqa: F401 - first: it switches the telemetry off
+
+# isort: split
 from onnxruntime.quantization import (  # noqa: TID251 - the one import of these tools
     CalibrationDataReader,
     CalibrationMethod,
@@ -11,8 +14,6 @@ from onnxruntime.quantization import (  # noqa: TID251 - the one import of these
     quantize_static,
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: TID251
-
-import worker.scoring.onnx_runtime  # noqa: F401 - first: it switches the telemetry off
 
 __all__ = [
     "CalibrationDataReader",
