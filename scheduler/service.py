@@ -95,7 +95,7 @@ class Service:
         store, prefix = open_place(self._settings, where)
         naming = Naming.of(self._settings, options)
         subject_keys.require(self._engine, naming.subjects.fingerprint)
-        seen = scan(self._engine, store, prefix=prefix, naming=naming)
+        seen = scan(self._engine, store, prefix=prefix, naming=naming, now=datetime.now(UTC))
         n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
         corrected = f", {seen.n_corrected} corrected" if seen.n_corrected else ""
         slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new{corrected}")

@@ -1,6 +1,7 @@
 """A place's recordings with what says who and when: nothing of it is a recording, and nothing of it is lost."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -233,3 +234,19 @@ def test_what_is_deleted_meanwhile_is_left_out(store):
     unread = type(item)(type(item.stored)("gone.ogg", "t", 1, item.stored.uploaded_at, None), None, item.tag)
 
     assert intake.identify(unread) is None
+
+
+def test_what_was_uploaded_just_now_is_worth_reading_again_where_a_listing_tells_no_metadata(store):
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    store.put("new.ogg", b"x", uploaded_at=now)
+    store.put("old.ogg", b"y", uploaded_at=datetime(2026, 2, 28, tzinfo=UTC))
+
+    def tags(metadata, **options) -> dict[str, bool]:
+        intake = Intake(store, now=now, **options)
+        items = [item for page in intake.pages() for item in page]
+        untold = [replace(item, stored=replace(item.stored, metadata=metadata)) for item in items]
+        return {item.stored.key: intake.identify(item).tag is not None for item in untold}
+
+    assert tags(None) == {"new.ogg": False, "old.ogg": True}
+    assert tags({}) == {"new.ogg": True, "old.ogg": True}
+    assert tags(None, is_by_option=True) == {"new.ogg": True, "old.ogg": True}
