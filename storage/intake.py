@@ -93,6 +93,7 @@ class Intake:
         """
         compile_layouts(rules.layouts)
         self._store, self._prefix, self._rules = store, prefix, rules
+        self._fixed = (READING_VERSION, *astuple(rules))
         self._secret = (secret or "").encode()
         self.is_by_option = is_by_option
         self._settled_before = None if now is None else now - _SAME_SECOND
@@ -157,8 +158,7 @@ class Intake:
     def _listed(self, item: StoredObject, sidecar: StoredObject | None) -> Listed:
         row = self._row_of(item.key)
         document = [
-            READING_VERSION,
-            *astuple(self._rules),
+            *self._fixed,
             [row.subject, row.recorded_at, row.zone, row.tenant] if row else None,
             sidecar.version_tag if sidecar else None,
         ]
