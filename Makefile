@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# librosa compiles for its cache when it is first imported (18 s and more); better here than in a progress bar.
-WARM   := $(BIN)/python -c 'from worker.audio.decode import preload; preload()'
+# librosa compiles for its cache when a test first calls it (18 s and more); better here than under a time limit.
+WARM   := $(BIN)/python -c 'import librosa; librosa.core.audio'
 
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
@@ -13,7 +13,6 @@ TRAIN  := .venv-train
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
-	$(WARM)
 	touch $@
 
 $(VENV)/.test: pyproject.toml

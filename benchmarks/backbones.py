@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from protocol import print_protocol
 
 from training.backbones import find_backbone
 from training.export.graph import export_onnx, make_waveform
+from training.export.quantization import QuantType, quantize_dynamic
+from worker.scoring.onnx_runtime import ort
 
 WINDOW_SAMPLES = 128_000
 ROOT = Path(__file__).resolve().parents[1]

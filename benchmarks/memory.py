@@ -154,13 +154,13 @@ def measure(path: Path, codec: str) -> None:
 
 def read_status(name: str) -> float:
     """Read a line of /proc/self/status in MiB (Linux only)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 def read_own_mib() -> float:
     """Read what this process shares with nobody."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
 
 

@@ -80,16 +80,16 @@ def main() -> int:
             flush=True,
         )
         environment = {**os.environ, **variables}
-        subprocess.run([sys.executable, "-m", "tonalog", "db", "upgrade"], env=environment, cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-P", "-m", "tonalog", "db", "upgrade"], env=environment, cwd=ROOT, check=True)
         settings = Settings.read(**{name.removeprefix("TONALOG_").lower(): v for name, v in variables.items()})
         log = folder / "processes.log"
-        scheduler = stack.enter_context(running([sys.executable, "-m", "tonalog", "scheduler"], environment, log))
+        scheduler = stack.enter_context(running([sys.executable, "-P", "-m", "tonalog", "scheduler"], environment, log))
         drain = stack.enter_context(running([sys.executable, __file__, AS_DRAIN], environment, log))
         try:
             watched = watch(settings, redis, (scheduler, drain), n_objects=options.objects, limit_s=options.limit_s)
         except (RuntimeError, TimeoutError):
             print(f"scheduler's exit code {scheduler.poll()}, drain's {drain.poll()}; the end of their log:")
-            print("\n".join(log.read_text().splitlines()[-20:]))
+            print("\n".join(log.read_text(encoding="utf-8").splitlines()[-20:]))
             raise
     return tell(watched, n_objects=options.objects, cap=settings.queue_cap)
 
@@ -184,7 +184,7 @@ def watch(
 
 def rss_mib(pid: int) -> float:
     """Read what a process holds in memory, in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -221,11 +222,14 @@ class Settings(BaseSettings):
         return self.broker_url is None
 
     @property
-    def database(self) -> str:
-        """The database URL, secrets included; SQLite inside `home` unless set."""
+    def database(self) -> str | Path:
+        """The database's URL, secrets included; unless set, the file of the SQLite inside `home`.
+
+        A path and no URL, because `?` and `%` in the name of a folder mean something else in a URL.
+        """
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.home.resolve() / 'tonalog.db'}"
+        return self.home.resolve() / "tonalog.db"
 
     @property
     def own_places(self) -> tuple[Path, ...]:
@@ -234,10 +238,13 @@ class Settings(BaseSettings):
         >>> [place.name for place in Settings(home="/a/home", database_url="sqlite:////b/scores.db?timeout=5").own_places]
         ['home', 'scores.db']
         """
-        scheme, _, rest = self.database.partition(":///")
         places = [self.home]
-        if scheme.startswith("sqlite") and self.database_url is not None:
-            places.append(Path(rest.partition("?")[0]))
+        if isinstance(self.database, str):
+            scheme, _, rest = self.database.partition(":///")
+            file = rest.partition("?")[0]
+            if scheme.startswith("sqlite"):
+                # SQLAlchemy 2.1 decodes the file of a URL, 2.0 takes it as it stands.
+                places += [Path(name) for name in dict.fromkeys((file, unquote(file)))]
         return tuple(place.resolve() for place in places)
 
     @property

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
@@ -21,23 +23,26 @@ _POSTGRES_SESSION = "-c timezone=UTC -c lock_timeout=30000 -c idle_in_transactio
 _POSTGRES_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _READ_ONLY = "tonalog_read_only"
 _NO_TRANSACTION = "tonalog_no_transaction"
+# What SQLite's driver takes in Python, and what SQLite itself takes in a `file:` name.
+_SQLITE_OPTIONS = ("timeout", "uri", "mode", "cache", "vfs", "psow", "nolock", "immutable", "cached_statements")
 _POSTGRES_NAMES = ("postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
-def make_engine(url: str, *, connect_timeout_s: int = POSTGRES_CONNECT_TIMEOUT_S) -> Engine:
+def make_engine(place: str | Path, *, connect_timeout_s: int = POSTGRES_CONNECT_TIMEOUT_S) -> Engine:
     """Build an engine; the first connection is made by its first use.
 
     Connections are not pooled: the ledger makes a few short transactions per recording, and an engine without open
     connections may be carried over a fork.
 
     Args:
-        url: `sqlite:///FILE`, `postgresql://...` (also `postgres://` and `postgresql+psycopg://`).
+        place: `sqlite:///FILE`, `postgresql://...` (also `postgres://` and `postgresql+psycopg://`); or the path of a
+            SQLite file, which may hold any character.
         connect_timeout_s: seconds to wait for a PostgreSQL server.
 
     Raises:
-        DatabaseError: the URL cannot be read, names another database, or is an in-memory SQLite.
+        DatabaseError: the URL cannot be read, names another database or an unknown option, or is an in-memory SQLite.
     """
-    parsed = _parse(url)
+    parsed = URL.create("sqlite", database=str(place)) if isinstance(place, Path) else _parse(place)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -106,7 +111,19 @@ def _parse(url: str) -> URL:
         raise DatabaseError(f"{parsed.drivername} is not supported: give sqlite:///FILE or postgresql://...")
     if parsed.database in (None, "", ":memory:"):
         raise DatabaseError("an in-memory SQLite cannot be shared by the workers: give sqlite:///FILE")
+    _refuse_unknown_options(url)
     return parsed
+
+
+def _refuse_unknown_options(url: str) -> None:
+    # SQLAlchemy drops what it does not know, so that `sqlite:///notes?1/x.db` and `sqlite:///notes?2/x.db` would be one file.
+    options = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    unknown = next((name for name, _ in options if name not in _SQLITE_OPTIONS), None)
+    if unknown is not None:
+        raise DatabaseError(
+            f"{unknown!r} is no option of a SQLite URL: after a '?' come {', '.join(_SQLITE_OPTIONS)}; "
+            "a folder with a '?' in its name can be given with TONALOG_HOME"
+        )
 
 
 def _prepare_sqlite(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:

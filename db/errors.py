@@ -53,6 +53,10 @@ class ModelConflict(DatabaseError):
     """A model of this name and version is registered with other content."""
 
 
+class ModelIncomplete(DatabaseError):
+    """A model lacks results that readers have now, so that activating it would take them away."""
+
+
 def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     """Turn a driver's error into one of this module's.
 

@@ -2,13 +2,30 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, and_, case, exists, func, insert, select, update
 
 from db.columns import db_now
 from db.engine import reading
-from db.errors import ConstraintViolated, ModelConflict, RowNotFound
+from db.errors import ConstraintViolated, ModelConflict, ModelIncomplete, RowNotFound
+from db.reasons import JobState, Reason, RecordingState
 from db.rows import Model, NewModel
-from db.schema import models
+from db.schema import jobs, models, recordings, results
+
+# Why no model can give this recording a result: of its bytes, or because they are gone. Other dead jobs may yet end well.
+_OF_THE_RECORDING = (
+    Reason.ZERO_BYTES,
+    Reason.TOO_LARGE,
+    Reason.TOO_LONG,
+    Reason.NOT_AUDIO,
+    Reason.UNSUPPORTED_CODEC,
+    Reason.DECODE_ERROR,
+    Reason.TRUNCATED,
+    Reason.NON_FINITE,
+    Reason.BAD_FORMAT,
+    Reason.OBJECT_MISSING,
+    Reason.OBJECT_CHANGED,
+    Reason.ERASED,
+)
 
 
 def add_model(engine: Engine, new: NewModel) -> Model:
@@ -32,15 +49,24 @@ def list_models(engine: Engine) -> list[Model]:
         return [as_model(row._asdict()) for row in connection.execute(select(models).order_by(models.c.id))]
 
 
-def activate(engine: Engine, model_id: int) -> Model:
+def activate(engine: Engine, model_id: int, *, force: bool = False) -> Model:
     """Make one model version the one that the views show and that new recordings are scored with.
+
+    Args:
+        engine: the database.
+        model_id: the model version.
+        force: activate it even if readers lose results by that.
 
     Raises:
         RowNotFound: there is no such model.
+        ModelIncomplete: live recordings that the active model has results for have none under this one, and their jobs
+            did not end for a reason of the recording's own, such as NOT_AUDIO or OBJECT_MISSING.
     """
     with engine.begin() as connection:
         # Two activations at once: the second waits for the first one's rows.
         connection.execute(select(models.c.id).order_by(models.c.id).with_for_update()).all()
+        if not force:
+            _require_results(connection, model_id)
         connection.execute(update(models).where(models.c.is_active, models.c.id != model_id).values(is_active=False))
         row = connection.execute(
             update(models)
@@ -87,6 +113,46 @@ def read_model(connection: Connection, model_id: int) -> Model | None:
 def as_model(values: dict[str, Any]) -> Model:
     """Make the dataclass of a whole row."""
     return Model(**{**values, "labels": tuple(values["labels"])})
+
+
+def _require_results(connection: Connection, model_id: int) -> None:
+    new = read_model(connection, model_id)
+    old = connection.execute(select(models).where(models.c.is_active)).one_or_none()
+    if new is None or old is None or old.id == model_id:
+        return
+    counts = _count_by_progress(connection, old_id=old.id, new_id=model_id)
+    missing = {kind: n for kind, n in counts.items() if kind != "handled"}
+    if not missing:
+        return
+    words = {"none": "without a job", "open": "in work", "dead": "dead, see `tonalog dead` and `tonalog retry`"}
+    parts = ", ".join(f"{missing[kind]} {text}" for kind, text in words.items() if kind in missing)
+    raise ModelIncomplete(
+        f"{new.name}-{new.version} is not activated: of {sum(counts.values())} recordings that {old.name}-{old.version} "
+        f"has results for, {sum(missing.values())} have none under it ({parts}), and readers would lose them. "
+        f"`tonalog reprocess --model {new.version}` makes the jobs; --force activates it all the same"
+    )
+
+
+def _count_by_progress(connection: Connection, *, old_id: int, new_id: int) -> dict[str, int]:
+    """Count the live recordings with a result of one model by how far they have come under another."""
+    new = results.alias()
+    has_new = exists().where(new.c.recording_id == recordings.c.id, new.c.model_id == new_id)
+    is_of_the_recording = and_(
+        jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED)), jobs.c.reason.in_(_OF_THE_RECORDING)
+    )
+    kind = case(
+        (has_new, "handled"),
+        (jobs.c.id.is_(None), "none"),
+        (is_of_the_recording, "handled"),
+        (jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED)), "dead"),
+        else_="open",
+    ).label("kind")
+    of_old = and_(results.c.recording_id == recordings.c.id, results.c.model_id == old_id)
+    of_new = and_(jobs.c.recording_id == recordings.c.id, jobs.c.model_id == new_id)
+    sources = recordings.join(results, of_old).outerjoin(jobs, of_new)
+    each = select(kind).select_from(sources).where(recordings.c.state == RecordingState.LIVE).subquery()
+    statement = select(each.c.kind, func.count()).group_by(each.c.kind)
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def _add(connection: Connection, new: NewModel) -> Model:

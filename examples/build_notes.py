@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("sounds", type=Path, help="folder that holds en_US_f_Allison, it_IT_f_Menardi, ...")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "notes")
     arguments = parser.parse_args()
-    recipe = tomllib.loads((Path(__file__).parent / "notes.toml").read_text())
+    recipe = tomllib.loads((Path(__file__).parent / "notes.toml").read_text(encoding="utf-8"))
     for note in [Note(**entry) for entry in recipe["note"]]:
         content = build(note, voices=recipe["voice"], sounds=arguments.sounds)
         target = arguments.out / note.key

@@ -8,9 +8,8 @@ from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from storage import objects
 from storage.container_tags import may_have_tags, read_creation_time
-from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageError
 from storage.identity import DEFAULT_RULES, IdentityRules, RecordingIdentity, identify
 from storage.layouts import compile_layouts
 from storage.manifests import MANIFEST_NAMES, MAX_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
@@ -226,19 +225,23 @@ def _load_manifest(given: GivenManifest, *, base: str) -> Manifest:
 def _whole_groups(pages: Iterator[list[StoredObject]]) -> Iterator[list[StoredObject]]:
     """Cut pages so that names which are alike up to their first dot, and lie beside each other, stay together."""
     held: list[StoredObject] = []
-    for page in pages:
-        held += page
-        if len(held) < objects.PAGE_SIZE:
-            continue
-        last = _group(held[-1].key)
-        n_whole = len(held)
-        while n_whole and _group(held[n_whole - 1].key) == last and len(held) - n_whole < _MAX_HELD_BACK:
-            n_whole -= 1
-        if n_whole:
-            yield held[:n_whole]
-            held = held[n_whole:]
+    broken: StorageError | None = None
+    try:
+        for page in pages:
+            held += page
+            last = _group(held[-1].key)
+            n_whole = len(held)
+            while n_whole and _group(held[n_whole - 1].key) == last and len(held) - n_whole < _MAX_HELD_BACK:
+                n_whole -= 1
+            if n_whole:
+                yield held[:n_whole]
+                held = held[n_whole:]
+    except StorageError as error:  # what was listed until then is good
+        broken = error
     if held:
         yield held
+    if broken is not None:
+        raise broken
 
 
 def _group(key: str) -> str:

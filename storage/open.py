@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from config.settings import Settings
 from storage.errors import StorageDenied
@@ -62,7 +63,7 @@ def open_store(place: str | Path, *, s3: S3Access = S3Access()) -> tuple[ObjectS
     if isinstance(place, Path) or not separator:
         return _open_path(Path(text).expanduser())
     if scheme == "file":
-        return _open_path(Path(urlsplit(text).path))
+        return _open_path(_path_of(text))
     if scheme.lower() != "s3":
         raise StorageDenied(f"{scheme + '://'!r} is not supported: give s3://BUCKET/PREFIX, a folder or a file")
     bucket, _, prefix = rest.partition("/")
@@ -108,6 +109,15 @@ def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:
     if name == "local":
         return LocalStore(Path(bucket))
     raise StorageDenied(f"a store of kind {name!r} cannot be opened: only 's3' and 'local' can")
+
+
+def _path_of(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise StorageDenied(f"{url!r} names the machine {parts.netloc!r}: give file:///FOLDER, or the folder itself")
+    if parts.query or parts.fragment:
+        raise StorageDenied(f"{url!r} holds a '?' or '#': write %3F or %23, or give the folder itself")
+    return Path(url2pathname(parts.path))
 
 
 def _open_path(path: Path) -> tuple[ObjectStore, str]:

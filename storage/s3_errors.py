@@ -60,11 +60,20 @@ NO_CREDENTIALS = (
 )
 # What OpenSSL calls an answer that is no TLS.
 NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-BAD_REQUEST, MISSING, CONFLICT, CHANGED, BEYOND_END, TOO_MANY, SERVER_ERROR = 400, 404, 409, 412, 416, 429, 500
+BAD_REQUEST, MISSING, CONFLICT, CHANGED, BEYOND_END, TOO_MANY = 400, 404, 409, 412, 416, 429
+SERVER_ERROR, NOT_IMPLEMENTED = 500, 501
 
 
 class BodyBrokenOff(StorageUnavailable):
     """The connection broke in the middle of an object's content."""
+
+
+class ConditionFailed(ObjectChanged):
+    """The server answers that If-Match does not hold; some do so for an object that is unchanged."""
+
+
+class NotSupported(StorageUnavailable):
+    """The server has no such request."""
 
 
 class RangeBeyondEnd(StorageError):
@@ -73,7 +82,7 @@ class RangeBeyondEnd(StorageError):
 
 _OF_OBJECT: dict[int, tuple[type[StorageError], str]] = {
     BEYOND_END: (RangeBeyondEnd, "the object ends before the part that was asked for"),
-    CHANGED: (ObjectChanged, "the object was replaced after it was registered"),
+    CHANGED: (ConditionFailed, "the object was replaced after it was registered"),
     MISSING: (ObjectMissing, "there is no such object"),
 }
 
@@ -88,7 +97,8 @@ def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
 
     Raises:
         ObjectMissing: 404 on a key.
-        ObjectChanged: 412, If-Match did not match.
+        ConditionFailed: 412, If-Match did not match.
+        NotSupported: 501, the server knows no such request, or not with such a header.
         RangeBeyondEnd: 416, the object is shorter than that.
         StorageUnavailable: timeouts, refused or broken connections, 5xx, throttling, corrupted bodies.
         StorageDenied: credentials, permission, bucket, region, certificate or address are wrong.
@@ -107,7 +117,8 @@ def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> Sto
     if code in MENDS:
         return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {MENDS[code]}")
     if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
-        return StorageUnavailable(f"S3 answered {status} {code}: busy or broken, try again later")
+        busy = NotSupported if status == NOT_IMPLEMENTED else StorageUnavailable
+        return busy(f"S3 answered {status} {code}: busy or broken, try again later")
     if (of_object := _OF_OBJECT.get(status)) is not None:
         kind, message = of_object
         return kind(message)

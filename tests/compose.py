@@ -199,8 +199,7 @@ class Stack:
             "/var/lib/tonalog": "{folder}/home",
         }
 
-    # The image's cache of compiled functions is for its own Python; processes here use that of this Python.
-    not_here = ("NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "PATH")
+    not_here = ("PATH",)
 
     def script_settings(self, service):
         """What the start scripts let the environment move, for the same reason."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-import click
-
-from tonalog.cli import cli
-from tonalog.errors import known_errors
+if __name__ == "__main__" and not sys.flags.safe_path and sys.path[0] == os.getcwd():  # noqa: PTH109 - as Python spells it
+    # `python -m` puts the working folder before everything, and a folder of recordings may hold a `config`.
+    del sys.path[0]
 
 
 def main() -> None:
-    """Run the command line; exit 2 on wrong use, 1 on a known error, with the mend on stderr."""
+    """Run the command line; exit 2 on wrong use, 1 on a known error, with the remedy on stderr."""
+    from tonalog import process  # noqa: PLC0415 - first of all, since it says where modules come from
+
+    process.settle()
+    import click  # noqa: PLC0415
+
+    from tonalog.cli import cli  # noqa: PLC0415
+    from tonalog.errors import known_errors  # noqa: PLC0415
+
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:

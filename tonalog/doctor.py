@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from config.broker_tls import is_tls
-from config.queues import celery_settings, prepare_folders
+from config.queues import prepare_folders
 from config.settings import Settings
 from tonalog.broker_words import explain
+from tonalog.errors import TonalogError
+
+_RECORDING_RATE_HZ = 8_000
+_RECORDING_MS = 1_000
 
 
 @dataclass(frozen=True)
@@ -46,17 +52,39 @@ def _words(name: str, error: Exception, settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
-    """Load the bundle and score one second of silence."""
+    """Load the bundle, score one second of silence, and take a recording through the whole pipeline."""
     import numpy as np  # noqa: PLC0415
 
     from tonalog.bundles import default_bundle  # noqa: PLC0415
+    from worker.limits import limits_of  # noqa: PLC0415
     from worker.scoring.bundle import load_bundle  # noqa: PLC0415
+    from worker.scoring.pipeline import score_recording  # noqa: PLC0415
     from worker.scoring.scorer import Scorer  # noqa: PLC0415
 
     folder = default_bundle(settings)
     bundle = load_bundle(folder)
-    scored = Scorer(bundle).score(np.zeros(bundle.manifest.sampling_rate_hz, dtype=np.float32))
-    return f"{bundle.manifest.name}-{bundle.manifest.version} gives {len(scored.scores)} scores"
+    scorer = Scorer(bundle)
+    scored = scorer.score(np.zeros(bundle.manifest.sampling_rate_hz, dtype=np.float32))
+    note = score_recording(_make_recording(), scorer, limits=limits_of(settings))
+    if note.duration_ms != _RECORDING_MS:
+        raise TonalogError(f"a recording of {_RECORDING_MS} ms was decoded as one of {note.duration_ms} ms")
+    return (
+        f"{bundle.manifest.name}-{bundle.manifest.version} gives {len(scored.scores)} scores; "
+        f"a recording of {_RECORDING_RATE_HZ} Hz is decoded and resampled"
+    )
+
+
+def _make_recording() -> BytesIO:
+    """Return a WAV file that has to be resampled: a hum of 200 Hz."""
+    file = BytesIO()
+    with wave.open(file, "wb") as sink:
+        sink.setnchannels(1)
+        sink.setsampwidth(2)
+        sink.setframerate(_RECORDING_RATE_HZ)
+        period = 20 * b"\x00\x20" + 20 * b"\x00\xe0"
+        sink.writeframes(period * (_RECORDING_RATE_HZ * _RECORDING_MS // 1000 // 40))
+    file.seek(0)
+    return file
 
 
 def _database(settings: Settings) -> str:
@@ -80,11 +108,10 @@ def _model(settings: Settings) -> str:
 
 def _broker(settings: Settings) -> str:
     """Send a message to a queue of its own and take it back."""
-    from celery import Celery  # noqa: PLC0415
+    from config.celery_base import make_celery  # noqa: PLC0415 - loads Celery
 
     prepare_folders(settings)
-    app = Celery("tonalog.doctor", set_as_current=False)
-    app.conf.update(celery_settings(settings))
+    app = make_celery("tonalog.doctor", settings)
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)
         queue: Any = connection.SimpleQueue("doctor", no_ack=True)

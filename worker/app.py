@@ -10,7 +10,8 @@ from celery import Celery
 from celery.signals import setup_logging, task_received, worker_init, worker_process_init, worker_ready
 
 from config import logs
-from config.queues import LANES, SCORE_TASK, celery_settings, lane_queue, prepare_folders
+from config.celery_base import make_celery
+from config.queues import LANES, SCORE_TASK, lane_queue, prepare_folders
 from config.settings import Settings
 from db.engine import make_engine
 from db.reasons import Lane
@@ -27,8 +28,7 @@ def make_app(settings: Settings) -> Celery:
     them survives a fork.
     """
     prepare_folders(settings)
-    app = Celery("tonalog.worker", set_as_current=False)
-    app.conf.update(celery_settings(settings))
+    app = make_celery("tonalog.worker", settings)
     app.task(name=SCORE_TASK)(tasks.score)
 
     def before_fork(**_: Any) -> None:

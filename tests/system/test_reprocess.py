@@ -48,7 +48,12 @@ def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two
     assert ask(two_models, "SELECT DISTINCT lane FROM jobs WHERE state = 'PENDING'") == [("bulk",)]
     assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("scored",)]
 
-    two_models("models", "activate", "9.9.9")
+    refused = two_models("models", "activate", "9.9.9", code=1)
+    assert "of 3 recordings" in refused
+    assert "3 have none under it (3 in work)" in refused
+    assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("scored",)]
+
+    two_models("models", "activate", "9.9.9", "--force")
     assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("pending",)]
     two_models("run", scored / "notes")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from nets import LABELS, SIZES, SMALL, build_small, find_small
-from transformers import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
 
 from training.backbones import find_backbone, list_backbones
 from training.backbones.base import freeze
 from training.backbones.shared.masking import RowLinear
+from training.backbones.shared.pretrained import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
 from training.backbones.shared.speech_encoder import SpeechEncoder
 
 NAMES = list_backbones()

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 
@@ -12,6 +11,7 @@ from training.export.graph import export_onnx, make_waveform
 from training.whisper3.encoder import N_STATISTICS, PooledEncoder
 from training.whisper3.graph import FACTS_FILE, OUTPUTS, TwoHeads, assemble, finish_graph
 from training.whisper3.recipe import Calibration
+from worker.scoring.onnx_runtime import ort
 
 TEMPERATURE = 1.7
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from nets import LABELS, build_small, find_small, make_tone, make_tones
@@ -17,6 +16,7 @@ from training.export.int8 import Int8Error, check_promise
 from training.export.parity import Gate, ParityError
 from training.runs.recipe import PAPER
 from worker.scoring.bundle import load_bundle
+from worker.scoring.onnx_runtime import ort
 from worker.scoring.scorer import Scorer
 
 RECIPE = replace(PAPER, name="test")

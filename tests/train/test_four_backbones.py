@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from nets import LABELS, RATE_HZ, SMALL
 from safetensors.torch import save_file
 from sounds import make_voice
-from transformers import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
 
 from tonalog.cli import cli
 from training.backbones import find_backbone, list_backbones
+from training.backbones.shared.pretrained import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
 from training.whisper3.encoder import PooledEncoder
 from worker.scoring.bundle import load_bundle
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 
@@ -12,6 +11,7 @@ from training.export.int8 import check_promise, quantise_graph
 from training.whisper3.encoder import PooledEncoder
 from training.whisper3.shift import remove_shift
 from training.whisper3.smoothing import smooth_encoder
+from worker.scoring.onnx_runtime import ort
 
 
 def make_windows(n_windows, *, seed=0):

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import soundfile
 import torch
@@ -21,6 +20,7 @@ from training.sounds.nonspeech import MAKERS, make_sound
 from worker.audio.frontend import FrontEnd
 from worker.scoring.bundle import load_bundle
 from worker.scoring.note import NoteStatus
+from worker.scoring.onnx_runtime import ort
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer
 

@@ -26,11 +26,17 @@ def test_every_spelling_of_postgresql_is_understood(scheme):
         ("no url at all", "cannot be read: give sqlite:///FILE"),
         ("sqlite://", "in-memory"),
         ("sqlite:///:memory:", "in-memory"),
+        ("sqlite:///notes?1/x.db", r"'1/x\.db' is no option of a SQLite URL.*TONALOG_HOME"),
+        ("sqlite:////data/notes?a=1/x.db", "'a' is no option"),
     ],
 )
 def test_a_url_that_cannot_work_is_refused_with_the_mend(url, said):
     with pytest.raises(DatabaseError, match=said):
         make_engine(url)
+
+
+def test_the_options_of_sqlite_stay_allowed(tmp_path):
+    assert verify(make_engine(f"sqlite:///{tmp_path / 'x.db'}?timeout=5")).startswith("SQLite")
 
 
 def test_a_missing_folder_is_named_with_the_mend(tmp_path):

@@ -217,11 +217,12 @@ def test_an_erasure_finds_everything_under_every_name(engine, asked):
 def test_an_erasure_leaves_the_same_name_of_another_tenant_alone(engine):
     fill(engine, ana=2)
     recordings.register(engine, notes_of("ana", 3, tenant="clinic"))
+    recordings.register(engine, notes_of("ana", 1, tenant="practice"))
     people.rename(engine, "ana", "anna", tenant="clinic")
 
     erasures.begin(engine, Chosen(subject="ana"), scope=ALL)
 
-    assert people_of(engine) == {"anna": 3}
+    assert people_of(engine) == {"ana": 1, "anna": 3}
     assert people.find_present_name(engine, "clinic", "ana") == "anna"
     assert erasures.measure(engine, Chosen(subject="ana", tenant="clinic"), scope=ALL).n_recordings == 3
 

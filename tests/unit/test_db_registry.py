@@ -4,11 +4,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from db_samples import MONDAY, a_model, add_active_model, count, days_later, new_sqlite
+from db_samples import (
+    MONDAY,
+    a_model,
+    a_recording,
+    add_active_model,
+    add_jobs,
+    count,
+    days_later,
+    new_sqlite,
+    score_all,
+    set_job,
+)
+from sqlalchemy import text
 
-from db import models, slots
-from db.errors import ModelConflict, RowNotFound
-from db.reasons import SlotState
+from db import jobs, models, recordings, slots
+from db.errors import ModelConflict, ModelIncomplete, RowNotFound
+from db.reasons import Lane, SlotState
 
 
 @pytest.fixture
@@ -60,6 +72,62 @@ def test_activations_that_race_leave_one_active(engine):
         list(pool.map(lambda n: models.activate(engine, ids[n % 4]), range(24)))
 
     assert [model.is_active for model in models.list_models(engine)].count(True) == 1
+
+
+def jobs_of(engine, model):
+    with engine.connect() as connection:
+        return list(connection.scalars(text(f"SELECT id FROM jobs WHERE model_id = {model.id} ORDER BY id")))
+
+
+def test_a_model_is_not_activated_while_readers_would_lose_results_by_it(engine):
+    first = add_active_model(engine, "1.0")
+    add_jobs(engine, 4)
+    score_all(engine)
+    add_jobs(engine, 1)  # without a result under 1.0, so nobody loses anything
+    second = models.add_model(engine, a_model("2.0"))
+
+    with pytest.raises(
+        ModelIncomplete, match=r"of 4 recordings that whisper3-1.0 has .* 4 have none .*4 without a job"
+    ):
+        models.activate(engine, second.id)
+    assert models.active_model(engine) == first
+
+    jobs.create_jobs(engine, second.id, lane=Lane.BULK)
+    ids = jobs_of(engine, second)
+    set_job(engine, ids[0], state="DEAD", reason="NOT_AUDIO", finished_at=days_later(0))
+    set_job(engine, ids[1], state="DEAD", reason="MODEL_UNAVAILABLE", finished_at=days_later(0))
+    with pytest.raises(ModelIncomplete, match=r"3 have none under it \(2 in work, 1 dead, .*--force"):
+        models.activate(engine, second.id)
+
+    assert models.activate(engine, second.id, force=True).is_active
+
+
+def test_a_model_is_activated_once_each_result_has_its_like_and_the_old_one_may_come_back(engine):
+    first = add_active_model(engine, "1.0")
+    add_jobs(engine, 2)
+    score_all(engine)
+    second = models.add_model(engine, a_model("2.0"))
+    jobs.create_jobs(engine, second.id, lane=Lane.BULK)
+    score_all(engine)
+
+    assert models.activate(engine, second.id).is_active
+    assert models.activate(engine, second.id).is_active
+    assert models.activate(engine, first.id).is_active
+
+    models.activate(engine, second.id)
+    add_jobs(engine, 1)
+    score_all(engine)
+    with pytest.raises(ModelIncomplete, match=r"of 3 recordings that whisper3-2.0 has .*, 1 have none"):
+        models.activate(engine, first.id)
+
+
+def test_replaced_recordings_do_not_keep_a_model_from_being_activated(engine):
+    add_active_model(engine, "1.0")
+    add_jobs(engine, 1)
+    score_all(engine)
+    recordings.register(engine, [a_recording("anna/0000.wav", "v2", subject="anna")])
+
+    assert models.activate(engine, models.add_model(engine, a_model("2.0")).id).is_active
 
 
 def test_activating_an_unknown_model_changes_nothing(engine):

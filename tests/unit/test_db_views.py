@@ -138,7 +138,7 @@ def test_readers_see_the_active_model_and_all_results_stay(engine):
     recordings.register(engine, [note("anna", 0)])
     key = "anna/2026-11-02.wav"
     end_jobs(engine, {key: a_result(pooled=scores(anger=0.9))})
-    second = models.activate(engine, models.add_model(engine, a_model("2.0")).id)
+    second = models.activate(engine, models.add_model(engine, a_model("2.0")).id, force=True)
     between = trends.list_notes(engine)[0].status
     end_jobs(engine, {key: a_result(pooled=scores(happiness=0.8))})
 

@@ -1,5 +1,6 @@
 """A place's recordings with what says who and when: nothing of it is a recording, and nothing of it is lost."""
 
+import itertools
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -250,3 +251,22 @@ def test_what_was_uploaded_just_now_is_worth_reading_again_where_a_listing_tells
     assert tags(None) == {"new.ogg": False, "old.ogg": True}
     assert tags({}) == {"new.ogg": True, "old.ogg": True}
     assert tags(None, is_by_option=True) == {"new.ogg": True, "old.ogg": True}
+
+
+def test_what_was_listed_before_the_listing_broke_off_is_read():
+    class Broken(MemoryStore):
+        """Breaks off after its first page."""
+
+        def list_objects(self, prefix: str = "", *, start_after: str | None = None):
+            yield from super().list_objects(prefix, start_after=start_after)
+            raise StorageUnavailable("away")
+
+    store = Broken()
+    for key in ("a.ogg", "b.ogg", "b.json"):
+        store.put(key, b"{}")
+    pages = Intake(store).pages()
+    seen = [item.stored.key for page in itertools.islice(pages, 2) for item in page]
+
+    with pytest.raises(StorageUnavailable, match="away"):
+        next(pages)
+    assert seen == ["a.ogg", "b.ogg"]

@@ -24,6 +24,22 @@ def test_folder_opens_as_a_local_store(tmp_path: Path) -> None:
         assert (store.name, store.bucket, prefix) == ("local", str(tmp_path), "")
 
 
+@pytest.mark.parametrize("name", ["a b", "a%20b", "50%", "a?b", "a#b", "ü"])
+def test_a_file_url_opens_the_folder_that_it_names(tmp_path: Path, name: str) -> None:
+    for part in (name, name.partition("?")[0].partition("#")[0]):
+        (tmp_path / part).mkdir(exist_ok=True)
+
+    assert open_store((tmp_path / name).as_uri())[0].bucket == str(tmp_path / name)
+    if "?" in name or "#" in name:
+        with pytest.raises(StorageDenied, match="write %3F or %23"):
+            open_store(f"file://{tmp_path}/{name}")
+
+
+def test_a_file_url_of_another_machine_is_refused() -> None:
+    with pytest.raises(StorageDenied, match="names the machine 'nas'"):
+        open_store("file://nas/notes")
+
+
 def test_one_file_opens_as_a_store_of_one(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"sound")
     (tmp_path / "a.wav.bak").write_bytes(b"sound")
@@ -40,10 +56,12 @@ def test_a_home_whose_files_would_be_taken_for_recordings_is_refused(tmp_path: P
         open_place(Settings.read(home=tmp_path / home), str(tmp_path))
 
 
-def test_a_database_that_would_be_taken_for_a_recording_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spelling", ["/notes/", "/no%74es/"])  # SQLAlchemy 2.1 decodes the second
+def test_a_database_that_would_be_taken_for_a_recording_is_refused(tmp_path: Path, spelling: str) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
-    settings = Settings.read(home=tmp_path / "home", database_url=f"sqlite:///{notes / 'scores.db'}")
+    url = f"sqlite:///{notes / 'scores.db'}".replace("/notes/", spelling)
+    settings = Settings.read(home=tmp_path / "home", database_url=url)
 
     with pytest.raises(StorageDenied, match=r"scores\.db.*TONALOG_DATABASE_URL"):
         open_place(settings, str(notes))

@@ -15,6 +15,7 @@ def home(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("TONALOG_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TONALOG_HOME", str(tmp_path / ".tonalog"))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")  # `main` sets it: here it goes away again with the test
     return tmp_path / ".tonalog"
 
 

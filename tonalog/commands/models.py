@@ -52,10 +52,15 @@ def list_all() -> None:
 
 @models_command.command(name="activate", epilog="Example: tonalog models activate 0.6.0")
 @click.argument("version")
-def activate(version: str) -> None:
-    """Make VERSION the one that readers see and that new recordings are scored with."""
+@click.option("--force", is_flag=True, help="Activate it even if readers lose results by that.")
+def activate(version: str, *, force: bool) -> None:
+    """Make VERSION the one that readers see and that new recordings are scored with.
+
+    Exit 1 while recordings that the active model has results for have none under VERSION. A recording whose job
+    ended for a reason of its own (NOT_AUDIO, TRUNCATED, OBJECT_MISSING and such) does not count: no model can score it.
+    """
     engine = open_database(Settings.read())
-    model = models.activate(engine, models.resolve(engine, version).id)
+    model = models.activate(engine, models.resolve(engine, version).id, force=force)
     n_missing = jobs.create_jobs(engine, model.id, lane=Lane.BULK, is_dry_run=True)
     click.echo(f"{model.name}-{model.version} is active.")
     if n_missing:

@@ -43,7 +43,7 @@ def scan_command(path_or_url: str | None, **given: Any) -> None:
     need_active_model(open_database(settings))
     service = Service(settings, make_app(settings))
     night = service.scan_and_queue(path_or_url, options=options)
-    sent = service.pump()
+    sent = service.publish()
     click.echo(
         f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_corrected} corrected, {night.n_jobs} jobs made, "
         f"{sent.n_sent} sent to workers."

@@ -28,18 +28,22 @@ Example:
 @click.command(name="worker", epilog=_WORKER_EPILOG)
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Processes; default: one a core.")
 @click.option("--lanes", default=",".join(LANES), show_default=True, help="Which lanes to work on, comma-separated.")
-@click.option("--exit-with-parent", is_flag=True, hidden=True)
-def worker_command(*, concurrency: int | None, lanes: str, exit_with_parent: bool) -> None:
+@click.option(
+    "--supervised", "ready_fd", type=int, hidden=True, help="Ends with its parent; tells this pipe of readiness."
+)
+def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None) -> None:
     """Run a worker: claim jobs, score recordings, write results. TERM finishes the running jobs first."""
     chosen = [lane.strip() for lane in lanes.split(",")]
     unknown = [lane for lane in chosen if lane not in LANES]
     if unknown:
         raise click.UsageError(f"Unknown lane {unknown[0]!r}; use one or more of {', '.join(LANES)}.")
-    if exit_with_parent:
+    if ready_fd is not None:
         threading.Thread(target=_stop_when_orphaned, args=(os.getppid(),), daemon=True).start()
     settings = Settings.read(worker_concurrency=concurrency)
     from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
+    if ready_fd is not None:
+        _tell_when_ready(ready_fd)
     sys.exit(
         make_app(settings).worker_main(
             [
@@ -77,6 +81,12 @@ def scheduler_command() -> None:
             ]
         )
     )
+
+
+def _tell_when_ready(ready_fd: int) -> None:
+    from celery.signals import worker_ready  # noqa: PLC0415
+
+    worker_ready.connect(lambda **_: os.write(ready_fd, b"1"), weak=False)
 
 
 def _stop_when_orphaned(parent: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import HubertConfig, HubertModel
 
 from training.backbones.base import Facts, Int8Scheme
 from training.backbones.shared.masking import RowLinear, pool_mean
+from training.backbones.shared.pretrained import HubertConfig, HubertModel, load_pretrained
 from training.backbones.shared.speech_encoder import SpeechEncoder
 
 # ntu-spml/distilhubert's configuration where it differs from HuBERT base: two layers and no norm before the projection.
@@ -74,7 +74,7 @@ class DistilHubert:
     def build(self, n_labels: int, *, pretrained: Path | str | None) -> Any:
         """Return the module; pretrained is a folder or a name that `HubertModel.from_pretrained` knows."""
         if pretrained is not None:
-            model = HubertModel.from_pretrained(pretrained, apply_spec_augment=False)
+            model = load_pretrained(HubertModel, pretrained)
         else:
             model = HubertModel(HubertConfig(**{**DISTILHUBERT, "apply_spec_augment": False, **self.config}))
         return PooledSpeech(SpeechEncoder(model), n_labels, n_hidden=self.n_hidden)

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from training.backbones.base import Facts, Int8Scheme
 from training.backbones.shared.masking import RowLinear, pool_mean
+from training.backbones.shared.pretrained import Wav2Vec2Config, Wav2Vec2Model, load_pretrained
 from training.backbones.shared.speech_encoder import SpeechEncoder
 
 DROPOUT = 0.2
@@ -87,7 +87,7 @@ class Wav2Vec2Base:
     def build(self, n_labels: int, *, pretrained: Path | str | None) -> Any:
         """Return the module; pretrained is a folder or a name that `Wav2Vec2Model.from_pretrained` knows."""
         if pretrained is not None:
-            model = Wav2Vec2Model.from_pretrained(pretrained, apply_spec_augment=False)
+            model = load_pretrained(Wav2Vec2Model, pretrained)
         else:
             model = Wav2Vec2Model(Wav2Vec2Config(**{"apply_spec_augment": False, "layerdrop": 0.0, **self.config}))
         return WeightedLayers(SpeechEncoder(model), n_labels, n_hidden=self.n_hidden)

@@ -25,19 +25,19 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import (
+
+from training.backbones.base import Int8Scheme
+from training.export.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
     QuantFormat,
     QuantType,
+    quant_pre_process,
     quantize_static,
 )
-from onnxruntime.quantization.shape_inference import quant_pre_process
-
-from training.backbones.base import Int8Scheme
+from worker.scoring.onnx_runtime import ort
 
 Signal = NDArray[np.float32]
 Range = tuple[float, float]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from training.runs.predict import measure_ua
 from training.runs.windows import WindowSet
 from training.whisper3.features import open_session
 from training.whisper3.graph_cost import PADDED_SAMPLES, measure_batch_effect
+from worker.scoring.onnx_runtime import ort
 
 
 class ParityError(Exception):

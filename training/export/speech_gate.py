@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training.export.join import POOLED
@@ -21,6 +20,7 @@ from training.whisper3.features import open_session
 from training.whisper3.gate import score_speech, split_kinds
 from training.whisper3.heads import SPEECH_RECIPE, fit_head, make_speech_head, seed_torch
 from worker.audio.frontend import prepare
+from worker.scoring.onnx_runtime import ort
 
 Statistics = NDArray[np.float32]
 SOUND_SEED, SPEECH_SEED = 61, 62

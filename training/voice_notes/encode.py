@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training.corpora import LABELS
@@ -18,6 +17,7 @@ from training.voice_notes.notes import Note, Signal, build_note, draw_utterances
 from training.voice_notes.plan import MIXED, OPUS, OPUS_BPS, OPUS_SNR_DB, SEED, Task, list_tasks
 from training.whisper3.copies import normalise
 from worker.audio.windows import Window
+from worker.scoring.onnx_runtime import ort
 
 Pieces = list[tuple[str, Signal]]
 

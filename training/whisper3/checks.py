@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training import metrics
@@ -18,6 +17,7 @@ from training.whisper3.copies import Window, normalise
 from training.whisper3.features import open_session
 from training.whisper3.graph_cost import PADDED_SAMPLES, measure_batch_effect, measure_speed
 from training.whisper3.out_of_fold import encode_labels
+from worker.scoring.onnx_runtime import ort
 
 log = logging.getLogger(__name__)
 FRESH_SEED = 97

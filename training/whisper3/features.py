@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from training.backbones.whisper_base import FACTS
@@ -23,6 +22,7 @@ from training.whisper3.files import write_arrays
 from training.whisper3.shift import remove_shift
 from training.whisper3.smoothing import smooth_encoder
 from training.whisper3.views import Source, find_view
+from worker.scoring.onnx_runtime import ort
 
 log = logging.getLogger(__name__)
 

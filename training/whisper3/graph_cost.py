@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import onnxruntime as ort
+
+from worker.scoring.onnx_runtime import ort
 
 N_ROUNDS = 9
 PADDED_SAMPLES = 128_000

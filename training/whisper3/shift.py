@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from training.export.int8 import INPUT
+from worker.scoring.onnx_runtime import ort
 
 OUTPUT = "statistics"
 

@@ -74,7 +74,7 @@ def iter_blocks(file: BinaryIO, *, limits: Limits | None = None) -> Generator[ND
 def preload() -> None:
     """Import what decoding imports late, so that a pool's children share it; builds no session and no thread.
 
-    librosa loads its parts on first use, so one sample is resampled.
+    soxr loads its parts on first use, so one sample is resampled.
     """
     resample(np.zeros(2, dtype=np.float32), 2 * SAMPLING_RATE_HZ)
 

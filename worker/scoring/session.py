@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import onnxruntime as ort
-
 from worker.scoring.bundle import Bundle, BundleError
+from worker.scoring.onnx_runtime import ort
 
 INPUT = "waveform"
 
