@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 
 from config.settings import Settings
@@ -71,8 +72,13 @@ class Naming:
             s3=S3Access.of(settings),
         )
 
-    def intake(self, store: ObjectStore, prefix: str) -> Intake:
+    def intake(self, store: ObjectStore, prefix: str, *, now: datetime | None = None) -> Intake:
         """Open a place's recordings, with the manifest that is for them.
+
+        Args:
+            store: where they are.
+            prefix: which of them.
+            now: see `storage.intake.Intake`.
 
         Raises:
             KeyPatternError: the pattern cannot be used.
@@ -93,6 +99,7 @@ class Naming:
             manifest=None if self.manifest is None else _open_manifest(self.manifest, self.s3),
             secret=self.subjects.key,
             is_by_option=self.options != NO_OPTIONS,
+            now=now,
         )
 
     def describe(self, store: ObjectStore, found: Identified) -> NewRecording:

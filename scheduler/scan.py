@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from db import Engine, recordings
 from db.fences import erasure_mark
@@ -48,6 +49,7 @@ def scan(
     prefix: str,
     naming: Naming,
     on_page: Callable[[Scanned], None] | None = None,
+    now: datetime | None = None,
 ) -> Scanned:
     """Register every object version under `prefix` that the database does not know yet, and correct those it knows.
 
@@ -55,13 +57,13 @@ def scan(
     sidecar, or the object's metadata. What was read with options is left to options. No job or result is touched.
 
     Memory stays flat: a page of about 1,000 keys at a time, and only what is new or has changed costs a HEAD (S3 listings
-    carry no metadata). A page that was listed before an erasure and registered after it is left to the next scan.
+    carry no metadata). What was uploaded about `now` is read again by the next scan, too. A page that was listed before an erasure and registered after it is left to the next scan.
 
     Raises:
         StorageError: The store cannot be listed, or pattern or manifest cannot be used.
         DatabaseError: The database cannot be reached, or stores subjects under another key.
     """
-    intake = naming.intake(store, prefix)
+    intake = naming.intake(store, prefix, now=now)
     seen = Scanned()
     # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
     mark = next_mark = erasure_mark(engine)

@@ -105,7 +105,7 @@ class Service:
         naming = Naming.of(self._settings, options)
         subject_keys.require(self._engine, naming.subjects.fingerprint)
         try:
-            seen = scan(self._engine, store, prefix=prefix, naming=naming)
+            seen = scan(self._engine, store, prefix=prefix, naming=naming, now=datetime.now(UTC))
         except StorageError:  # What was registered before the listing broke off is scored all the same.
             jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
             raise

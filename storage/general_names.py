@@ -27,6 +27,8 @@ chamada chamadas gravacao gravacoes gravador mensagem mensagens
 geluid geluiden gesprek gesprekken opname opnames spraak spraakmemo
 ljud inspelning inspelningar optagelse optagelser opptak
 glos nagranie nagrania notatki notatka rozmowa rozmowy
+agents clients contacts customers employees members participants patients people persons prod production speakers
+staging students subjects tenants users
 """
 _WORDS = frozenset(_GENERAL.split())
 _FORMATS = frozenset({"3gp", "m4a", "mp3", "mp4", "s3", "w64"})

@@ -5,10 +5,9 @@ import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from storage import objects
 from storage.container_tags import may_have_tags, read_creation_time
 from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageError
 from storage.identity import DEFAULT_RULES, IdentityRules, RecordingIdentity, identify
@@ -23,6 +22,8 @@ from storage.statements import Statement
 READING_VERSION = 1
 # Begins the tags of what was read with options that no later scan knows of.
 BY_OPTION = "option:"
+# Times of upload are whole seconds on S3, so metadata may change within the second in which it is read.
+_SAME_SECOND = timedelta(seconds=2)
 _N_HEX = 32
 _MAX_HELD_BACK = 10_000  # names that begin alike, at the end of a page
 
@@ -44,7 +45,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Identified:
-    """A recording with who and when; `tag` is None where a source could not be read just now."""
+    """A recording with who and when; `tag` is None where it is worth reading again."""
 
     stored: StoredObject
     identity: RecordingIdentity
@@ -71,6 +72,7 @@ class Intake:
         manifest: GivenManifest | None = None,
         secret: str | None = None,
         is_by_option: bool = False,
+        now: datetime | None = None,
     ) -> None:
         """Read the manifest: the given one, else `manifest.csv` or `manifest.jsonl` in the folder of the prefix.
 
@@ -81,6 +83,7 @@ class Intake:
             manifest: the one to read in place of the one beside the recordings.
             secret: keys the tags, where names are not to be guessed from them.
             is_by_option: the rules hold for this time only.
+            now: what was uploaded about now gets no tag, since its metadata may change without being seen.
 
         Raises:
             KeyPatternError: the rules for keys cannot be used.
@@ -89,8 +92,10 @@ class Intake:
         """
         compile_layouts(rules.layouts)
         self._store, self._prefix, self._rules = store, prefix, rules
+        self._fixed = (READING_VERSION, *astuple(rules))
         self._secret = (secret or "").encode()
         self.is_by_option = is_by_option
+        self._settled_before = None if now is None else now - _SAME_SECOND
         self._base = prefix[: prefix.rfind("/") + 1]
         self._own_keys = {self._base + name for name in MANIFEST_NAMES}
         if manifest is not None and (manifest.store.name, manifest.store.bucket) == (store.name, store.bucket):
@@ -132,7 +137,8 @@ class Intake:
             sidecar=sidecar,
             read_tag=(lambda: self._read_tag(stored)) if may_have_tags(stored.key) and stored.size_bytes else None,
         )
-        return Identified(stored, identity, listed.tag if identity.is_complete and is_whole else None)
+        is_final = identity.is_complete and is_whole and self._is_settled(listed.stored)
+        return Identified(stored, identity, listed.tag if is_final or self.is_by_option else None)
 
     def manifest_gaps(self) -> list[str]:
         """Say which lines of the manifest are about no recording, once all pages were seen; at most ten by number."""
@@ -145,11 +151,13 @@ class Intake:
         numbers = ", ".join(str(line) for line in lines[:10])
         return [f"{self._manifest.name}: no recording here is the one of line {numbers}{more}; check their keys"]
 
+    def _is_settled(self, item: StoredObject) -> bool:
+        return item.metadata is not None or self._settled_before is None or item.uploaded_at < self._settled_before
+
     def _listed(self, item: StoredObject, sidecar: StoredObject | None) -> Listed:
         row = self._row_of(item.key)
         document = [
-            READING_VERSION,
-            *astuple(self._rules),
+            *self._fixed,
             [row.subject, row.recorded_at, row.zone, row.tenant] if row else None,
             sidecar.version_tag if sidecar else None,
         ]
@@ -223,8 +231,6 @@ def _whole_groups(pages: Iterator[list[StoredObject]]) -> Iterator[list[StoredOb
     try:
         for page in pages:
             held += page
-            if len(held) < objects.PAGE_SIZE:
-                continue
             n_whole = _count_whole(held)
             if n_whole:
                 yield held[:n_whole]

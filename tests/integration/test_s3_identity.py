@@ -1,6 +1,8 @@
 """Who speaks and when, from a real S3 server: metadata, sidecars, a manifest, and a few bytes of a long recording."""
 
 import json
+import time
+from datetime import UTC, datetime
 
 import db_samples
 import pytest
@@ -100,6 +102,7 @@ def test_a_scan_corrects_what_a_second_upload_of_the_same_bytes_says_and_asks_fo
         seen = scan(engine, store, prefix="notes/", naming=naming)
         return seen, store.n_heads
 
+    time.sleep(1.1)  # times of upload are whole seconds
     idle, n_idle = heads_of_a_scan()
     assert (idle.n_new, idle.n_corrected) == (0, 0)
     store.put("notes/beside.json", json.dumps({"subject": "dora"}).encode())
@@ -111,6 +114,17 @@ def test_a_scan_corrects_what_a_second_upload_of_the_same_bytes_says_and_asks_fo
     assert recordings.find(engine, "notes/beside.ogg")[0].subject == "dora"
     assert recordings.find(engine, "notes/PTT-20260302-WA0001.opus")[0].subject == "eve"
     assert heads_of_a_scan()[1] == n_idle
+
+
+def test_metadata_that_changes_within_the_second_of_a_scan_is_seen_by_the_next_one(store, engine):
+    naming = Naming.of(Settings.read())
+    for number in range(3):
+        store.put("notes/1.ogg", b"1")
+        scan(engine, store, prefix="notes/", naming=naming, now=datetime.now(UTC))
+        store.put("notes/1.ogg", b"1", metadata={"subject-id": f"ana{number}"})
+
+        assert scan(engine, store, prefix="notes/", naming=naming, now=datetime.now(UTC)).n_corrected == 1
+        assert recordings.find(engine, "notes/1.ogg")[0].subject == f"ana{number}"
 
 
 def test_a_manifest_may_lie_elsewhere_on_s3(store, monkeypatch):

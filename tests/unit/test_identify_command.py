@@ -18,7 +18,7 @@ from tonalog.cli import cli
 from tonalog.commands import identify
 from tonalog.session import open_database
 
-KEYS = ["PTT-20260302-WA0001.opus", "Voice 001.m4a", "ana/2026-03-06.amr", "2026/03/ben/xyz.ogg", "two/people/x.ogg"]
+KEYS = ["PTT-20260302-WA0001.opus", "Voice 001.m4a", "ana/2026-03-06.amr", "2026/03/ben/xyz.ogg", "two/kim/x.ogg"]
 JSON_KEYS = [
     "key",
     "subject",
@@ -82,7 +82,7 @@ def test_the_table_says_who_when_from_where_and_why_not_and_makes_no_database(no
     assert re.search(r"unknown +2026-03-02 +key \(whatsapp\)", line["PTT-20260302-WA0001.opus"])
     assert "no time in manifest" in line["Voice 001.m4a"]
     assert "a year and a month only" in line["2026/03/ben/xyz.ogg"]
-    assert "2 folders may be the person" in line["two/people/x.ogg"]
+    assert "2 folders may be the person" in line["two/kim/x.ogg"]
     assert "5 recordings: 3 without a person, 3 without a time." in output
     assert not (tmp_path / "home").exists()
 
@@ -108,7 +108,7 @@ def test_json_lines_keep_the_local_day_and_the_offset(notes):
 def test_patterns_are_tried_in_the_order_in_which_they_are_given(notes):
     found = rows(str(notes), "--pattern", "{tenant}/{subject}/{any}", "--pattern", "whatsapp")
 
-    assert (found["two/people/x.ogg"]["tenant"], found["two/people/x.ogg"]["subject"]) == ("two", "people")
+    assert (found["two/kim/x.ogg"]["tenant"], found["two/kim/x.ogg"]["subject"]) == ("two", "kim")
     assert found["PTT-20260302-WA0001.opus"]["local_day"] == "2026-03-02"
     assert found["ana/2026-03-06.amr"]["subject"] is None
 

@@ -1,6 +1,8 @@
 """A place's recordings with what says who and when: nothing of it is a recording, and nothing of it is lost."""
 
+import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -233,3 +235,38 @@ def test_what_is_deleted_meanwhile_is_left_out(store):
     unread = type(item)(type(item.stored)("gone.ogg", "t", 1, item.stored.uploaded_at, None), None, item.tag)
 
     assert intake.identify(unread) is None
+
+
+def test_what_was_uploaded_just_now_is_worth_reading_again_where_a_listing_tells_no_metadata(store):
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    store.put("new.ogg", b"x", uploaded_at=now)
+    store.put("old.ogg", b"y", uploaded_at=datetime(2026, 2, 28, tzinfo=UTC))
+
+    def tags(metadata, **options) -> dict[str, bool]:
+        intake = Intake(store, now=now, **options)
+        items = [item for page in intake.pages() for item in page]
+        untold = [replace(item, stored=replace(item.stored, metadata=metadata)) for item in items]
+        return {item.stored.key: intake.identify(item).tag is not None for item in untold}
+
+    assert tags(None) == {"new.ogg": False, "old.ogg": True}
+    assert tags({}) == {"new.ogg": True, "old.ogg": True}
+    assert tags(None, is_by_option=True) == {"new.ogg": True, "old.ogg": True}
+
+
+def test_what_was_listed_before_the_listing_broke_off_is_read():
+    class Broken(MemoryStore):
+        """Breaks off after its first page."""
+
+        def list_objects(self, prefix: str = "", *, start_after: str | None = None):
+            yield from super().list_objects(prefix, start_after=start_after)
+            raise StorageUnavailable("away")
+
+    store = Broken()
+    for key in ("a.ogg", "b.ogg", "b.json"):
+        store.put(key, b"{}")
+    pages = Intake(store).pages()
+    seen = [item.stored.key for page in itertools.islice(pages, 2) for item in page]
+
+    with pytest.raises(StorageUnavailable, match="away"):
+        next(pages)
+    assert seen == ["a.ogg", "b.ogg"]

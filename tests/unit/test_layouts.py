@@ -1,6 +1,7 @@
 """The ready-made rules: what people's files are called gives the right person and time, and nobody is guessed."""
 
 import re
+import sys
 
 import pytest
 from command import ROOT
@@ -66,6 +67,7 @@ FOUND = [
     ("ana/2026-03-01T08-30-00Z/part1.wav", "ana", "2026-03-01T08:30:00", SECOND),
     ("voice_ana_2026-03-02.wav", None, "2026-03-02T00:00:00", DAY),
     ("1512345678/x.ogg", "1512345678", None, None),
+    ("prod/users/0042/voice-notes/x.ogg", "0042", None, None),
     ("7/2026-03-02.ogg", "7", "2026-03-02T00:00:00", DAY),
     # nothing can be known
     ("Voice 001.m4a", None, None, None),
@@ -171,3 +173,39 @@ def test_names_of_people_are_no_general_words(name):
 )
 def test_general_words_and_dates_name_nobody(name):
     assert names_nobody(name)
+
+
+HOSTILE = [
+    "/",
+    "_",
+    "a_",
+    "_1",
+    "/_",
+    "20260302_",
+    "2026-03-02 ",
+    "a/2026/03/",
+    "1709366100_",
+    "WhatsApp ",
+    "-AUDIO-",
+    "call_@",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_work_grows_with_the_length_of_a_hostile_key_and_no_faster(piece):
+    def count_steps(n_characters):
+        steps = 0
+
+        def count(frame, event, arg):
+            nonlocal steps
+            steps += 1
+
+        key = (piece * n_characters)[:n_characters]
+        sys.setprofile(count)
+        try:
+            Layouts().read(key)
+        finally:
+            sys.setprofile(None)
+        return steps
+
+    assert count_steps(1024) < 6 * count_steps(256) + 1000

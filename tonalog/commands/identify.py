@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -59,7 +60,7 @@ def identify_command(path_or_url: str | None, *, as_json: bool, is_applied: bool
     engine = open_database(settings) if is_applied else None
     if engine is not None:
         subject_keys.require(engine, naming.subjects.fingerprint)
-    intake = naming.intake(store, prefix)
+    intake = naming.intake(store, prefix, now=datetime.now(UTC))
     counted: Counter[str] = Counter()
     known: list[NewRecording] = []
     mark = None if engine is None else erasure_mark(engine)
