@@ -102,6 +102,8 @@ def _make_part(clock: _Clock, n_bytes: int) -> Part:
     if is_said and last is not None and end_s > last * tick_s - TOLERANCE_S:
         from_s = 0.0  # the duration counts from 0, and so there is silence before the first block
     length_s = last * tick_s - from_s if last is not None else None
+    if is_said and clock.is_sized and length_s is not None:
+        length_s = min(length_s, end_s - from_s)  # a time stamp behind the end is not believed
     if is_said and not clock.is_sized and length_s is not None:
         length_s = max(
             length_s, end_s - from_s
