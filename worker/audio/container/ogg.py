@@ -19,6 +19,8 @@ MAX_LINKS = 1000
 """Each link starts a decoder of its own; a recorder that was paused a thousand times is none."""
 MAX_STREAMS = 100
 OPUS_RATE_HZ = 48_000
+MAX_LOST_START_S = 60
+"""Where a page is missing before the first that says where it ends, the recording began at 0."""
 NO_POSITION = (1 << 64) - 1
 TOLERANCE_S = 0.25
 """Of Opus and FLAC packets or Vorbis blocks at both ends of a link, the longest last this long together."""
@@ -184,9 +186,12 @@ def _follow(link: _Link, page: _Page) -> None:
         link.first = page.position
         n_samples = page.n_packets * (_measure_opus(page.packet) if link.codec == "opus" else link.packet_samples)
         # A stream may begin at any position, and then the first page says where it ends and not where it begins.
-        link.start_position = max(0, page.position - n_samples)
+        is_lost = link.has_gaps and page.position <= MAX_LOST_START_S * link.rate_hz
+        link.start_position = 0 if is_lost else max(0, page.position - n_samples)
     elif link.codec == "opus" and not page.flags & 4 and not page.flags & 1:
         link.has_gaps |= page.position - link.last != page.n_packets * _measure_opus(page.packet)
+    elif link.packet_samples:
+        link.has_gaps |= page.position - link.last > page.n_packets * link.packet_samples
     link.last = page.position
 
 
@@ -219,5 +224,6 @@ def _make_part(link: _Link) -> Part:
         codec=codec,
         length_s=length_s,
         tolerance_s=TOLERANCE_S,
+        clock_from_s=0.0 if link.first is not None and link.start_position == 0 else None,
         has_gaps=link.has_gaps or link.n_streams > 1,
     )
