@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from servers import EncryptedServers, PostgresServer, RedisServer, S3Access, S3Server, encrypted_servers
 from servers.running import missing_is_said, run_server
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With `-n` each file is run by one worker."""
+    from scheduling import ByFile  # noqa: PLC0415 - pytest without -n needs no xdist
+
+    return ByFile(config, log)
 
 
 def pytest_configure() -> None:
