@@ -1,25 +1,35 @@
 # Two commands a newcomer needs: `make demo` and `make test`. Python 3.11+, make and pip are enough.
 PYTHON ?= python3
-VENV   ?= .venv
+# LOCKED=1 takes the releases of deploy/requirements.lock instead of the newest that pyproject.toml allows.
+LOCKED ?=
+VENV   ?= $(if $(LOCKED),.venv-locked,.venv)
 BIN    := $(VENV)/bin
+PINS   := $(if $(LOCKED),$(VENV)/pins.txt)
 # librosa compiles for its cache when a test first calls it (18 s and more); better here than under a time limit.
 WARM   := $(BIN)/python -c 'import librosa; librosa.core.audio'
+# Workers of pytest: one more than cores (two at least), since tests also wait for processes of their own.
+JOBS   ?= 3
 
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
 .PHONY: demo test test-train check unit chaos clean
 
-$(VENV)/.base: pyproject.toml
+$(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable .
 	touch $@
 
-$(VENV)/.test: pyproject.toml
+$(VENV)/.test: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[test]'
 	$(WARM)
 	touch $@ $(VENV)/.base
+
+# Without its hashes, which would have to be known for the test tools too.
+$(VENV)/pins.txt: deploy/requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	sed -n 's/^\([a-z0-9].*==[^\\]*[^ \\]\) *\\*$$/\1/p' $< >$@
 
 $(TRAIN)/.train: pyproject.toml training/constraints.txt
 	test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
@@ -30,7 +40,7 @@ demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> 
 	$(BIN)/tonalog run examples/notes
 
 test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
-	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest --cov --cov-report=term:skip-covered
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
 test-train: $(TRAIN)/.train  ## the tests of training, with torch in an environment of its own
 	$(TRAIN)/bin/python -m pytest tests/train --confcutdir tests/train
@@ -81,4 +91,4 @@ chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/rel
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN) $(TOOLS) .tonalog .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-locked $(VENV) $(TRAIN) $(TOOLS) .tonalog .mypy_cache .ruff_cache .pytest_cache

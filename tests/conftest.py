@@ -1,9 +1,11 @@
 """Fixtures that give tests real servers; never starts one that no test asked for."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,22 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from servers import EncryptedServers, PostgresServer, RedisServer, S3Access, S3Server, encrypted_servers
+from servers.machine import die_with_parent
 from servers.running import missing_is_said, run_server
 
 
-def pytest_configure() -> None:
-    """Keep loopback traffic, ours and that of child processes, away from any proxy of the machine."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With `-n` each file is run by one worker."""
+    from scheduling import ByFile  # noqa: PLC0415 - pytest without -n needs no xdist
+
+    return ByFile(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End a worker of xdist with the run; keep loopback traffic, ours and our children's, away from any proxy."""
+    if hasattr(config, "workerinput") and (ask_kernel := die_with_parent(signal.SIGKILL)):
+        ask_kernel()  # by itself it would notice after ten seconds, and its servers would live as long
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [part for part in os.environ.get(name, "").split(",") if part]
         os.environ[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))

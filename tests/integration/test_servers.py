@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
+from command import wait_until
 from redis.exceptions import ConnectionError as RedisConnectionError
 from servers import PostgresServer, RedisServer, S3Access, S3Server, machine, postgres
 
@@ -170,9 +170,36 @@ def test_servers_die_with_a_killed_test_run_and_the_next_run_removes_their_folde
     owner.send_signal(signal.SIGKILL)
     owner.wait()
 
-    deadline_s = time.monotonic() + 10
-    while machine.is_alive(int(server_pid)) and time.monotonic() < deadline_s:
-        time.sleep(0.05)
-    assert not machine.is_alive(int(server_pid))
-    machine.remove_stale_folders()
-    assert not Path(folder).exists()
+    expect_gone(int(server_pid), Path(folder))
+
+
+WORKERS_TEST = """
+import pathlib, time
+def test_it(redis_server):
+    part = pathlib.Path("part")
+    part.write_text(f"{redis_server.pid} {redis_server.folder}")
+    part.rename("started")
+    time.sleep(300)
+"""
+
+
+def test_servers_of_a_worker_die_with_a_killed_test_run_too(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(WORKERS_TEST)
+    owner = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "-n", "1", "test_it.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TESTS_FOLDER)},
+        stdout=subprocess.DEVNULL,
+    )
+    assert wait_until((tmp_path / "started").exists, timeout_s=120)
+    server_pid, folder = (tmp_path / "started").read_text().split()
+
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+
+    expect_gone(int(server_pid), Path(folder))
+
+
+def expect_gone(server_pid: int, folder: Path) -> None:
+    assert wait_until(lambda: not machine.is_alive(server_pid), timeout_s=8)
+    assert wait_until(lambda: machine.remove_stale_folders() or not folder.exists(), timeout_s=5)
