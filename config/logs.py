@@ -8,6 +8,7 @@ _TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "numba")
 # SQLAlchemy writes every statement with its parameters, and so keys and people, at INFO already.
 _SPEAKS_SQL = "sqlalchemy"
 _LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_MAX_TEXT = 1_000  # of a message or a field
 FOR_PEOPLE = "tonalog: %(message)s"
 
 
@@ -22,8 +23,20 @@ class FieldFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the message line with its fields."""
         fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        line = super().formatMessage(record)
-        return " ".join([line, *(f"{name}={value}" for name, value in sorted(fields.items()))])
+        line = _one_line(super().formatMessage(record))
+        return " ".join([line, *(f"{name}={_one_line(str(value))}" for name, value in sorted(fields.items()))])
+
+
+def _one_line(text: str) -> str:
+    r"""Spell out control characters and cut what is long, so that no value can pass for a line of its own.
+
+    >>> _one_line("7\n2026-03-01 ERROR forged")
+    '7\\n2026-03-01 ERROR forged'
+    >>> len(_one_line("x" * 10_000))
+    1003
+    """
+    spelt = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: _MAX_TEXT + 1])
+    return spelt if len(spelt) <= _MAX_TEXT else f"{spelt[:_MAX_TEXT]}..."
 
 
 def configure(level: str, *, line: str = _LINE) -> None:

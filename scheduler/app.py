@@ -57,8 +57,8 @@ def make_app(settings: Settings) -> Celery:
     def nightly() -> None:
         service.nightly()
 
-    app.task(name=TICK_TASK)(tick)
-    app.task(name=NIGHTLY_TASK)(nightly)
+    app.task(name=TICK_TASK, shared=False)(tick)
+    app.task(name=NIGHTLY_TASK, shared=False)(nightly)
 
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)

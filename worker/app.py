@@ -16,7 +16,7 @@ from config.settings import Settings
 from db.engine import make_engine
 from db.reasons import Lane
 from db.waiting import Waiting, look
-from worker import runtime, tasks
+from worker import messages, runtime, tasks
 from worker.confine import confine
 from worker.watchdog import Watchdog, end_process
 
@@ -29,9 +29,11 @@ def make_app(settings: Settings) -> Celery:
     """
     prepare_folders(settings)
     app = make_celery("tonalog.worker", settings)
-    app.task(name=SCORE_TASK)(tasks.score)
+    app.task(name=SCORE_TASK, shared=False, Strategy="worker.messages:strategy")(tasks.score)
+    messages.forget_builtins(app)
 
     def before_fork(**_: Any) -> None:
+        messages.refuse_commands()
         runtime.preload()
 
     def after_fork(**_: Any) -> None:

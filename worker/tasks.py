@@ -45,7 +45,7 @@ def attempt(here: Runtime, claim: Claim) -> None:
     except LeaseLost:
         _log.warning("lease lost", extra={"job_id": claim.job_id})
     except SoftTimeLimitExceeded:
-        record(here, claim, _too_slow(here), started=started)
+        record(here, claim, _too_slow(here, time.monotonic() - started), started=started)
     except Exception as error:  # noqa: BLE001 - the one broad except of the program: it records
         traceback.clear_frames(error.__traceback__)  # they may hold the memory that recording needs
         record(here, claim, failure_of(error), started=started)
@@ -66,15 +66,20 @@ def attempt_alone(here: Runtime, claim: Claim) -> None:
     try:
         status = run_alone(act)
     except SoftTimeLimitExceeded:
-        record(here, claim, _too_slow(here), started=started)
+        record(here, claim, _too_slow(here, time.monotonic() - started), started=started)
         return
     if status != 0:
         detail = f"alone in its process, the recording ended it by {describe_end(status)}"
         record(here, claim, Failure(Fate.RETRY, Reason.WORKER_LOST, detail), started=started)
 
 
-def _too_slow(here: Runtime) -> Failure:
-    return Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {here.settings.soft_time_limit_s} s")
+def _too_slow(here: Runtime, elapsed_s: float) -> Failure:
+    """Describe a job that was told to stop; one that had not used up its time is not to blame, and tried again."""
+    allowed_s = here.settings.soft_time_limit_s
+    if elapsed_s < allowed_s:
+        detail = f"told to stop after {elapsed_s:.1f} s, allowed are {allowed_s} s: not the recording's doing"
+        return Failure(Fate.WAIT, Reason.TIME_LIMIT, detail)
+    return Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {allowed_s} s")
 
 
 def record(here: Runtime, claim: Claim, failure: Failure, *, started: float) -> None:

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import soundfile
+from celery.exceptions import SoftTimeLimitExceeded
 from db_samples import new_sqlite, set_job
 from sqlalchemy import text
 
@@ -208,3 +209,33 @@ def test_a_process_without_settings_says_what_is_missing(monkeypatch):
 
     with pytest.raises(LookupError, match="configure"):
         runtime.current()
+
+
+@pytest.mark.parametrize(("elapsed_s", "n_failures"), [(0.05, 0), (839.0, 0), (840.0, 1), (2000.0, 1)])
+def test_a_job_told_to_stop_before_its_time_is_not_to_blame(place, voice, monkeypatch, elapsed_s, n_failures):
+    place.add("a.wav", voice)
+    clock_s = [0.0]
+
+    def stop(*_args, **_kwargs):
+        clock_s[0] += elapsed_s
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr("worker.job.score_recording", stop)
+    monkeypatch.setattr("worker.tasks.time.monotonic", lambda: clock_s[0])
+    tasks.score(1)
+
+    job = place.job()
+    assert (job.state, job.reason, job.failures) == (JobState.PENDING, Reason.TIME_LIMIT, n_failures)
+    assert job.transients == 1 - n_failures
+
+
+def test_the_signal_to_stop_is_not_taken_for_a_broken_model(place, voice, monkeypatch):
+    place.add("a.wav", voice)
+
+    def stop(*_args, **_kwargs):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr("worker.scoring.session.ort.InferenceSession", stop)
+    tasks.score(1)
+
+    assert place.job().reason == Reason.TIME_LIMIT

@@ -32,7 +32,7 @@ def build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
         return ort.InferenceSession(bundle.model_bytes, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a dozen classes that share no other base
+    except _list_errors() as error:
         raise BundleError(
             f"the graph of {bundle.manifest.name} {bundle.manifest.version} is refused: {error}"
         ) from error
@@ -55,3 +55,13 @@ def check_signature(session: ort.InferenceSession, outputs: list[str]) -> None:
     for name in outputs:
         if held.get(name) != "tensor(float)":
             raise BundleError(f"the graph's outputs are {held}, the manifest needs {name}: tensor(float)")
+
+
+def _list_errors() -> tuple[type[Exception], ...]:
+    """List what building a session raises: a dozen classes that share no base but Exception, and two of Python's.
+
+    Every Exception would be too many: the pool's signal to stop is one as well, and no fault of a graph.
+    """
+    state = ort.capi.onnxruntime_pybind11_state
+    own = [one for one in vars(state).values() if isinstance(one, type) and issubclass(one, Exception)]
+    return (RuntimeError, ValueError, *own)
