@@ -6,7 +6,7 @@ VENV   ?= $(if $(LOCKED),.venv-locked,.venv)
 BIN    := $(VENV)/bin
 PINS   := $(if $(LOCKED),$(VENV)/pins.txt)
 # librosa compiles for its cache when a test first calls it (18 s and more); better here than under a time limit.
-WARM   := $(BIN)/python -c 'import librosa; librosa.core.audio'
+WARM   := $(BIN)/python -c 'import librosa; librosa.resample'
 # Workers of pytest: one more than cores (two at least), since tests also wait for processes of their own.
 JOBS   ?= 3
 
