@@ -29,6 +29,8 @@ ljud inspelning inspelningar optagelse optagelser opptak
 glos nagranie nagrania notatki notatka rozmowa rozmowy
 agents clients contacts customers employees members participants patients people persons prod production speakers
 staging students subjects tenants users
+acr callrecorder callrecordings desktop diktiergerat dropbox drive easy google icloud internal just miui mono onedrive
+press pro rekorder smart sprachrekorder standard stereo
 """
 _WORDS = frozenset(_GENERAL.split())
 _FORMATS = frozenset({"3gp", "m4a", "mp3", "mp4", "s3", "w64"})
