@@ -90,7 +90,8 @@ class Settings(BaseSettings):
     manifest: str | None = Field(
         None,
         description="Table of who spoke and when: a CSV or JSON Lines file or s3:// URL. Unset: manifest.csv or "
-        "manifest.jsonl beside the recordings, where there is one.",
+        "manifest.jsonl beside the recordings, where there is one. 'none': not that either, for whoever may upload it says "
+        "who speaks in all recordings.",
     )
     tenant: str = Field("default", description="Whose recordings they are, where nothing else says it.")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(

@@ -14,6 +14,8 @@ from storage.open import S3Access, open_store
 from storage.protocol import ObjectStore, StorageDenied
 from storage.pseudonyms import SubjectNaming
 
+NO_MANIFEST = "none"
+
 
 @dataclass(frozen=True)
 class IntakeOptions:
@@ -47,7 +49,7 @@ class Naming:
         subjects: how a person is written down.
         tenant: the tenant of recordings that name none.
         options: what was said for this scan only.
-        manifest: where the manifest is; None: beside the recordings, if anywhere.
+        manifest: where the manifest is; None: beside the recordings, if anywhere; NO_MANIFEST: nowhere.
         s3: how a manifest on S3 is reached.
     """
 
@@ -96,7 +98,8 @@ class Naming:
             store,
             prefix,
             rules=rules,
-            manifest=None if self.manifest is None else _open_manifest(self.manifest, self.s3),
+            manifest=None if self.manifest in {None, NO_MANIFEST} else _open_manifest(self.manifest, self.s3),
+            looks_beside=self.manifest != NO_MANIFEST,
             secret=self.subjects.key,
             is_by_option=self.options != NO_OPTIONS,
             now=now,

@@ -29,6 +29,8 @@ ljud inspelning inspelningar optagelse optagelser opptak
 glos nagranie nagrania notatki notatka rozmowa rozmowy
 agents clients contacts customers employees members participants patients people persons prod production speakers
 staging students subjects tenants users
+acr callrecorder callrecordings desktop diktiergerat dropbox drive easy google icloud internal just miui mono onedrive
+press pro rekorder smart sprachrekorder standard stereo
 """
 _WORDS = frozenset(_GENERAL.split())
 _FORMATS = frozenset({"3gp", "m4a", "mp3", "mp4", "s3", "w64"})
@@ -37,7 +39,10 @@ _APPS = frozenset({"whatsapp", "whats", "telegram", "chatexport", "signal", "com
 _YEAR = r"(?:19|20)\d{2}"
 _MONTH = r"(?:0[1-9]|1[0-2])"
 _DAY = r"(?:0[1-9]|[12]\d|3[01])"
-_PERIOD = re.compile(rf"{_YEAR}|{_YEAR}{_MONTH}(?:{_DAY})?|{_YEAR}-?(?:[Ww]|[Kk][Ww]|[Qq])\d{{1,2}}", re.ASCII)
+_WEEK = r"(?:0[1-9]|[1-4]\d|5[0-3])"  # WhatsApp's folders: 202645 is the 45th week
+_PERIOD = re.compile(
+    rf"{_YEAR}|{_YEAR}{_MONTH}{_DAY}|{_YEAR}{_WEEK}|{_YEAR}-?(?:[Ww]|[Kk][Ww]|[Qq])\d{{1,2}}", re.ASCII
+)
 _HOLDS_DATE = re.compile(rf"(?<!\d){_YEAR}(?:[-_.]{_MONTH}(?!\d)|{_MONTH}{_DAY}(?!\d))", re.ASCII)
 _PARTITION = re.compile(r"[A-Za-z_]+=\d+", re.ASCII)  # year=2026, as Hive and Spark lay out folders
 _SHORT_NUMBER = re.compile(r"\d{1,2}", re.ASCII)

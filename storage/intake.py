@@ -70,6 +70,7 @@ class Intake:
         *,
         rules: IdentityRules = DEFAULT_RULES,
         manifest: GivenManifest | None = None,
+        looks_beside: bool = True,
         secret: str | None = None,
         is_by_option: bool = False,
         now: datetime | None = None,
@@ -81,6 +82,8 @@ class Intake:
             prefix: which of them.
             rules: what the operator says.
             manifest: the one to read in place of the one beside the recordings.
+            looks_beside: False takes a manifest beside the recordings for any other object: whoever may upload it says who
+                speaks in all of them, and a broken one stops the scan.
             secret: keys the tags, where names are not to be guessed from them.
             is_by_option: the rules hold for this time only.
             now: what was uploaded about now gets no tag, since its metadata may change without being seen.
@@ -97,11 +100,11 @@ class Intake:
         self.is_by_option = is_by_option
         self._settled_before = None if now is None else now - _SAME_SECOND
         self._base = prefix[: prefix.rfind("/") + 1]
-        self._own_keys = {self._base + name for name in MANIFEST_NAMES}
+        self._own_keys = {self._base + name for name in MANIFEST_NAMES} if looks_beside else set()
         if manifest is not None and (manifest.store.name, manifest.store.bucket) == (store.name, store.bucket):
             self._own_keys.add(manifest.key)
         self._is_beside = manifest is None
-        given = manifest or self._find_manifest()
+        given = manifest or (self._find_manifest() if looks_beside else None)
         self._manifest = None if given is None else _load_manifest(given, base=self._base)
 
     def pages(self) -> Iterator[list[Listed]]:

@@ -193,6 +193,13 @@ def test_broken_manifest_beside_the_recordings_stops_with_its_line(notes):
     assert "manifest.csv line 3: line 2 is about the same recording" in str(done.exception)
 
 
+def test_a_manifest_that_anybody_may_upload_can_be_refused(notes, monkeypatch):
+    (notes / "manifest.csv").write_text("nonsense")
+    monkeypatch.setenv("TONALOG_MANIFEST", "none")
+
+    assert set(rows(str(notes))) == {*KEYS, "manifest.csv"}
+
+
 def test_nothing_to_read_is_said(notes, tmp_path):
     (tmp_path / "empty").mkdir()
 

@@ -23,6 +23,7 @@ FOUND = [
     ("WhatsApp Voice Notes/202609/PTT-20260302-WA0001.opus", None, "2026-03-02T00:00:00", DAY),
     ("Android/media/com.whatsapp/WhatsApp/Media/WhatsApp Voice Notes/202609/PTT-20260302-WA0001.opus", None,
      "2026-03-02T00:00:00", DAY),
+    ("WhatsApp Voice Notes/202645/PTT-20261105-WA0001.opus", None, "2026-11-05T00:00:00", DAY),
     ("WhatsApp Chat - Ana/PTT-20260302-WA0001.opus", None, "2026-03-02T00:00:00", DAY),
     ("ana/PTT-20260302-WA0001.opus", "ana", "2026-03-02T00:00:00", DAY),
     # Telegram
@@ -163,13 +164,27 @@ def test_every_ready_made_name_can_be_used_alone(name):
     assert Layouts(name).read("ana/x.ogg").recorded_at is None
 
 
-@pytest.mark.parametrize("name", ["ana", "Nova", "Ton", "user-123", "+49 123 45", "p01", "Anna Notes", "\u738b"])
+@pytest.mark.parametrize(
+    "name", ["ana", "Nova", "Ton", "user-123", "202654", "+49 123 45", "p01", "Anna Notes", "\u738b"]
+)
 def test_names_of_people_are_no_general_words(name):
     assert not names_nobody(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["audio", "VoiceNotes", "Sprachnachrichten", "Grabaci\u00f3n 3", "2026", "2026-03", "2026-W12", "--", "m4a"]
+    "name",
+    [
+        "audio",
+        "VoiceNotes",
+        "Sprachnachrichten",
+        "Grabaci\u00f3n 3",
+        "2026",
+        "2026-03",
+        "2026-W12",
+        "202653",
+        "--",
+        "m4a",
+    ],
 )
 def test_general_words_and_dates_name_nobody(name):
     assert names_nobody(name)

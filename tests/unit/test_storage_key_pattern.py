@@ -54,6 +54,12 @@ from storage.key_pattern import KeyParts, KeyPattern, KeyPatternError
             KeyParts(None, "2026-03-02 at 08-15-00"),
         ),
         ("{date}/{subject}_{time}...", "2026-03-02/ana_081500.ogg", KeyParts("ana", "2026-03-02T081500")),
+        ("{tenant}/{subject}/{recorded_at}...", "c/ana/2026-03-02_take2.ogg", KeyParts("ana", "2026-03-02", "c")),
+        (
+            "{year}/{month}/{day}/{subject}/{time}...",
+            "2026/03/02/ana/08-15-00.ogg",
+            KeyParts("ana", "2026-03-02 at 08-15-00"),
+        ),
         (".../{subject}/{recorded_at}...", "a/2026-01-01/b/2026-02-02.wav", KeyParts("b", "2026-02-02")),
     ],
 )
