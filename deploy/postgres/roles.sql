@@ -4,7 +4,7 @@
 --   psql -v ON_ERROR_STOP=1 -d tonalog -f deploy/postgres/roles.sql
 --
 -- The roles have no password, so that nobody can log in yet: `\password tonalog_worker` gives one. Whatever else was
--- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py holds what each may do.
+-- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py and test_roles_identity.py hold what each may do.
 
 -- All or nothing: no moment in which a running worker has lost its rights and not got them back.
 BEGIN;

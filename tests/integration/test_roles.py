@@ -1,10 +1,10 @@
 """Each role of deploy/postgres/roles.sql does its own work on a real PostgreSQL, and is refused everybody else's."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from command import ROOT
-from db_samples import PLENTY, a_model, a_recording, a_result, dump, fill_old, new_postgres, old_recording, upgrade_to
+from db_samples import PLENTY, a_recording, a_result, fill_old, new_postgres, old_recording, upgrade_to
+from roles import VIEWS, Roles, add_work, ask, claim, run
 from sqlalchemy import text
 
 from db import (
@@ -16,14 +16,16 @@ from db import (
     leases,
     ledger,
     migrate,
-    models,
-    people,
     pump,
     recordings,
     removals,
     slots,
     subject_keys,
+<<<<<<< HEAD
     trends,
+=======
+    sweep,
+>>>>>>> rows
     waiting,
 )
 from db.engine import make_engine
@@ -33,33 +35,8 @@ from db.reasons import ErasureScope, JobState, Lane, Reason
 from db.schema import metadata
 from scheduler.retention import run_due_retention
 from storage.protocol import MemoryStore
-from storage.pseudonyms import SubjectNaming
 
-ROLES = ("migrator", "scheduler", "worker", "api", "eraser")
-VIEWS = ("v1_note", "v1_segment", "v1_subject_day")
 TABLES = (*metadata.tables, "alembic_version")
-PASSWORD = "canary-role-password"
-
-
-class Roles:
-    """One database with the roles' rights, and an engine for each role."""
-
-    def __init__(self, admin):
-        self.admin = admin
-        self.grant()
-        for role in ROLES:
-            run(admin, f"ALTER ROLE tonalog_{role} PASSWORD '{PASSWORD}'")
-
-    def grant(self):
-        """Run the file as psql would."""
-        statements = (ROOT / "deploy" / "postgres" / "roles.sql").read_text()
-        with self.admin.connect() as connection:
-            connection.connection.driver_connection.autocommit = True
-            connection.connection.driver_connection.execute(statements)
-
-    def __getattr__(self, role):
-        url = self.admin.url.set(username=f"tonalog_{role}", password=PASSWORD)
-        return make_engine(url.render_as_string(hide_password=False))
 
 
 @pytest.fixture
@@ -73,28 +50,6 @@ def granted(postgres_server):
     """One database for all the questions that change nothing."""
     with new_postgres(postgres_server) as admin:
         yield Roles(admin)
-
-
-def run(engine, statement):
-    with engine.begin() as connection:
-        connection.execute(text(statement))
-
-
-def ask(engine, statement):
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(statement))]
-
-
-def add_work(roles, n=1):
-    """A model by the migrator, recordings and queued jobs by the scheduler; gives the job ids."""
-    models.activate(roles.migrator, models.add_model(roles.migrator, a_model()).id)
-    recordings.register(roles.scheduler, [a_recording(f"anna/{i}.wav", subject="anna") for i in range(n)])
-    jobs.create_jobs(roles.scheduler, models.active_model(roles.scheduler).id, lane=Lane.NIGHTLY)
-    return [job_id for job_id, _ in pump.due_jobs(roles.scheduler, cap_outstanding=PLENTY, limit=PLENTY)]
-
-
-def claim(roles, job_id, lease_s=60.0):
-    return ledger.claim(roles.worker, job_id, worker="w", lease_s=lease_s)
 
 
 def test_a_job_goes_its_whole_way_with_each_step_done_by_its_own_role(roles):
@@ -187,70 +142,6 @@ def test_names_become_pseudonyms_by_the_migrator_and_are_checked_by_who_needs_to
     with pytest.raises(SubjectKeyMismatch):
         recordings.register(roles.scheduler, [a_recording("anna/8.wav", subject="anna")])
     assert ask(roles.api, "SELECT DISTINCT subject FROM v1_note") == [("hashed-anna",)]
-
-
-def test_the_scheduler_corrects_who_and_when_and_renames_and_merges_people(roles):
-    (job_id, _) = add_work(roles, 2)
-    ledger.finish(roles.worker, claim(roles, job_id), a_result())
-    right = a_recording("anna/0.wav", subject="ana", recorded_at=datetime(2026, 3, 1, tzinfo=UTC), tenant="clinic")
-
-    mark = fences.erasure_mark(roles.scheduler)
-    assert recordings.correct(roles.scheduler, [right], cause="scan", mark=mark) == 1
-    assert people.rename(roles.scheduler, "anna", "anne") == 1
-    assert people.rename(roles.scheduler, "anne", "anna") == 1
-    recordings.register(roles.scheduler, [a_recording("ben/0.wav", subject="ben")])
-    assert people.merge(roles.scheduler, ["ben"], "anne") == 1
-    assert [person.n_notes for person in people.list_people(roles.scheduler)] == [1, 2]
-
-    (note,) = trends.subject_trend(roles.scheduler, "ana", tenant="clinic")
-    assert (note.key, note.status) == ("anna/0.wav", "scored")
-    assert min(ask(roles.api, "SELECT tenant, subject, day FROM v1_note")) == ("clinic", "ana", date(2026, 3, 1))
-
-
-def test_the_eraser_takes_former_names_and_audits_along(roles):
-    add_work(roles, 2)
-    recordings.correct(roles.scheduler, [a_recording("anna/0.wav", subject="ben")], cause="identify")
-    people.rename(roles.scheduler, "anna", "anne")
-
-    assert people.tenants_of(roles.eraser, people.find_present_name(roles.eraser, "default", "anna")) == {"default"}
-    assert erasures.measure(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL).n_recordings == 1
-    erasures.begin(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL)
-    removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))
-
-    assert "anne" not in dump(roles.admin)
-    assert ask(roles.admin, "SELECT count(*) FROM identity_changes WHERE field = 'subject'") == [(0,)]
-
-
-def test_after_a_rehash_an_app_backend_finds_no_name_in_any_view(roles):
-    done, _, silent = add_work(roles, 3)
-    ledger.finish(roles.worker, claim(roles, done), a_result())
-    ledger.fail_dead(roles.worker, claim(roles, silent), Reason.NOT_AUDIO, detail="anna")
-    recordings.correct(
-        roles.scheduler, [a_recording("anna/0.wav", subject="anna", recorded_at=datetime.now(UTC))], cause="scan"
-    )
-    people.rename(roles.scheduler, "anna", "anna-lena")
-    naming = SubjectNaming("k" * 32)
-
-    assert subject_keys.rehash(roles.migrator, naming.fingerprint, store=naming.store) == 1
-
-    readable = ask(
-        roles.api,
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v', 'm') AND relnamespace = "
-        "'public'::regnamespace AND has_table_privilege(oid, 'SELECT')",
-    )
-    assert {name for (name,) in readable} == set(VIEWS)
-    for (view,) in readable:
-        texts = ask(roles.api, f"SELECT v::text FROM {view} v")
-        assert texts
-        assert not [row for row in texts if "anna" in str(row)]
-    assert ask(roles.api, "SELECT DISTINCT subject FROM v1_note") == [(naming.store("anna-lena"),)]
-    assert "anna-lena" not in dump(roles.admin)
-
-
-@pytest.mark.parametrize("column", ["key", "bucket", "store", "version_tag", "size_bytes", "registered_at", "id"])
-def test_a_correction_never_turns_a_recording_into_another(granted, column):
-    with pytest.raises(DatabaseError, match="permission denied"):
-        run(granted.scheduler, f"UPDATE recordings SET {column} = {column}")
 
 
 def test_the_first_scan_under_a_key_notes_it_by_the_schedulers_role(roles):
