@@ -21,11 +21,6 @@ from db import (
     removals,
     slots,
     subject_keys,
-<<<<<<< HEAD
-    trends,
-=======
-    sweep,
->>>>>>> rows
     waiting,
 )
 from db.engine import make_engine
