@@ -27,7 +27,7 @@ from db.reasons import JobState, Lane, ResultStatus
 from db.rows import NewModel, NewRecording, NewResult
 from db.schema import EMOTIONS
 from scheduler.app import make_app
-from scheduler.pump import sweep_and_pump
+from scheduler.publish import publish_due
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_WORKER = "--as-worker"
@@ -112,7 +112,7 @@ def measure(settings: Settings, *, n_jobs: int, pump_s: float) -> float:
         while history.counts(engine).by_state.get(JobState.DONE, 0) < n_jobs:
             if worker.poll() is not None:
                 raise RuntimeError(f"the worker ended with {worker.returncode}")
-            sweep_and_pump(engine, app, queue_cap=settings.queue_cap)
+            publish_due(engine, app, queue_cap=settings.queue_cap)
             time.sleep(pump_s)
     finally:
         worker.terminate()

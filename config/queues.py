@@ -1,7 +1,7 @@
 """Names and Celery settings that the scheduler and the worker share; opens no connection.
 
-A message is one task name and one integer job id. The SQL ledger is the truth and the queue only a
-doorbell: losing a message costs one sweep, repeating it costs nothing.
+A message is one task name and one integer job id. The SQL ledger is the truth and a message only a notification:
+losing one costs one sweep, repeating it costs nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from config.broker_tls import tls_options
 from config.settings import Settings, SettingsError
 
 SCORE_TASK: Final = "tonalog.score"
-SWEEP_TASK: Final = "tonalog.sweep"
+TICK_TASK: Final = "tonalog.tick"
 NIGHTLY_TASK: Final = "tonalog.nightly"
 
 # Strict order: a worker takes from a later lane only when the earlier ones are empty.

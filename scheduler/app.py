@@ -9,7 +9,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready
 
 from config import logs
-from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, SWEEP_TASK, celery_settings, prepare_folders
+from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, celery_settings, prepare_folders
 from config.settings import Settings
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
@@ -29,8 +29,8 @@ def make_app(settings: Settings) -> Celery:
     app.conf.update(
         task_default_queue=SCHEDULER_QUEUE,
         beat_schedule={
-            "sweep": {
-                "task": SWEEP_TASK,
+            "tick": {
+                "task": TICK_TASK,
                 "schedule": settings.sweep_s,
                 "options": {"expires": settings.sweep_s},
             },
@@ -50,14 +50,14 @@ def make_app(settings: Settings) -> Celery:
     )
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
-    def sweep() -> None:
+    def tick() -> None:
         watchdog.hear()
-        service.sweep()
+        service.tick()
 
     def nightly() -> None:
         service.nightly()
 
-    app.task(name=SWEEP_TASK)(sweep)
+    app.task(name=TICK_TASK)(tick)
     app.task(name=NIGHTLY_TASK)(nightly)
 
     def configure_logging(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The scheduler's verbs with their connections: sweep, nightly run, scan on demand, reprocess."""
+"""What a scheduler process does, with its connections: each tick, the nightly run, and a scan on demand."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from celery import Celery
 from config.settings import Settings
 from db import Engine, jobs, models, slots, subject_keys
 from db.engine import make_engine
+from db.leases import expire_leases
 from db.reasons import Lane
 from scheduler.nightly import NightResult, run_due_night
-from scheduler.pump import Pumped, sweep_and_pump
+from scheduler.publish import PublishResult, publish_due
 from scheduler.retention import run_due_retention
 from scheduler.scan import Naming, scan
+from storage.errors import StorageError
 from storage.open import open_bucket, open_place
 from storage.pseudonyms import SubjectNaming
 
 _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
+SWEEP_PULSE = "sweep"
 _SLOT_LEASE_S = 900.0
 
 
@@ -39,16 +42,21 @@ class Service:
     def _engine(self) -> Engine:
         return make_engine(self._settings.database)
 
-    def sweep(self) -> None:
-        """Run a due nightly slot, take back expired leases, ring the queue, erase what is due."""
+    def tick(self) -> None:
+        """Do all that is due: a nightly slot, expired leases, jobs to publish, what to erase; and leave a pulse.
+
+        The pulse says that a scheduler is running, so nothing else leaves it.
+        """
         self.nightly()
-        self.pump()
+        self.publish()
+        slots.pulse(self._engine, SWEEP_PULSE)
         self.retention()
 
-    def pump(self) -> Pumped:
-        """Take back expired leases and ring the queue for due jobs."""
+    def publish(self) -> PublishResult:
+        """Take back expired leases and publish due jobs."""
         settings = self._settings
-        return sweep_and_pump(self._engine, self._app, queue_cap=settings.queue_cap, rering_s=settings.rering_s)
+        expire_leases(self._engine)
+        return publish_due(self._engine, self._app, queue_cap=settings.queue_cap, rering_s=settings.rering_s)
 
     def nightly(self) -> None:
         """Run the nightly slot if one is due and nobody else holds it."""
@@ -81,6 +89,7 @@ class Service:
         Raises:
             SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
             SubjectKeyMismatch: The subjects in the database are stored under another key than ours.
+            StorageError: The store cannot be listed to its end; what was listed until then has its jobs.
         """
         where = url or self._settings.storage_url
         if where is None:
@@ -92,7 +101,11 @@ class Service:
         subjects = SubjectNaming.of(self._settings)
         subject_keys.require(self._engine, subjects.fingerprint)
         naming = Naming(self._settings.key_pattern, self._settings.time_zone, subjects)
-        seen = scan(self._engine, store, prefix=prefix, naming=naming)
+        try:
+            seen = scan(self._engine, store, prefix=prefix, naming=naming)
+        except StorageError:  # What was registered before the listing broke off is scored all the same.
+            jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
+            raise
         n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
         slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new")
         return NightResult(n_listed=seen.n_listed, n_new=seen.n_new, n_jobs=n_jobs)

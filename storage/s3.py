@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from datetime import UTC
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
@@ -15,7 +15,8 @@ from storage import objects
 from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied
 from storage.objects import OpenedObject, StoredObject, is_listed
 from storage.s3_client import ClientOptions, make_client
-from storage.s3_errors import BodyBrokenOff, translated
+from storage.s3_errors import BodyBrokenOff, ConditionFailed, NotSupported, translated
+from storage.s3_pages import PageStart, follow_pages
 from storage.s3_versions import erase_versions
 from storage.spool import BLOCK_BYTES, spool
 
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
 
 N_READ_ATTEMPTS = 3  # boto3 retries requests, not a body that breaks off half way
-
-
-class PageStart(TypedDict, total=False):
-    """Where a page of a listing begins: after a key, or where the page before it ended."""
-
-    StartAfter: str
-    ContinuationToken: str
 
 
 class S3Store:
@@ -74,6 +68,7 @@ class S3Store:
             "secret_key": secret_key,
             "verify": ca_bundle or verify_tls,
         }
+        self._keeps_if_match = True
         self._made: tuple[int, S3Client] | None = None
 
     def put(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> StoredObject:
@@ -84,13 +79,12 @@ class S3Store:
 
     def list_objects(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[list[StoredObject]]:
         """Give pages as ListObjectsV2 does; metadata is None throughout."""
-        start: PageStart = {"StartAfter": start_after} if start_after else {}
-        while True:
-            answer = self._list_page(prefix, n_max=objects.PAGE_SIZE, start=start)
+        first: PageStart = {"StartAfter": start_after} if start_after else {}
+        for answer in follow_pages(lambda start: self._list_page(prefix, n_max=objects.PAGE_SIZE, start=start), first):
             page = [
                 StoredObject(
                     key=item["Key"],
-                    version_tag=item["ETag"].strip('"'),
+                    version_tag=_read_tag(item),
                     size_bytes=item["Size"],
                     uploaded_at=item["LastModified"].astimezone(UTC),
                     metadata=None,
@@ -100,9 +94,6 @@ class S3Store:
             ]
             if page:
                 yield page
-            if not answer.get("IsTruncated"):
-                return
-            start = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def head(self, key: str) -> StoredObject:
         """Describe an object with one HeadObject."""
@@ -110,7 +101,7 @@ class S3Store:
             answer = self._client.head_object(Bucket=self.bucket, Key=key)
         return StoredObject(
             key=key,
-            version_tag=answer["ETag"].strip('"'),
+            version_tag=_read_tag(answer),
             size_bytes=answer["ContentLength"],
             uploaded_at=answer["LastModified"].astimezone(UTC),
             metadata={name.lower(): decode_word(value) for name, value in answer["Metadata"].items()},
@@ -147,6 +138,23 @@ class S3Store:
             self._made = (os.getpid(), make_client(**self._options))
         return self._made[1]
 
+    def _get(self, key: str, version_tag: str) -> "GetObjectOutputTypeDef":
+        """Ask for an object with If-Match, and without where the server refuses it for an object that is unchanged.
+
+        Without it nothing is lost but the body of an object that did change: the answer names its own ETag.
+        """
+        try:
+            with translated(self.bucket, self._endpoint_url):
+                if not self._keeps_if_match:
+                    return self._client.get_object(Bucket=self.bucket, Key=key)
+                return self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{version_tag}"')
+        except (ConditionFailed, NotSupported) as error:
+            if not self._keeps_if_match or self.head(key).version_tag != version_tag:
+                raise ObjectChanged("the object was replaced after it was registered") from error
+        self._keeps_if_match = False
+        with translated(self.bucket, self._endpoint_url):
+            return self._client.get_object(Bucket=self.bucket, Key=key)
+
     def _list_page(self, prefix: str, *, n_max: int, start: PageStart | None = None) -> "ListObjectsV2OutputTypeDef":
         try:
             with translated(self.bucket, self._endpoint_url):
@@ -155,11 +163,18 @@ class S3Store:
             raise StorageDenied("the endpoint knows no buckets: is it an S3 server?") from error
 
     def _fetch(self, key: str, *, version_tag: str, size_bytes: int) -> OpenedObject:
-        with translated(self.bucket, self._endpoint_url):
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{version_tag}"')
+        answer = self._get(key, version_tag)
         with closing(answer["Body"]) as body:
             _check_promise(answer, version_tag=version_tag, size_bytes=size_bytes)
             return OpenedObject(*spool(_read_blocks(body), limit_bytes=size_bytes))
+
+
+def _read_tag(answer: Mapping[str, Any]) -> str:
+    """Read the ETag without what servers wrap it in, each in its own way (RFC 9110, section 8.8.3)."""
+    tag = str(answer.get("ETag") or "").removeprefix("W/").strip('"')
+    if not tag:
+        raise StorageDenied("the server gives no ETag, by which one version of an object is told from the next")
+    return tag
 
 
 def _read_blocks(body: "StreamingBody") -> Iterator[bytes]:
@@ -175,7 +190,7 @@ def _read_blocks(body: "StreamingBody") -> Iterator[bytes]:
 
 def _check_promise(answer: "GetObjectOutputTypeDef", *, version_tag: str, size_bytes: int) -> None:
     # Some servers ignore If-Match and send whatever is there now (measured: rclone serve s3).
-    if answer["ETag"].strip('"') != version_tag:
+    if _read_tag(answer) != version_tag:
         raise ObjectChanged("the object was replaced after it was registered")
     n_bytes = answer["ContentLength"]
     if n_bytes < size_bytes:
@@ -185,12 +200,18 @@ def _check_promise(answer: "GetObjectOutputTypeDef", *, version_tag: str, size_b
 
 
 def decode_word(value: str) -> str:
-    """Read a metadata value, which S3 sends as an RFC 2047 encoded word when it is not ASCII.
+    """Read a metadata value that is not ASCII: S3 sends it as an RFC 2047 encoded word, other servers as raw UTF-8.
+
+    HTTP reads raw bytes as Latin-1; what is no UTF-8 then stays as it was read.
 
     Examples:
         >>> decode_word("=?UTF-8?B?Wm/Dqw==?="), decode_word("anna")
         ('Zoë', 'anna')
+        >>> decode_word("Zoë".encode().decode("latin-1")), decode_word("Zoë")
+        ('Zoë', 'Zoë')
     """
+    with suppress(UnicodeError):
+        value = value.encode("latin-1").decode()
     try:
         return str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, UnicodeError, ValueError):

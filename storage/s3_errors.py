@@ -60,11 +60,19 @@ NO_CREDENTIALS = (
 )
 # What OpenSSL calls an answer that is no TLS.
 NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-BAD_REQUEST, MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR = 400, 404, 409, 412, 429, 500
+BAD_REQUEST, MISSING, CONFLICT, CHANGED, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 400, 404, 409, 412, 429, 500, 501
 
 
 class BodyBrokenOff(StorageUnavailable):
     """The connection broke in the middle of an object's content."""
+
+
+class ConditionFailed(ObjectChanged):
+    """The server answers that If-Match does not hold; some do so for an object that is unchanged."""
+
+
+class NotSupported(StorageUnavailable):
+    """The server has no such request."""
 
 
 @contextmanager
@@ -77,7 +85,8 @@ def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
 
     Raises:
         ObjectMissing: 404 on a key.
-        ObjectChanged: 412, If-Match did not match.
+        ConditionFailed: 412, If-Match did not match.
+        NotSupported: 501, the server knows no such request, or not with such a header.
         StorageUnavailable: timeouts, refused or broken connections, 5xx, throttling, corrupted bodies.
         StorageDenied: credentials, permission, bucket, region, certificate or address are wrong.
     """
@@ -94,10 +103,11 @@ def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> Sto
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in MENDS:
         return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {MENDS[code]}")
-    if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
-        return StorageUnavailable(f"S3 answered {status} {code}: busy or broken, try again later")
     if status == CHANGED:
-        return ObjectChanged("the object was replaced after it was registered")
+        return ConditionFailed("the object was replaced after it was registered")
+    if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
+        kind = NotSupported if status == NOT_IMPLEMENTED else StorageUnavailable
+        return kind(f"S3 answered {status} {code}: busy or broken, try again later")
     if status == MISSING:
         return ObjectMissing("there is no such object")
     if status == BAD_REQUEST and _is_plain(endpoint_url):  # what web servers answer to plain text where they expect TLS

@@ -55,7 +55,7 @@ class LocalRun:
                 bar.show(now)
                 worker.keep_alive()
                 if time.monotonic() >= pump_at:
-                    self._service.pump()
+                    self._service.publish()
                     pump_at = time.monotonic() + _PUMP_S
                 time.sleep(_POLL_S)
             bar.show(now)

@@ -114,7 +114,7 @@ def run_claimed(runtime: Runtime, claim: Claim) -> bool:
         found = claim.recording
         store = runtime.store_of(found)
         with store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes) as opened:
-            note = score_recording(opened.file, scorer, limits=runtime.limits, on_window=lambda _: lease.check())
+            note = score_recording(opened.file, scorer, limits=runtime.limits, on_progress=lambda _: lease.check())
             sha256 = opened.sha256
         lease.check()
         return ledger.finish(

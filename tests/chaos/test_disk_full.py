@@ -21,7 +21,7 @@ from db.migrate import upgrade
 from db.reasons import JobState
 from scheduler.app import make_app
 from scheduler.broker import count_waiting
-from scheduler.pump import sweep_and_pump
+from scheduler.publish import publish_due
 from storage.errors import StorageUnavailable
 from storage.local import LocalStore
 from storage.spool import MEMORY_LIMIT_BYTES
@@ -167,12 +167,12 @@ def test_a_broker_on_a_full_disk_refuses_and_what_it_refused_is_rung_once_there_
 
     with filled(disk):
         assert wait_until(lambda: refuses(redis_on_disk), timeout_s=30, every_s=0.01)
-        refused = sweep_and_pump(engine, app, queue_cap=100)
+        refused = publish_due(engine, app, queue_cap=100)
         counted = history.counts(engine).by_state
 
     assert refused.n_sent == 0
     assert counted == {JobState.PENDING: N_JOBS}
-    assert wait_until(lambda: sweep_and_pump(engine, app, queue_cap=100).n_sent > 0, timeout_s=30)
+    assert wait_until(lambda: publish_due(engine, app, queue_cap=100).n_sent > 0, timeout_s=30)
     assert count_waiting(app, [lane_queue("nightly")]) == {lane_queue("nightly"): N_JOBS}
 
 

@@ -9,7 +9,7 @@ import pytest
 from db_samples import a_result, add_jobs, count, new_postgres
 from sqlalchemy import event
 
-from db import ledger, sweep
+from db import leases, ledger
 from db.engine import make_engine
 from db.errors import DatabaseError
 from db.reasons import JobState
@@ -62,7 +62,7 @@ def finish_in_the_end(engine, job_id):
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
-            sweep.sweep_expired(engine)
+            leases.expire_leases(engine)
             claim = ledger.claim(engine, job_id, worker="second", lease_s=60.0)
             if claim is not None:
                 assert ledger.finish(engine, claim, a_result())

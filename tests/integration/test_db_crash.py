@@ -12,7 +12,7 @@ import pytest
 from db_samples import PLENTY, a_result, add_jobs, count, new_postgres
 from sqlalchemy import text
 
-from db import history, ledger, pump, sweep
+from db import history, leases, ledger, pump
 from db.engine import make_engine
 from db.migrate import upgrade
 from db.reasons import JobState
@@ -82,7 +82,7 @@ def test_workers_killed_in_commit_lose_nothing_and_double_nothing(engine, tmp_pa
             workers[victim] = start_worker(engine, log, N_WORKERS + n)
         deadline = time.monotonic() + 60
         while history.counts(engine).n_unfinished and time.monotonic() < deadline:
-            sweep.sweep_expired(engine)
+            leases.expire_leases(engine)
             pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)
             time.sleep(0.1)
 

@@ -8,7 +8,7 @@ from config.queues import lane_queue
 from config.settings import Settings
 from scheduler.app import make_app
 from scheduler.broker import count_waiting
-from scheduler.pump import sweep_and_pump
+from scheduler.publish import publish_due
 
 CAP = 4
 NIGHTLY = lane_queue("nightly")
@@ -24,7 +24,7 @@ def engine(tmp_path):
 
 def pump_often(engine, app):
     for _ in range(5):
-        sweep_and_pump(engine, app, queue_cap=CAP, rering_s=0.0)
+        publish_due(engine, app, queue_cap=CAP, rering_s=0.0)
     return count_waiting(app, [NIGHTLY])[NIGHTLY]
 
 

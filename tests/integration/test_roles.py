@@ -13,6 +13,7 @@ from db import (
     fences,
     history,
     jobs,
+    leases,
     ledger,
     migrate,
     pump,
@@ -20,7 +21,6 @@ from db import (
     removals,
     slots,
     subject_keys,
-    sweep,
     waiting,
 )
 from db.engine import make_engine
@@ -82,7 +82,7 @@ def test_the_scheduler_can_do_a_whole_night_and_what_operators_ask_for(roles):
     assert slots.finish_slot(roles.scheduler, "nightly", n_registered=0, n_jobs=0, **night)
     slots.pulse(roles.scheduler, "sweep")
     slots.pulse(roles.scheduler, "sweep")
-    assert sweep.sweep_expired(roles.scheduler).n_requeued == 1
+    assert leases.expire_leases(roles.scheduler).n_requeued == 1
     assert [job.reason for job in history.dead_jobs(roles.scheduler)] == ["NOT_AUDIO"]
     assert jobs.retry(roles.scheduler, reason=Reason.NOT_AUDIO) == 1
     queued = pump.due_jobs(roles.scheduler, cap_outstanding=PLENTY, limit=PLENTY)

@@ -57,6 +57,9 @@ def serve(server: BrokenServer) -> Iterator[S3Store]:
         def do_GET(self) -> None:
             server.answer(self)
 
+        def do_HEAD(self) -> None:
+            server.answer(self)
+
         def log_message(self, *args: object) -> None:
             logging.getLogger(__name__).debug("request %s", args)
 
@@ -134,7 +137,10 @@ def test_every_answer_has_its_meaning(broken: BrokenServer, status: int, code: s
     with serve(broken) as store, pytest.raises(expected) as caught:
         open_all(store, broken)
 
-    assert type(caught.value) is expected
+    assert isinstance(caught.value, expected)
+    assert {StorageUnavailable, StorageDenied, ObjectChanged, ObjectMissing} & {*type(caught.value).__mro__} == {
+        expected
+    }
     assert "a.wav" not in str(caught.value)
 
 

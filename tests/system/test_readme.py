@@ -10,8 +10,16 @@ import pytest
 import soundfile
 from command import NOTES, ROOT
 
+from db.reasons import Reason
+
 RATE_HZ = 16_000
 SPEECH = NOTES / "vera" / "2026-03-05T06-58-20Z.wav"
+
+
+def test_every_reason_is_explained():
+    text = (ROOT / "README.md").read_text()
+
+    assert [reason.value for reason in Reason if f"`{reason.value}`" not in text] == []
 
 
 def table():

@@ -23,8 +23,8 @@ from db import erasures, history, jobs, ledger, models, pump, recordings, remova
 from db.backoff import retry_later
 from db.erasures import Chosen
 from db.fences import erasure_mark
+from db.leases import expire_leases
 from db.reasons import ErasureScope, JobState, Lane, Outcome, Reason, RecordingState
-from db.sweep import sweep_expired
 
 ALL, AUDIO = ErasureScope.ALL, ErasureScope.AUDIO
 CANARY = Chosen(subject="canary-subject")
@@ -136,7 +136,7 @@ def test_a_lease_that_ran_out_is_not_taken_back_after_the_erasure(engine):
 
     erasures.begin(engine, CANARY, scope=ALL)
 
-    assert sweep_expired(engine).n_expired == 0
+    assert expire_leases(engine).n_expired == 0
     assert job_row(engine, job_id)["state"] == JobState.CANCELLED
 
 

@@ -19,7 +19,7 @@ from db_samples import (
     take,
 )
 
-from db import history, jobs, ledger, models, pump, recordings, results, sweep
+from db import history, jobs, leases, ledger, models, pump, recordings, results
 from db.reasons import JobState, Lane, Outcome, Reason
 
 
@@ -213,7 +213,7 @@ def test_a_lost_worker_costs_its_job_one_loss_then_quarantine_then_the_end(engin
     seen = []
     for _ in range(20):
         take(engine, job_id, lease_s=-1)
-        swept = sweep.sweep_expired(engine)
+        swept = leases.expire_leases(engine)
         seen.append((swept.n_requeued, swept.n_quarantined, swept.n_dead))
 
     assert seen == [(1, 0, 0)] * 2 + [(0, 1, 0)] * 17 + [(0, 0, 1)]
@@ -227,19 +227,19 @@ def test_the_sweep_leaves_running_work_alone(engine):
     (job_id,) = add_jobs(engine, 1)
     claim = take(engine, job_id, lease_s=30)
 
-    assert sweep.sweep_expired(engine).n_expired == 0
+    assert leases.expire_leases(engine).n_expired == 0
     assert ledger.finish(engine, claim, a_result())
 
 
 def test_two_sweeps_at_once_count_every_loss_once(engine, monkeypatch):
-    monkeypatch.setattr(sweep, "SWEEP_BATCH", 5)
+    monkeypatch.setattr(leases, "BATCH", 5)
     job_ids = add_jobs(engine, 30)
     for job_id in job_ids:
         take(engine, job_id, lease_s=-1)
 
     with ThreadPoolExecutor(2) as pool:
-        swept = list(pool.map(lambda _: sweep.sweep_expired(engine).n_expired, range(2)))
-    swept.append(sweep.sweep_expired(engine).n_expired)
+        swept = list(pool.map(lambda _: leases.expire_leases(engine).n_expired, range(2)))
+    swept.append(leases.expire_leases(engine).n_expired)
 
     assert sum(swept) == 30
     assert {job_row(engine, job_id)["lost_count"] for job_id in job_ids} == {1}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from db_samples import a_result, add_jobs, count, job_row, new_sqlite, scores, set_job, silence, take
 
-from db import backoff, history, jobs, ledger, recordings, results, sweep
+from db import backoff, history, jobs, leases, ledger, recordings, results
 from db.backoff import BACKOFF_CAP_FACTOR, BACKOFF_FIRST_S, GIVE_UP_AFTER_S
 from db.columns import db_now_s
 from db.errors import DatabaseError
@@ -124,7 +124,7 @@ def test_finishing_twice_gives_one_result(engine):
 def test_after_its_lease_was_taken_back_a_worker_writes_nothing(engine):
     (job_id,) = add_jobs(engine, 1)
     lost = take(engine, job_id, lease_s=-1)
-    sweep.sweep_expired(engine)
+    leases.expire_leases(engine)
     new = take(engine, job_id)
 
     outcomes = (

@@ -16,6 +16,7 @@ from tests.unit.sounds import Signal, make_noise, make_silence, make_voice
 from worker.audio.decode import Limits
 from worker.audio.errors import AudioError, AudioReason
 from worker.scoring.bundle import load_bundle
+from worker.scoring.deadline import Deadline
 from worker.scoring.note import NoteScores, NoteStatus
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer
@@ -185,7 +186,7 @@ def test_without_speech_there_are_no_dimensions(tmp_path: Path) -> None:
 def test_progress_is_told_and_grows(scorer: Scorer) -> None:
     told: list[int] = []
 
-    note = score(make_note(), scorer, on_window=told.append)
+    note = score(make_note(), scorer, on_progress=told.append)
 
     assert told == sorted(told)
     assert told[-1] == note.duration_ms
@@ -196,7 +197,7 @@ def test_what_the_listener_raises_ends_the_scoring(scorer: Scorer) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        score(make_note(), scorer, on_window=stop)
+        score(make_note(), scorer, on_progress=stop)
 
 
 def test_the_stopwatch_accounts_for_all_the_time(scorer: Scorer) -> None:
@@ -210,11 +211,21 @@ def test_the_stopwatch_accounts_for_all_the_time(scorer: Scorer) -> None:
     assert sum(stopwatch.seconds.values()) == next(ticks) - 1
 
 
+def test_a_stopwatch_stops_nothing(scorer: Scorer) -> None:
+    hours = itertools.count(step=3600)
+
+    note = score(make_note(), scorer, stopwatch=Stopwatch(lambda: float(next(hours))))
+
+    assert note.status is NoteStatus.SCORED
+
+
 def test_decoding_that_takes_too_long_is_stopped(scorer: Scorer) -> None:
     ticks = itertools.count(step=10)
 
     with pytest.raises(AudioError) as caught:
-        score(make_note(), scorer, stopwatch=Stopwatch(lambda: float(next(ticks))), limits=Limits(max_decode_s=25.0))
+        score(make_note(), scorer, deadline=Deadline(25.0, lambda: float(next(ticks))))
+    with pytest.raises(AudioError, match="TIME_LIMIT"):
+        score(make_note(), scorer, limits=Limits(max_decode_s=1e-6))
 
     assert caught.value.reason is AudioReason.TIME_LIMIT
 

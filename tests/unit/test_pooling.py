@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.scoring.pooling import name_label, pool_scores
+from worker.scoring.manifest import Pooling
+from worker.scoring.pooling import KINDS, WEIGHTS, name_label, pool_scores
 
 LABELS = ("anger", "happiness", "neutral", "sadness")
 
@@ -45,3 +48,10 @@ def test_a_low_confidence_is_uncertain() -> None:
 
 def test_of_equal_scores_the_first_label_wins() -> None:
     assert name_label({"anger": 0.5, "sadness": 0.5}, 0.5)[0] == "anger"
+
+
+def test_every_kind_and_weight_that_a_manifest_may_name_is_known() -> None:
+    allowed = Pooling.model_fields
+
+    assert set(get_args(allowed["kind"].annotation)) == set(KINDS)
+    assert set(get_args(allowed["weight"].annotation)) == set(WEIGHTS)

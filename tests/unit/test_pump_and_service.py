@@ -13,7 +13,7 @@ from db.reasons import JobState
 from db.slots import read_pulses
 from scheduler.app import make_app
 from scheduler.broker import count_waiting
-from scheduler.pump import sweep_and_pump
+from scheduler.publish import publish_due
 from scheduler.service import SchedulerError, Service
 
 
@@ -35,7 +35,7 @@ def _bells_can_be_counted(monkeypatch):
     def count(bell, queues):
         return Counter(queue for _, _, queue in bell.sent) if isinstance(bell, Bell) else count_waiting(bell, queues)
 
-    monkeypatch.setattr("scheduler.pump.count_waiting", count)
+    monkeypatch.setattr("scheduler.publish.count_waiting", count)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def engine(tmp_path):
 def test_due_jobs_are_sent_once_as_a_name_and_one_integer(engine):
     bell = Bell()
 
-    first = sweep_and_pump(engine, bell, queue_cap=100)
-    second = sweep_and_pump(engine, bell, queue_cap=100)
+    first = publish_due(engine, bell, queue_cap=100)
+    second = publish_due(engine, bell, queue_cap=100)
 
     assert (first.n_sent, second.n_sent) == (5, 0)
     assert {(name, queue) for name, _, queue in bell.sent} == {(SCORE_TASK, lane_queue("nightly"))}
@@ -60,8 +60,8 @@ def test_due_jobs_are_sent_once_as_a_name_and_one_integer(engine):
 def test_the_queue_never_holds_more_than_its_cap(engine):
     bell = Bell()
 
-    sweep_and_pump(engine, bell, queue_cap=3)
-    sweep_and_pump(engine, bell, queue_cap=3)
+    publish_due(engine, bell, queue_cap=3)
+    publish_due(engine, bell, queue_cap=3)
 
     assert len(bell.sent) == 3
 
@@ -70,7 +70,7 @@ def test_rings_that_nobody_answers_never_fill_the_queue_beyond_its_cap(engine):
     bell = Bell()
 
     for _ in range(5):
-        sweep_and_pump(engine, bell, queue_cap=3, rering_s=0.0)
+        publish_due(engine, bell, queue_cap=3, rering_s=0.0)
 
     assert len(bell.sent) == 3
     assert history.counts(engine).by_state[JobState.QUEUED] == 3
@@ -81,25 +81,30 @@ def test_what_waits_in_the_file_queue_is_counted_and_a_queue_that_is_not_there_h
     nightly, bulk = lane_queue("nightly"), lane_queue("bulk")
 
     for _ in range(3):
-        sweep_and_pump(engine, app, queue_cap=4, rering_s=0.0)
+        publish_due(engine, app, queue_cap=4, rering_s=0.0)
 
     assert count_waiting(app, [nightly, bulk]) == {nightly: 4, bulk: 0}
 
 
 def test_jobs_that_the_broker_refused_wait_and_are_sent_when_it_is_back(engine):
-    down = sweep_and_pump(engine, Bell(n_good=2), queue_cap=100)
+    down = publish_due(engine, Bell(n_good=2), queue_cap=100)
     counted = history.counts(engine).by_state
     back = Bell()
-    sweep_and_pump(engine, back, queue_cap=100)
+    publish_due(engine, back, queue_cap=100)
 
     assert down.n_sent == 2
     assert (counted[JobState.QUEUED], counted[JobState.PENDING]) == (2, 3)
     assert len(back.sent) == 3
 
 
-def test_every_sweep_leaves_a_pulse_for_the_operator(engine):
-    sweep_and_pump(engine, Bell(), queue_cap=1)
+def test_a_schedulers_tick_leaves_a_pulse_and_a_person_who_publishes_does_not(engine):
+    service = Service(Settings(database_url=str(engine.url)), Bell())
 
+    service.publish()
+    by_hand = read_pulses(engine)
+    service.tick()
+
+    assert "sweep" not in by_hand
     assert read_pulses(engine)["sweep"].age_s < 60
 
 

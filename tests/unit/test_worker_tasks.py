@@ -155,11 +155,11 @@ def test_a_worker_that_lost_its_job_stops_and_writes_nothing(place, voice, monke
     job_id = place.add("a.wav", voice)
     scored = []
 
-    def steal_then_score(*_args, on_window, **_kwargs):
+    def steal_then_score(*_args, on_progress, **_kwargs):
         with place.engine.begin() as connection:
             connection.execute(text("UPDATE jobs SET lease_token = 'another worker'"))
         for _ in range(200):
-            on_window(0)
+            on_progress(0)
             tasks.time.sleep(0.02)
         scored.append("to the end")
 

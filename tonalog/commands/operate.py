@@ -40,7 +40,7 @@ def scan_command(path_or_url: str | None) -> None:
     need_active_model(open_database(settings))
     service = Service(settings, make_app(settings))
     night = service.scan_and_queue(path_or_url)
-    sent = service.pump()
+    sent = service.publish()
     click.echo(
         f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_jobs} jobs made, {sent.n_sent} sent to workers."
     )

@@ -1,4 +1,4 @@
-"""Score one recording: decode, find speech, cut windows, score, pool, describe; never stores and never retries.
+"""Score one recording: decode, find speech, cut windows, score, pool, describe.
 
 Everything is streamed, so that four hours need no more memory than a minute.
 """
@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from time import process_time
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.audio.decode import Limits, iter_blocks
-from worker.audio.errors import AudioError, AudioReason
 from worker.audio.vad import SAMPLES_PER_MS, SpeechDetector, SpeechSegment
 from worker.audio.windows import Window, WindowCutter
+from worker.scoring.deadline import Deadline
 from worker.scoring.note import NoteScores, NoteStatus, ScoredSegment
-from worker.scoring.pooling import name_label, pool_dimensions, pool_scores
+from worker.scoring.pooling import WEIGHTS, name_label, pool_dimensions, pool_scores
 from worker.scoring.scorer import Scorer
 from worker.scoring.stopwatch import Stopwatch
 from worker.scoring.trend import describe_trend
@@ -29,8 +29,9 @@ def score_recording(
     scorer: Scorer,
     *,
     limits: Limits | None = None,
-    on_window: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
     stopwatch: Stopwatch | None = None,
+    deadline: Deadline | None = None,
 ) -> NoteScores:
     """Score one recording, the one way from bytes to scores.
 
@@ -38,9 +39,10 @@ def score_recording(
         file: seekable, the whole recording; it is not closed.
         scorer: the model.
         limits: what a recording may be at most.
-        on_window: told how many ms of the recording are decoded, after every window and every decoded block; what it
+        on_progress: told how many ms of the recording are decoded, after every window and every decoded block; what it
             raises ends the scoring.
-        stopwatch: seconds per stage are added to it. It also keeps `limits.max_decode_s`; by default in processor time.
+        stopwatch: seconds per stage are added to it.
+        deadline: what decoding may take; by default `limits.max_decode_s` of processor time.
 
     Returns:
         The scores, or status no_speech if less than the manifest's `min_speech_ms` of speech is left.
@@ -49,12 +51,12 @@ def score_recording(
         AudioError: the recording cannot be decoded, or not within `limits.max_decode_s` (TIME_LIMIT).
         ScoringError: the model gave scores that are no probabilities, or a dimension outside its range.
     """
-    # Processor time, as the watchdog counts it: a busy machine must not fail an innocent recording.
-    watch = stopwatch or Stopwatch(process_time)
-    tally = _Tally(scorer, watch, on_window or (lambda _processed_ms: None))
+    allowed = limits or Limits()
+    watch = stopwatch or Stopwatch()
+    tally = _Tally(scorer, watch, on_progress or (lambda _processed_ms: None))
     timed_before = sum(watch.seconds.values())
     start = watch.clock()
-    for block in _decode(file, limits or Limits(), watch):
+    for block in _decode(file, allowed, watch, deadline or Deadline(allowed.max_decode_s)):
         with watch.measure("vad"):
             segments = tally.detector.feed(block)
         tally.take(segments)
@@ -67,18 +69,12 @@ def score_recording(
     return note
 
 
-def _decode(file: BinaryIO, limits: Limits, watch: Stopwatch) -> Iterator[NDArray[np.float32]]:
+def _decode(file: BinaryIO, limits: Limits, watch: Stopwatch, deadline: Deadline) -> Iterator[NDArray[np.float32]]:
     """Decode block by block, within the time that decoding may take."""
-    decoded_before_s = watch.seconds["decode"]
     with closing(iter_blocks(file, limits=limits)) as blocks:
         while True:
-            with watch.measure("decode"):
+            with watch.measure("decode"), deadline.spend():
                 block = next(blocks, None)
-            decode_s = watch.seconds["decode"] - decoded_before_s
-            if decode_s > limits.max_decode_s:
-                raise AudioError(
-                    AudioReason.TIME_LIMIT, f"decoding took {decode_s:.0f} s, allowed are {limits.max_decode_s} s"
-                )
             if block is None:
                 return
             yield block
@@ -87,11 +83,11 @@ def _decode(file: BinaryIO, limits: Limits, watch: Stopwatch) -> Iterator[NDArra
 class _Tally:
     """What is known of the recording so far."""
 
-    def __init__(self, scorer: Scorer, watch: Stopwatch, on_window: Callable[[int], None]) -> None:
+    def __init__(self, scorer: Scorer, watch: Stopwatch, on_progress: Callable[[int], None]) -> None:
         self._scorer = scorer
         self._manifest = scorer.bundle.manifest
         self._watch = watch
-        self._on_window = on_window
+        self._on_progress = on_progress
         self.detector = SpeechDetector(self._manifest.vad)
         self._cutter = WindowCutter(self._manifest.window)
         self._segments: list[ScoredSegment] = []
@@ -107,7 +103,7 @@ class _Tally:
 
     def report(self) -> None:
         """Say how far the recording is decoded."""
-        self._on_window(self.detector.n_samples // SAMPLES_PER_MS)
+        self._on_progress(self.detector.n_samples // SAMPLES_PER_MS)
 
     def finish(self) -> NoteScores:
         """Score what is left and make the note."""
@@ -117,7 +113,7 @@ class _Tally:
             else:
                 self._speech_ms += window.new_speech_ms
         has_enough = bool(self._segments) and self._speech_ms >= self._manifest.min_speech_ms
-        return self._describe() if has_enough else self._make_note(NoteStatus.NO_SPEECH)
+        return self._describe() if has_enough else self._without_scores()
 
     def _score(self, window: Window) -> None:
         with self._watch.measure("model"):
@@ -130,32 +126,30 @@ class _Tally:
         scores = dict(zip(self._manifest.labels, result.scores, strict=True))
         said = ScoredSegment(window.start_ms, window.end_ms, window.speech_ms, scores, result.dimensions)
         self._segments.append(said)
-        self._weights.append(window.new_speech_ms if self._manifest.pooling.weight == "new_speech_ms" else 1.0)
+        self._weights.append(WEIGHTS[self._manifest.pooling.weight](window))
         self._speech_ms += window.new_speech_ms
 
     def _describe(self) -> NoteScores:
-        scores = pool_scores([segment.scores for segment in self._segments], self._weights)
+        kind = self._manifest.pooling.kind
+        scores = pool_scores([segment.scores for segment in self._segments], self._weights, kind=kind)
+        dimensions = [segment.dimensions for segment in self._segments]
         label, confidence, is_uncertain = name_label(scores, self._manifest.uncertain_below)
-        bare = self._make_note(NoteStatus.SCORED)
-        return NoteScores(
-            status=bare.status,
-            duration_ms=bare.duration_ms,
-            speech_ms=bare.speech_ms,
-            rejected_ms=bare.rejected_ms,
+        return replace(
+            self._without_scores(),
+            status=NoteStatus.SCORED,
             n_windows=len(self._segments),
             label=label,
             confidence=confidence,
             is_uncertain=is_uncertain,
             scores=scores,
-            dimensions=pool_dimensions([segment.dimensions for segment in self._segments], self._weights),
+            dimensions=pool_dimensions(dimensions, self._weights, kind=kind),
             segments=tuple(self._segments),
             trend=describe_trend(self._segments),
         )
 
-    def _make_note(self, status: NoteStatus) -> NoteScores:
-        """Make a note without scores."""
+    def _without_scores(self) -> NoteScores:
         return NoteScores(
-            status=status,
+            status=NoteStatus.NO_SPEECH,
             duration_ms=self.detector.n_samples // SAMPLES_PER_MS,
             speech_ms=self._speech_ms,
             rejected_ms=self.detector.rejected_ms + self._gated_ms,

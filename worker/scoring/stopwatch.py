@@ -1,4 +1,4 @@
-"""Add up where the time of scoring goes; never stops anything."""
+"""Add up where the time of scoring goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweep the ledger and ring the queue for due jobs; the ledger decides, the queue only carries ids."""
+"""Publish due jobs to the queue: the ledger decides which, and the queue only carries their ids."""
 
 from __future__ import annotations
 
@@ -10,38 +10,33 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from config.queues import SCORE_TASK, lane_queue
-from db import Engine, pump, slots
+from db import Engine, pump
 from db.reasons import Lane
-from db.sweep import sweep_expired
 from scheduler.broker import count_waiting
 
 _log = logging.getLogger(__name__)
-SWEEP_PULSE = "sweep"
 
 
 @dataclass(frozen=True)
-class Pumped:
-    """What one pass did: leases taken back, and ids sent."""
+class PublishResult:
+    """How many jobs were due, new ones and those to be redelivered, and how many ids were sent."""
 
-    n_expired: int
+    n_due: int
     n_sent: int
 
 
-def sweep_and_pump(engine: Engine, app: Celery, *, queue_cap: int, rering_s: float = pump.RERING_FIRST_S) -> Pumped:
-    """Take back expired leases, then send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
+def publish_due(engine: Engine, app: Celery, *, queue_cap: int, rering_s: float = pump.RERING_FIRST_S) -> PublishResult:
+    """Send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
 
     A job is marked QUEUED before its id is sent. If the broker refuses, the job goes back to PENDING;
-    if this process dies in between, a later sweep rings again. A lane in which `queue_cap` messages wait gets no more:
-    where no worker takes them, each ring would add one to those that are not lost at all.
+    if this process dies in between, it is redelivered later. A lane in which `queue_cap` messages wait gets no more:
+    where no worker takes them, each redelivery would add one to those that are not lost at all.
 
     Raises:
         DatabaseError: The database cannot be reached.
     """
-    expired = sweep_expired(engine)
     due = pump.due_jobs(engine, cap_outstanding=queue_cap, limit=queue_cap, rering_s=rering_s)
-    n_sent = _send(engine, app, due, queue_cap=queue_cap)
-    slots.pulse(engine, SWEEP_PULSE)
-    return Pumped(n_expired=expired.n_expired, n_sent=n_sent)
+    return PublishResult(n_due=len(due), n_sent=_send(engine, app, due, queue_cap=queue_cap))
 
 
 def _send(engine: Engine, app: Celery, due: list[tuple[int, Lane]], *, queue_cap: int) -> int:

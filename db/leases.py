@@ -1,4 +1,4 @@
-"""Takes jobs back from workers that fell silent; it never judges a job whose lease still runs."""
+"""Takes jobs back from workers that fell silent, once their leases ran out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,11 @@ from db.schema import attempts, jobs
 
 QUARANTINE_AFTER_LOSSES = 3
 DEAD_AFTER_LOSSES = 20
-SWEEP_BATCH = 1_000
+BATCH = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Swept:
+class ExpiredLeases:
     """How many expired leases went back to wait, into quarantine, or ended as DEAD."""
 
     n_requeued: int = 0
@@ -24,39 +24,39 @@ class Swept:
 
     @property
     def n_expired(self) -> int:
-        """All leases that this sweep ended."""
+        """All leases that were ended."""
         return self.n_requeued + self.n_quarantined + self.n_dead
 
 
-def sweep_expired(engine: Engine) -> Swept:
+def expire_leases(engine: Engine) -> ExpiredLeases:
     """End every lease that ran out, in transactions of 1,000 jobs.
 
     A job whose worker was lost goes back to PENDING at once; the third time it moves to the quarantine lane. There a
-    witness sees whether the recording ends its process (`worker.solitary`), and a loss says that the witness was lost
-    too. So it is bounded, for what takes whole machines down, but far away: bad luck happens (in a chaos run where half
-    the attempts at long recordings were lost, an innocent one was lost five times, measured 2026-11-26). The 20th time
-    the job is DEAD with WORKER_LOST. Two sweeps at once never count a loss twice.
+    pool process watches whether the recording ends the process that scores it (`worker.solitary`), and a loss says that
+    the watching process was lost too. So losses are bounded, for what takes whole machines down, but far away: where half
+    the attempts at long recordings were lost, a sound one was lost five times. The 20th time the job is DEAD with
+    WORKER_LOST. Two processes that do this at once never count a loss twice.
     """
-    total = Swept()
+    total = ExpiredLeases()
     while True:
         with engine.begin() as connection:
-            swept = _sweep_batch(connection)
-        total = Swept(
-            n_requeued=total.n_requeued + swept.n_requeued,
-            n_quarantined=total.n_quarantined + swept.n_quarantined,
-            n_dead=total.n_dead + swept.n_dead,
+            expired = _expire_batch(connection)
+        total = ExpiredLeases(
+            n_requeued=total.n_requeued + expired.n_requeued,
+            n_quarantined=total.n_quarantined + expired.n_quarantined,
+            n_dead=total.n_dead + expired.n_dead,
         )
-        if swept.n_expired < SWEEP_BATCH:
+        if expired.n_expired < BATCH:
             return total
 
 
-def _sweep_batch(connection: Connection) -> Swept:
+def _expire_batch(connection: Connection) -> ExpiredLeases:
     c = jobs.c
     expired = (
         select(c.id, c.lease_token, c.lost_count, c.lane)
         .where(c.state == JobState.RUNNING, c.lease_until_s < db_now_s())
         .order_by(c.lease_until_s)
-        .limit(SWEEP_BATCH)
+        .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
     rows = connection.execute(expired).all()
@@ -74,7 +74,7 @@ def _sweep_batch(connection: Connection) -> Swept:
         close = update(attempts).where(attempts.c.token == bindparam("lost_token"))
         close = close.values(ended_at=db_now(), outcome=Outcome.LOST, reason=Reason.WORKER_LOST)
         connection.execute(close, [{"lost_token": row.lease_token} for row in rows])
-    return Swept(n_requeued=len(back), n_quarantined=len(suspect), n_dead=len(dead))
+    return ExpiredLeases(n_requeued=len(back), n_quarantined=len(suspect), n_dead=len(dead))
 
 
 def _take_back(connection: Connection, ids: list[int], values: dict[str, Any]) -> None:
