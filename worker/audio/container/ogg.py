@@ -89,6 +89,7 @@ def describe_ogg(source: Source) -> list[Part]:
         links[-1].end = page.end
     if not links:
         raise AudioError(AudioReason.DECODE_ERROR, "the Ogg file has no whole page")
+    links[-1].end = source.n_bytes
     return [_make_part(link) for link in links if link.codec or _refuse_codec(link)]
 
 

@@ -26,7 +26,7 @@ from worker.audio.errors import AudioError, AudioReason
 CODECS = frozenset(
     {
         *("aac", "aac_latm", "alac", "amrnb", "amr_nb", "libopencore_amrnb", "amrwb", "amr_wb", "libopencore_amrwb"),
-        *("opus", "libopus", "vorbis", "flac", "mp3", "mp3float", "mp2", "mp2float", "mp1", "mp1float", "speex"),
+        *("opus", "libopus", "vorbis", "flac", "mp3", "mp3float", "mp2", "mp2float", "speex"),
         *("pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be"),
         *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_mulaw", "pcm_alaw"),
         *(
@@ -66,7 +66,8 @@ STAMPED = frozenset({Container.OGG, Container.MP4, Container.MATROSKA, Container
 """Containers whose time stamps say where sound is missing."""
 TOLERATED_LOSS_S = 0.25
 TOLERATED_LOSS_SHARE = 0.02
-"""So much of a recording may be damaged and is silence then."""
+TOLERATED_LOSS_SHARE_OF_SHORT = 0.1
+"""So much of a recording may be damaged and is silence then; one packet always may."""
 MAX_LOST_AT_ONCE = 100
 
 
@@ -173,7 +174,7 @@ class FfmpegDecoder:
             yield from _convert(frame)
         if kind is None:
             raise self._refuse("holds no audio that decodes")
-        if loss.seconds > TOLERATED_LOSS_S + TOLERATED_LOSS_SHARE * self._clock.at_s:
+        if loss.n_packets > 1 and loss.seconds > _tolerate_loss_s(self._clock.at_s):
             raise self._refuse(
                 f"has {loss.n_packets} damaged packets, {loss.seconds:.1f} s of {self._clock.at_s:.1f} s: {loss.error}"
             ) from loss.error
@@ -244,6 +245,10 @@ class _Loss:
         self.error = self.error or error
         self.n_packets += 1
         self.seconds += seconds
+
+
+def _tolerate_loss_s(duration_s: float) -> float:
+    return max(TOLERATED_LOSS_SHARE * duration_s, min(TOLERATED_LOSS_S, TOLERATED_LOSS_SHARE_OF_SHORT * duration_s))
 
 
 def _join(gathered: list[NDArray[np.float32]]) -> NDArray[np.float32]:
