@@ -12,11 +12,14 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RATE_HZ = 16_000
 READ_BYTES = 1 << 20
 MISREAD_BELOW = 25
 """FFmpeg's own word for a guess it is not sure of (AVPROBE_SCORE_RETRY): text and noise pass for MP3 with a score of 1."""
+
+ESTIMATED = b"Estimating duration from bitrate"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Reference:
         kind: demuxer and codec of the first audio stream, as in `ogg/opus`; a missing part is `?`.
         score: of 100, how sure the demuxer is.
         has_audio: whether an audio stream was found.
-        promised_s: what the container says it lasts, 0 where it does not say.
+        promised_s: what the container says the stream lasts, 0 where it does not say.
         played_s: seconds of samples that were decoded.
     """
 
@@ -65,20 +68,29 @@ def play(path: Path, *, limit_s: float = 60.0) -> Reference:
             kind=f"{container.get('format_name', '?').split(',')[0]}/{codec or '?'}",
             score=int(container.get("probe_score", 0)),
             has_audio=bool(streams),
-            promised_s=float(container.get("duration", 0.0)),
+            promised_s=_read_promise(streams[0] if streams else {}, container),
             played_s=_count_samples(nameless, limit_s) / RATE_HZ if streams else 0.0,
         )
 
 
-def _probe(path: Path, limit_s: float) -> dict[str, list[dict[str, str]]] | dict[str, dict[str, str]]:
+def _probe(path: Path, limit_s: float) -> dict[str, Any]:
     asked = ["-select_streams", "a:0", "-show_entries", "format=format_name,probe_score,duration"]
-    command = ["ffprobe", "-v", "quiet", *asked, "-show_entries", "stream=codec_name,codec_tag_string", "-of", "json"]
+    asked += ["-show_entries", "stream=codec_name,codec_tag_string,duration", "-of", "json"]
     try:
-        done = subprocess.run([*command, str(path)], capture_output=True, timeout=limit_s, check=False)
-        found = json.loads(done.stdout or b"{}")
+        done = subprocess.run(
+            ["ffprobe", "-v", "warning", *asked, str(path)], capture_output=True, timeout=limit_s, check=False
+        )
+        found: dict[str, Any] = json.loads(done.stdout or b"{}")
     except (subprocess.TimeoutExpired, json.JSONDecodeError):  # where it dies, it leaves half of its answer
         return {}
-    return found if isinstance(found, dict) else {}
+    if ESTIMATED in done.stderr:
+        for one in (found.get("format", {}), *found.get("streams", [])):
+            one.pop("duration", None)
+    return found
+
+
+def _read_promise(stream: dict[str, str], container: dict[str, str]) -> float:
+    return max(0.0, float(stream.get("duration") or container.get("duration") or 0.0))
 
 
 def _count_samples(path: Path, limit_s: float) -> int:

@@ -3,7 +3,7 @@
 python -m tests.hostile.sweep FOLDER [--json]
 
 The folder is meant to hold the test files that audio libraries publish (docs/hostile-input.md). Exits with 1 if a file
-decodes to less than the reference plays and passes for whole, or on a crash or a hang.
+passes for whole and is shorter than the reference or its own header has it, or on a crash or a hang.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -28,8 +28,10 @@ DECODE = (sys.executable, "-m", "tests.hostile.decoding")
 TOLERATED_PART = 0.02
 TOLERATED_S = 0.1
 """Decoders differ by encoder delay and padding: a frame or two, up to 50 ms for HE-AAC."""
+TOLERATED_OF_HEADER_S = 0.25
+"""A Xing header counts delay and padding in: 1,500 samples, which are 190 ms at 8 kHz."""
 NO_AUDIO = "no audio"
-FAULTS = ("shorter", "crash", "hang")
+FAULTS = ("shorter", "short of header", "crash", "hang")
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,10 @@ class Row:
         ours_s: seconds of signal before the end or the reason.
         detail: the sentence that goes with a reason.
         played_s: seconds that the reference decoded.
-        promised_s: what the container says, as the reference reads it.
-        verdict: `same`, `refused` (the reference plays it), `shorter` or `longer` (decoded, and that much off), `both
-            refuse`, `no audio` (nothing of it looks like audio to either), `crash` or `hang`.
+        promised_s: what the container says, as the reference reads it, 0 where it does not say.
+        verdict: `same`, `refused` (the reference plays it), `shorter` (decoded, and less than the reference), `short of
+            header` (as the reference, and less than the container says), `longer` than both, `both refuse`, `no audio`
+            (nothing of it looks like audio to either), `crash` or `hang`.
     """
 
     path: str
@@ -101,10 +104,16 @@ def _decide(ours: Verdict, theirs: Reference) -> str:
         if theirs.is_audio and theirs.played_s > 0:
             return "refused"
         return "both refuse" if theirs.is_audio or ours.ended != AudioReason.NOT_AUDIO else NO_AUDIO
-    missing_s = theirs.played_s - ours.decoded_s
-    if abs(missing_s) <= max(TOLERATED_S, TOLERATED_PART * theirs.played_s):
-        return "same"
-    return "shorter" if missing_s > 0 else "longer"
+    if ours.decoded_s < theirs.played_s - _tolerate(theirs.played_s, TOLERATED_S):
+        return "shorter"
+    if ours.decoded_s < theirs.promised_s - _tolerate(theirs.promised_s, TOLERATED_OF_HEADER_S):
+        return "short of header"
+    longest_s = max(theirs.played_s, theirs.promised_s)  # a pause that is only in the time stamps is not played
+    return "longer" if ours.decoded_s > longest_s + _tolerate(longest_s, TOLERATED_S) else "same"
+
+
+def _tolerate(duration_s: float, at_least_s: float) -> float:
+    return max(at_least_s, TOLERATED_PART * duration_s)
 
 
 def print_table(rows: Iterable[Row]) -> None:
@@ -116,11 +125,13 @@ def print_table(rows: Iterable[Row]) -> None:
         counts.setdefault(row.kind, Counter())[row.verdict] += 1
         if row.verdict != "same":
             said = row.ours if row.ours == "decoded" else f"{row.ours}: {row.detail}"
-            print(f"{row.verdict:<12}{row.kind:<20}{row.ours_s:>9.2f} s of {row.played_s:>8.2f} s  {row.path}  {said}")
+            print(
+                f"{row.verdict:<16}{row.kind:<20}{row.ours_s:>9.2f} s of {row.played_s:>8.2f} s (header {row.promised_s:.2f} s)  {row.path}  {said}"
+            )
     verdicts = sorted({verdict for count in counts.values() for verdict in count})
-    print(f"\n{'kind':<24}" + "".join(f"{verdict:>13}" for verdict in verdicts))
+    print(f"\n{'kind':<24}" + "".join(f"{verdict:>16}" for verdict in verdicts))
     for kind, count in sorted(counts.items()):
-        print(f"{kind:<24}" + "".join(f"{count[verdict]:>13}" for verdict in verdicts))
+        print(f"{kind:<24}" + "".join(f"{count[verdict]:>16}" for verdict in verdicts))
 
 
 def main() -> int:

@@ -30,8 +30,8 @@ def make_verdict(ended: str, decoded_s: float) -> Verdict:
     return Verdict(ended, "", 0.1, 100.0, decoded_s=decoded_s)
 
 
-def make_reference(played_s: float, *, score: int = 100, has_audio: bool = True) -> Reference:
-    return Reference("ogg/opus", score=score, has_audio=has_audio, promised_s=0.0, played_s=played_s)
+def make_reference(played_s: float, *, promised_s: float = 0.0, score: int = 100, has_audio: bool = True) -> Reference:
+    return Reference("ogg/opus", score=score, has_audio=has_audio, promised_s=promised_s, played_s=played_s)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,15 @@ def test_the_verdict_follows_from_what_both_decoded(
     ended: str, decoded_s: float, played_s: float, verdict: str
 ) -> None:
     assert compare("a", make_verdict(ended, decoded_s), make_reference(played_s)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("decoded_s", "verdict"), [(4.0, "short of header"), (4.8, "same"), (5.0, "same"), (5.2, "longer")]
+)
+def test_what_the_header_says_counts_even_where_the_reference_plays_less(decoded_s: float, verdict: str) -> None:
+    theirs = make_reference(4.0, promised_s=5.0)
+
+    assert compare("a", make_verdict("decoded", decoded_s), theirs).verdict == verdict
 
 
 @pytest.mark.parametrize("theirs", [make_reference(0.3, score=1), make_reference(0.0, has_audio=False)])
@@ -85,6 +94,7 @@ def test_a_folder_gives_a_row_for_each_content(tmp_path: Path) -> None:
     }
     assert rows["a.wav"].kind == "wav/pcm_s16le"
     assert rows["a.wav"].played_s == pytest.approx(2.0, abs=0.01)
+    assert rows["a.wav"].promised_s == pytest.approx(2.0, abs=0.01)
 
 
 @needs_ffmpeg
