@@ -61,26 +61,24 @@ class Row:
     verdict: str
 
 
-def sweep(folder: Path, *, limit_s: float = 60.0) -> Iterator[Row]:
+def sweep(folder: Path, arena: Arena, *, limit_s: float = 60.0) -> Iterator[Row]:
     """Decode every file of a folder, and of files of the same content only the first.
 
     Args:
         folder: it is walked to the bottom; links are not followed.
-        limit_s: of each decoding.
+        arena: runs `DECODE`.
+        limit_s: of each decoding by the reference.
 
     Yields:
         A row a file, in the order of their paths.
     """
     seen: set[str] = set()
-    with Arena(limit_s=limit_s, command=DECODE) as arena:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
-            content = path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()
-            if digest not in seen:
-                seen.add(digest)
-                yield compare(
-                    str(path.relative_to(folder)), arena.judge(content), reference.play(path, limit_s=limit_s)
-                )
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in seen:
+            seen.add(digest)
+            yield compare(str(path.relative_to(folder)), arena.judge(content), reference.play(path, limit_s=limit_s))
 
 
 def compare(path: str, ours: Verdict, theirs: Reference) -> Row:
@@ -146,10 +144,11 @@ def main() -> int:
     if not reference.is_installed():
         parser.error("the commands ffmpeg and ffprobe are not installed; they are what is compared with")
     rows = []
-    for row in sweep(options.folder, limit_s=options.limit_s):
-        rows.append(row)
-        if options.json:
-            print(json.dumps(asdict(row)), flush=True)
+    with Arena(limit_s=options.limit_s, command=DECODE) as arena:
+        for row in sweep(options.folder, arena, limit_s=options.limit_s):
+            rows.append(row)
+            if options.json:
+                print(json.dumps(asdict(row)), flush=True)
     if not options.json:
         print_table(rows)
     return 1 if any(row.verdict in FAULTS for row in rows) else 0

@@ -80,11 +80,11 @@ def test_the_judge_says_how_many_seconds_it_decoded_and_why_not_more(arena: Aren
 
 
 @needs_ffmpeg
-def test_a_folder_gives_a_row_for_each_content(tmp_path: Path) -> None:
+def test_a_folder_gives_a_row_for_each_content(arena: Arena, tmp_path: Path) -> None:
     for name, content in {"a.wav": WAV, "b.mp3": WAV, "c.au": AU, "d.txt": b"words", "e.wav": WAV[:20_000]}.items():
         (tmp_path / name).write_bytes(content)
 
-    rows = {row.path: row for row in sweep(tmp_path)}
+    rows = {row.path: row for row in sweep(tmp_path, arena)}
 
     assert {path: row.verdict for path, row in rows.items()} == {
         "a.wav": "same",  # b.mp3 is the same content, and its name decides nothing
