@@ -36,6 +36,34 @@ def encode_foreign(muxer: str, codec: str, signal: Signal, rate_hz: int, **optio
     return file.getvalue()
 
 
+def encode_with_gap(
+    muxer: str, codec: str, signal: Signal, rate_hz: int, *, at_s: float, gap_s: float, **options: str
+) -> bytes:
+    """Encode with PyAV, and let the time stamps jump from `at_s` on, as where nothing was sent."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=muxer, options=options) as container:
+        stream = container.add_stream(codec, rate=rate_hz)
+        for packet in _encode_packets(stream, signal, rate_hz):
+            if packet.pts * packet.time_base >= at_s:
+                packet.pts = packet.dts = packet.pts + round(gap_s / packet.time_base)
+            container.mux(packet)
+    return file.getvalue()
+
+
+def encode_channels(muxer: str, codec: str, signal: NDArray[np.float32], rate_hz: int, layout: str) -> bytes:
+    """Encode (n_samples, n_channels) with PyAV."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(signal.reshape(1, -1)), format="flt", layout=layout)
+        frame.sample_rate, frame.pts = rate_hz, 0
+        kind = stream.codec_context.codec.audio_formats[0].name
+        for converted in av.AudioResampler(format=kind, layout=layout, rate=rate_hz).resample(frame):
+            container.mux(stream.encode(converted))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
 def _encode_packets(stream: Any, signal: Signal, rate_hz: int) -> list[Any]:
     stream.layout = "mono"
     if "amr" in stream.name:

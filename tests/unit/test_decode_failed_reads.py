@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.recordings import encode_foreign, encode_native
 from tests.unit.sounds import make_noise
+from worker.audio.container.source import Source
 from worker.audio.decode import iter_blocks
-from worker.audio.source import Source
 
 NOISE = make_noise(12.0, peak=0.5)
 RECORDINGS = {

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.audio.container.identify import identify
+from worker.audio.container.parts import Container
 from worker.audio.decode import iter_blocks
-from worker.audio.formats import Container, identify_format
 
 # What an extension promises. A file may be fine and still be something else: copies of corpora get converted.
 CONTAINERS = {
@@ -44,7 +45,7 @@ def find_container(path: Path) -> Container:
         OSError: the file cannot be read at all.
     """
     with path.open("rb") as file:
-        return identify_format(file).container
+        return identify(file).container
 
 
 def find_audio(root: Path) -> list[Path]:

@@ -1,0 +1,117 @@
+"""WebM and Matroska: whether every element is there, and the time stamps of the sound (RFC 9559)."""
+
+# ruff: noqa: PLR2004 - offsets and masks of byte formats say more in place than as names
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from worker.audio.container.parts import MAX_UNITS, Container, Part, refuse_cut
+from worker.audio.container.source import Peek, Source
+
+SEGMENT, CLUSTER, TRACKS, TRACK, INFO, GROUP = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE, 0x1549A966, 0xA0
+ENTERED = frozenset({SEGMENT, CLUSTER, TRACKS, TRACK, INFO, GROUP})
+NUMBER, KIND, CODEC = 0xD7, 0x83, 0x86
+SCALE, DURATION = 0x2AD7B1, 0x4489
+CLUSTER_TIME, SIMPLE_BLOCK, BLOCK = 0xE7, 0xA3, 0xA1
+BLOCKS = frozenset({SIMPLE_BLOCK, BLOCK})
+READ = frozenset({NUMBER, KIND, CODEC, SCALE, DURATION, CLUSTER_TIME})
+MAX_VALUE_BYTES = 64
+AUDIO = 2
+TOLERANCE_S = 0.25
+
+
+@dataclass
+class _Clock:
+    """What the elements so far say."""
+
+    scale_ns: int = 1_000_000
+    duration: float = 0.0
+    number: int = 0
+    track: int | None = None
+    codec: bytes = b""
+    cluster: int = 0
+    first: int | None = None
+    last: int | None = None
+    is_sized: bool = True
+
+    def take(self, element: int, value: bytes) -> None:
+        """Note a value."""
+        number = int.from_bytes(value, "big")
+        if element == NUMBER:
+            self.number = number
+        elif element == KIND and number == AUDIO and self.track is None:
+            self.track = self.number
+        elif (element == CODEC and self.track is None) or (element == CODEC and self.track == self.number):
+            self.codec = value
+        elif element == SCALE:
+            self.scale_ns = number or 1_000_000
+        elif element == DURATION and len(value) in (4, 8):
+            (self.duration,) = struct.unpack(">f" if len(value) == 4 else ">d", value)
+        elif element == CLUSTER_TIME:
+            self.cluster = number
+
+    def take_block(self, head: bytes) -> None:
+        """Note the time stamp of a block of any track for the beginning, of the sound for the end."""
+        if len(head) < 3 or head[0] < 0x80:
+            return
+        time = self.cluster + int.from_bytes(head[1:3], "big", signed=True)
+        self.first = time if self.first is None else min(self.first, time)
+        if self.track is None or head[0] & 0x7F == self.track:
+            self.last = time if self.last is None else max(self.last, time)
+
+
+def describe_matroska(source: Source) -> list[Part]:
+    """Walk the elements; those that hold others are entered, whether they name their size or not.
+
+    Raises:
+        AudioError: TRUNCATED if an element ends behind the file.
+    """
+    clock, at, n_bytes, peek = _Clock(), 0, source.n_bytes, Peek(source)
+    for _ in range(MAX_UNITS):
+        if at >= n_bytes:
+            break
+        head = peek(at, 24)
+        n_id = 9 - head[0].bit_length()
+        n_size = 9 - head[n_id].bit_length() if n_id <= 4 and len(head) > n_id else 9
+        if n_size > 8 or len(head) < n_id + n_size:
+            break  # not an element: bytes that someone appended, or a last header cut in two
+        element = int.from_bytes(head[:n_id], "big")
+        size = int.from_bytes(head[n_id : n_id + n_size], "big") & ((1 << 7 * n_size) - 1)
+        body = n_id + n_size
+        is_unknown = size == (1 << 7 * n_size) - 1
+        if not is_unknown and at + body + size > n_bytes:
+            raise refuse_cut(f"the element {element:#x}", at + body + size, n_bytes)
+        if element == SEGMENT:
+            clock.is_sized = not is_unknown
+        if element in BLOCKS:
+            clock.take_block(head[body:])
+        elif element in READ and size <= MAX_VALUE_BYTES:
+            clock.take(element, peek(at + body, size))
+        at += body if is_unknown or element in ENTERED else body + size
+    return [_make_part(clock, n_bytes)]
+
+
+def _make_part(clock: _Clock, n_bytes: int) -> Part:
+    tick_s = clock.scale_ns / 1e9
+    first, last = clock.first or 0, clock.last
+    end_s = clock.duration * tick_s
+    is_said = 0 < end_s < float("inf")
+    from_s = first * tick_s
+    if is_said and last is not None and end_s > last * tick_s - TOLERANCE_S:
+        from_s = 0.0  # the duration counts from 0, and so there is silence before the first block
+    length_s = last * tick_s - from_s if last is not None else None
+    if is_said and not clock.is_sized and length_s is not None:
+        length_s = max(
+            length_s, end_s - from_s
+        )  # the duration was written and the size was not: nothing else tells the end
+    return Part(
+        Container.MATROSKA,
+        ((0, n_bytes),),
+        length_s=length_s,
+        tolerance_s=TOLERANCE_S,
+        fill_to_s=end_s - from_s if is_said and clock.is_sized else None,
+        clock_from_s=from_s,
+        is_float=clock.codec.startswith(b"A_PCM/FLOAT"),
+    )

@@ -1,0 +1,79 @@
+"""MP4, M4A, 3GP and QuickTime: whether the index and all samples are there, and how long the sound lasts."""
+
+# ruff: noqa: PLR2004 - offsets and masks of byte formats say more in place than as names
+
+from __future__ import annotations
+
+from worker.audio.container.mp4_tables import Track, read_tracks
+from worker.audio.container.parts import MAX_UNITS, TOLERATED_BYTES, Container, Part, refuse_cut
+from worker.audio.container.source import Source
+from worker.audio.errors import AudioError, AudioReason
+
+TOLERANCE_S = 0.25
+"""An encoder's priming and the rest of its last packet: 2,112 samples of AAC at 16 kHz last 132 ms."""
+TOLERATED_SHARE = 0.01
+"""Recorders stamp with a clock that is not that of the sound."""
+FLOATS = frozenset({b"fl32", b"fl64"})
+
+
+def describe_mp4(source: Source) -> list[Part]:
+    """Look for the index, and hold its tables against the file.
+
+    Raises:
+        AudioError: TRUNCATED if there is no index or a sample lies behind the file; TOO_LONG or DECODE_ERROR for tables
+            beyond reason.
+    """
+    n_bytes = source.n_bytes
+    cut = _walk_boxes(source, n_bytes)
+    tracks = read_tracks(source, n_bytes)
+    sound = next((track for track in tracks if track.is_sound), None)
+    if cut is not None and (sound is None or sound.is_fragmented or sound.end is None):
+        raise refuse_cut(*cut)
+    if sound is not None and sound.end is not None and sound.end > n_bytes:
+        raise refuse_cut("the last sample of the sound", sound.end, n_bytes)
+    return [_make_part(sound or Track(), n_bytes)]
+
+
+def _walk_boxes(source: Source, n_bytes: int) -> tuple[str, int, int] | None:
+    """Walk the outer boxes; return which one ends behind the file, if any does."""
+    start, has_index = 0, False
+    for _ in range(MAX_UNITS):
+        if start >= n_bytes:
+            break
+        source.seek(start)
+        head = source.read(16)
+        if len(head) < 8:
+            break
+        size, name = int.from_bytes(head[:4], "big"), head[4:8]
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        if size == 0:  # the box goes on to the end of the file
+            has_index = has_index or name == b"moov"
+            break
+        if size < 8 or not name.isascii():
+            break  # not a box: bytes that someone appended
+        has_index = has_index or name == b"moov"
+        if start + size > n_bytes:
+            what = f"the {name.decode('ascii', 'replace')!r} box", start + size, n_bytes
+            is_index = name in (b"moov", b"moof") and start + size > n_bytes + TOLERATED_BYTES
+            if is_index or not has_index:
+                raise refuse_cut(*what)
+            return what
+        start += size
+    if not has_index:
+        raise AudioError(AudioReason.TRUNCATED, "the file has no moov box: the recording was never finished")
+    return None
+
+
+def _make_part(track: Track, n_bytes: int) -> Part:
+    length_s = track.total_s if track.is_fragmented else track.media_s
+    if track.media_s is not None and track.shown_s is not None:
+        length_s = min(track.shown_s or track.media_s, track.media_s) + track.silence_s
+    return Part(
+        Container.MP4,
+        ((0, n_bytes),),
+        length_s=length_s,
+        tolerance_s=TOLERANCE_S + TOLERATED_SHARE * (length_s or 0.0),
+        clock_from_s=0.0 if track.silence_s > 0 else None,
+        is_float=track.codec in FLOATS,
+    )

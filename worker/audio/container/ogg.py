@@ -1,0 +1,211 @@
+"""Ogg: its links, the codec of each, and how long each lasts by its page positions (RFC 3533, RFC 7845)."""
+
+# ruff: noqa: PLR2004 - offsets and masks of byte formats say more in place than as names
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from worker.audio.container.parts import MAX_UNITS, Container, Part, refuse_cut
+from worker.audio.container.source import Peek, Source
+from worker.audio.errors import AudioError, AudioReason
+
+HEAD_BYTES = 27
+LOOK_BYTES = 400
+"""A page's head, its table of lengths, and the beginning of its first packet."""
+MAX_PAGE_BYTES = HEAD_BYTES + 255 + 255 * 255
+MAX_LINKS = 1000
+"""Each link starts a decoder of its own; a recorder that was paused a thousand times is none."""
+OPUS_RATE_HZ = 48_000
+NO_POSITION = (1 << 64) - 1
+TOLERANCE_S = 0.25
+"""Of Opus and FLAC packets or Vorbis blocks at both ends of a link, the longest last this long together."""
+_OPUS_FRAME_MS = (10.0, 20.0, 40.0, 60.0) * 3 + (10.0, 20.0) * 2 + (2.5, 5.0, 10.0, 20.0) * 4
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page: where it is, and what its head says."""
+
+    start: int
+    end: int
+    flags: int
+    position: int
+    serial: int
+    number: int
+    n_packets: int
+    packet: bytes
+
+
+@dataclass
+class _Link:
+    """One logical stream, or several that begin together, up to the next that begins."""
+
+    start: int
+    end: int = 0
+    codec: str = ""
+    serial: int = -1
+    rate_hz: int = 0
+    input_rate_hz: int = 0
+    pre_skip: int = 0
+    number: int = -1
+    first: int | None = None
+    last: int = 0
+    has_gaps: bool = False
+    n_streams: int = 0
+    seen: list[bytes] = field(default_factory=list)
+
+
+def describe_ogg(source: Source) -> list[Part]:
+    """Follow the pages and divide them into links.
+
+    Raises:
+        AudioError: TRUNCATED if the last page is cut; UNSUPPORTED_CODEC if no stream of a link is one that is decoded;
+            DECODE_ERROR if there are too many links.
+    """
+    links: list[_Link] = []
+    is_beginning = False
+    for page in _walk(source):
+        if page.flags & 2:
+            if not is_beginning:
+                if len(links) >= MAX_LINKS:
+                    raise AudioError(
+                        AudioReason.DECODE_ERROR, f"the Ogg file has over {MAX_LINKS} links, which are allowed"
+                    )
+                links.append(_Link(page.start))
+            _begin(links[-1], page)
+        elif links:
+            _follow(links[-1], page)
+        else:
+            links.append(_Link(page.start))
+        is_beginning = bool(page.flags & 2)
+        links[-1].end = page.end
+    if not links:
+        raise AudioError(AudioReason.DECODE_ERROR, "the Ogg file has no whole page")
+    return [_make_part(link) for link in links if link.codec or _refuse_codec(link)]
+
+
+def _walk(source: Source) -> Iterator[_Page]:
+    """Follow the pages; what stands between them is passed over."""
+    at, peek = 0, Peek(source)
+    for _ in range(MAX_UNITS):
+        page = _read_page(peek, at, source.n_bytes)
+        if page is None:
+            at = _find_page(source, at)
+            if at < 0:
+                return
+            continue
+        if page.end > source.n_bytes:
+            following = _find_page(source, at)
+            if following < 0:
+                raise refuse_cut("the last Ogg page", page.end, source.n_bytes)
+            at = following
+            continue
+        yield page
+        at = page.end
+
+
+def _read_page(peek: Peek, at: int, n_bytes: int) -> _Page | None:
+    head = peek(at, LOOK_BYTES)
+    if head[:5] != b"OggS\0":
+        return None
+    if len(head) < HEAD_BYTES or len(head) < HEAD_BYTES + head[26]:
+        return _Page(at, n_bytes + 1, 0, NO_POSITION, 0, 0, 0, b"")
+    laces = head[HEAD_BYTES : HEAD_BYTES + head[26]]
+    body = HEAD_BYTES + len(laces)
+    return _Page(
+        at,
+        at + body + sum(laces),
+        flags=head[5],
+        position=int.from_bytes(head[6:14], "little"),
+        serial=int.from_bytes(head[14:18], "little"),
+        number=int.from_bytes(head[18:22], "little"),
+        n_packets=len(laces) - laces.count(255),
+        packet=head[body:],
+    )
+
+
+def _find_page(source: Source, at: int) -> int:
+    """Find the next place behind `at` where a page can begin, -1 if there is none."""
+    start = at + 1
+    while start < source.n_bytes:
+        source.seek(start)
+        content = source.read(MAX_PAGE_BYTES)
+        place = content.find(b"OggS\0")
+        if place >= 0:
+            return start + place
+        start += max(1, len(content) - 4)
+        if len(content) <= 4:
+            break
+    return -1
+
+
+def _begin(link: _Link, page: _Page) -> None:
+    """Note a stream that begins; the first one that can be decoded is the link's."""
+    link.n_streams += 1
+    link.seen.append(page.packet[:8])
+    if link.codec:
+        return
+    packet = page.packet
+    if packet.startswith(b"OpusHead") and len(packet) >= 19:
+        link.codec, link.rate_hz = "opus", OPUS_RATE_HZ
+        link.pre_skip, link.input_rate_hz = (int.from_bytes(packet[a:b], "little") for a, b in ((10, 12), (12, 16)))
+    elif packet.startswith(b"\x01vorbis"):
+        link.codec, link.rate_hz = "vorbis", int.from_bytes(packet[12:16], "little")
+    elif packet.startswith(b"\x7fFLAC"):
+        link.codec, link.rate_hz = "flac", int.from_bytes(packet[27:30], "big") >> 4
+    elif packet.startswith(b"fLaC"):
+        link.codec = "flac"  # before there was a mapping; FFmpeg knows it
+    elif packet.startswith(b"Speex   "):
+        link.codec, link.rate_hz = "speex", int.from_bytes(packet[36:40], "little")
+    link.serial, link.number = page.serial, page.number
+
+
+def _follow(link: _Link, page: _Page) -> None:
+    """Note where a page of the link's stream ends on the clock, and whether a page or a packet before it is missing."""
+    if page.serial != link.serial:
+        return
+    link.has_gaps |= page.number != link.number + 1
+    link.number = page.number
+    if page.position in (0, NO_POSITION) or page.position >> 63:
+        return
+    if link.first is None:
+        link.first = page.position
+    elif link.codec == "opus" and not page.flags & 4 and not page.flags & 1:
+        link.has_gaps |= page.position - link.last != page.n_packets * _measure_opus(page.packet)
+    link.last = page.position
+
+
+def _measure_opus(packet: bytes) -> int:
+    """Samples of an Opus packet at 48 kHz (RFC 6716, section 3.1)."""
+    if len(packet) < 2:
+        return 0
+    n_frames = (1, 2, 2, packet[1] & 63)[packet[0] & 3]
+    return int(_OPUS_FRAME_MS[packet[0] >> 3] * 48) * n_frames
+
+
+def _refuse_codec(link: _Link) -> bool:
+    raise AudioError(
+        AudioReason.UNSUPPORTED_CODEC,
+        f"the Ogg file holds {', '.join(map(repr, link.seen)) or 'no beginning of a stream'}, "
+        "allowed are Opus, Vorbis, FLAC and Speex",
+    )
+
+
+def _make_part(link: _Link) -> Part:
+    length_s = None
+    if link.rate_hz and link.first is not None:
+        # What the first page holds is not counted: a stream may begin at any position.
+        length_s = max(0, link.last - link.first) / link.rate_hz
+    codec = link.codec
+    if codec == "opus" and link.input_rate_hz == 16_000:
+        codec = "opus at 16 kHz"
+    return Part(
+        Container.OGG,
+        ((link.start, link.end),),
+        codec=codec,
+        length_s=length_s,
+        tolerance_s=TOLERANCE_S,
+        has_gaps=link.has_gaps or link.n_streams > 1,
+    )

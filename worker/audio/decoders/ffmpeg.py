@@ -1,0 +1,265 @@
+"""Read with FFmpeg through PyAV; never opens anything but the file it is handed.
+
+FFmpeg's playlist formats open other files and its network protocols open connections. So it gets a file object
+instead of a name, one demuxer chosen by magic bytes, an empty list of protocols, and only audio stream 0 is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from numpy.typing import NDArray
+
+from worker.audio.container.frames import find_last_mpeg
+from worker.audio.container.parts import Container, Part
+from worker.audio.container.source import Source
+from worker.audio.decoders.clock import Clock, make_silence
+from worker.audio.decoders.interface import PIECE_SAMPLES, Block
+from worker.audio.errors import AudioError, AudioReason
+
+CODECS = frozenset(
+    {
+        *("aac", "aac_latm", "alac", "amrnb", "amr_nb", "libopencore_amrnb", "amrwb", "amr_wb", "libopencore_amrwb"),
+        *("opus", "libopus", "vorbis", "flac", "mp3", "mp3float", "mp2", "mp2float", "mp1", "mp1float", "speex"),
+        *("pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be"),
+        *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_mulaw", "pcm_alaw"),
+        *(
+            "adpcm_yamaha",
+            "adpcm_ima_qt",
+            "adpcm_ima_wav",
+            "adpcm_ms",
+            "adpcm_g722",
+            "g722",
+            "g726",
+            "g726le",
+            "adpcm_g726",
+        ),
+        *("gsm", "gsm_ms", "qcelp", "evrc", "ilbc", "libilbc"),
+    }
+)
+MAX_FRAME_SAMPLES = 1 << 20
+"""A packet may not decode to more: 5 s at 192 kHz. An ALAC header may ask for 16 million, 512 MB at 8 channels, in a
+file of 80 kB. Real encoders stay under 65,536."""
+PROBE_BYTES = 500_000
+"""FFmpeg keeps the packets of the first 5 MB to look at them, and of 7 bytes each that was 390 MB."""
+GATHERED_SAMPLES = 8_192
+"""Frames are handed on together: each costs the same to resample whatever its length."""
+AMR_PAUSES = {
+    "amrnb": (frozenset({8, 9, 10, 11, 15}), 8_000),
+    "amrwb": (frozenset({9, 15}), 16_000),
+}
+"""Frame types that stand for 20 ms without speech, described or not sent (3GPP TS 26.101 and 26.201, table 1a), and the rate.
+Phones send them in pauses, and FFmpeg's decoders refuse them."""
+AMR_FRAMES_PER_S = 50
+DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
+STAMPED = frozenset({Container.OGG, Container.MP4, Container.MATROSKA})
+"""Containers whose time stamps say where sound is missing."""
+TOLERATED_LOSS_S = 0.25
+TOLERATED_LOSS_SHARE = 0.02
+"""So much of a recording may be damaged and is silence then."""
+MAX_LOST_AT_ONCE = 100
+
+
+class FfmpegDecoder:
+    """One part of a file, open in FFmpeg."""
+
+    def __init__(self, file: BinaryIO, part: Part, *, demuxer: str) -> None:
+        """Open it.
+
+        Args:
+            file: seekable.
+            part: what of it is read.
+            demuxer: FFmpeg's name of the one format to open it with.
+
+        Raises:
+            AudioError: UNSUPPORTED_CODEC, NOT_AUDIO or DECODE_ERROR.
+            MemoryError: FFmpeg found none.
+            Exception: what reading the file raises passes through.
+        """
+        self._part = part
+        self._name = part.container.value
+        self._clock = Clock(part.clock_from_s, part.fill_to_s)
+        self._source = Source(file, spans=part.spans)
+        self._container = self._open(demuxer)
+        try:
+            self._stream = self._choose_stream(self._container)
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
+        self._frame_s = 0.0  # how long the last frame was, for one that is lost
+
+    def read_blocks(self) -> Iterator[Block]:
+        """Read to the end, as `Decoder` says.
+
+        Little that is damaged is silence of its length; the time stamps say where sound is missing.
+        """
+        gathered: list[NDArray[np.float32]] = []
+        kind, n_gathered = (0, 0), 0
+        for block in self._read_pieces():
+            if n_gathered and (block.kind != kind or n_gathered >= GATHERED_SAMPLES):
+                yield Block(_join(gathered), kind[0])
+                gathered, n_gathered = [], 0
+            kind = block.kind
+            gathered.append(block.samples)
+            n_gathered += len(block.samples)
+        if n_gathered:
+            yield Block(_join(gathered), kind[0])
+
+    def close(self) -> None:
+        """Let go of the decoder; the file stays open."""
+        self._container.close()
+
+    def _refuse(self, what: str, reason: AudioReason = AudioReason.DECODE_ERROR) -> AudioError:
+        return AudioError(reason, f"the {self._name} file {what}")
+
+    def _open(self, demuxer: str) -> InputContainer:
+        options = {
+            "protocol_whitelist": "",
+            "format_whitelist": demuxer,
+            "probesize": str(PROBE_BYTES),
+            "max_samples": str(MAX_FRAME_SAMPLES),
+        }
+        try:
+            return av.open(self._source, mode="r", format=demuxer, options=options, metadata_errors="ignore")
+        except MemoryError:
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            self._source.check()
+            raise self._refuse(f"cannot be opened: {error}") from error
+
+    def _choose_stream(self, container: InputContainer) -> AudioStream:
+        if not container.streams.audio:
+            raise self._refuse("has no audio in it", AudioReason.NOT_AUDIO)
+        stream = container.streams.audio[0]
+        name = getattr(stream.codec_context, "name", "an unknown codec")  # no context where FFmpeg has no decoder
+        if name not in CODECS:
+            raise self._refuse(f"holds {name}, allowed are {', '.join(sorted(CODECS))}", AudioReason.UNSUPPORTED_CODEC)
+        return stream
+
+    def _read_pieces(self) -> Generator[Block]:
+        """Decode packet by packet, with silence where the clock runs on or a packet is lost."""
+        loss = _Loss()
+        kind: tuple[int, int] | None = None
+        for frame in self._decode(loss):
+            if isinstance(frame, float):
+                if kind is not None:
+                    self._clock.at_s += frame
+                    yield from make_silence(frame, *kind)
+                continue
+            kind = frame.sample_rate, frame.layout.nb_channels
+            if self._part.container in STAMPED and frame.pts is not None and frame.time_base is not None:
+                gap_s = self._clock.measure_gap_s(float(frame.pts * frame.time_base))
+                if gap_s:
+                    self._clock.at_s += gap_s
+                    yield from make_silence(gap_s, *kind)
+            self._frame_s = frame.samples / frame.sample_rate
+            self._clock.at_s += self._frame_s
+            yield from _convert(frame)
+        if kind is None:
+            raise self._refuse("holds no audio that decodes")
+        if loss.seconds > TOLERATED_LOSS_S + TOLERATED_LOSS_SHARE * self._clock.at_s:
+            raise self._refuse(
+                f"has {loss.n_packets} damaged packets, {loss.seconds:.1f} s of {self._clock.at_s:.1f} s: {loss.error}"
+            ) from loss.error
+
+    def _decode(self, loss: _Loss) -> Generator[AudioFrame | float]:
+        """Decode to frames, and to seconds for what is lost."""
+        n_good = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    frames = self._make_pause(packet) or packet.decode()
+                except MemoryError:
+                    raise
+                except av.FFmpegError as error:
+                    self._source.check()
+                    if not packet.size:
+                        continue  # the decoder is asked for what it holds back
+                    lost_s = float(packet.duration * packet.time_base) if packet.duration else self._frame_s
+                    loss.add(error, lost_s)
+                    if loss.n_packets > max(MAX_LOST_AT_ONCE, n_good):
+                        raise self._refuse(f"has {loss.n_packets} damaged packets: {error}") from error
+                    yield lost_s
+                    frames = self._decode_rest(packet)
+                self._source.check()
+                n_good += bool(frames)
+                yield from (frame for frame in frames if frame.samples)
+            self._source.check()
+        except MemoryError:
+            raise
+        except av.FFmpegError as error:
+            self._source.check()
+            raise self._refuse(f"cannot be decoded: {error}") from error
+
+    def _decode_rest(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
+        """Decode the MP3 frame behind one whose header is damaged: FFmpeg makes one packet of both."""
+        content = bytes(memoryview(packet)) if self._part.container is Container.MP3 else b""
+        at = find_last_mpeg(content)
+        if at < 0:
+            return []
+        try:
+            return list(self._stream.codec_context.decode(av.Packet(content[at:])))
+        except MemoryError:
+            raise
+        except av.FFmpegError:
+            return []
+
+    def _make_pause(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
+        """Make silence of an AMR frame that says that nothing was spoken, else nothing."""
+        types, rate_hz = AMR_PAUSES.get(self._stream.codec_context.name, (frozenset(), 0))
+        if not packet.size or memoryview(packet)[0] >> 3 & 15 not in types:
+            return []
+        silence = np.zeros((1, rate_hz // AMR_FRAMES_PER_S), dtype=np.float32)
+        frame = AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate = rate_hz
+        return [frame]
+
+
+class _Loss:
+    """What could not be decoded."""
+
+    def __init__(self) -> None:
+        self.error: av.FFmpegError | None = None
+        self.n_packets = 0
+        self.seconds = 0.0
+
+    def add(self, error: av.FFmpegError, seconds: float) -> None:
+        """Count one packet."""
+        self.error = self.error or error
+        self.n_packets += 1
+        self.seconds += seconds
+
+
+def _join(gathered: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
+
+
+def _convert(frame: AudioFrame) -> Iterator[Block]:
+    """Convert a frame of any sample format piece by piece.
+
+    `to_ndarray` is not used: of a planar frame with 8 channels it reads a ninth, which is not there.
+    """
+    kind, n_channels = frame.format.name.removesuffix("p"), frame.layout.nb_channels
+    if frame.format.is_planar:
+        planes = frame.planes[:n_channels]
+        block = np.stack([np.frombuffer(memoryview(plane), DTYPES[kind], frame.samples) for plane in planes], axis=1)
+    else:
+        block = np.frombuffer(memoryview(frame.planes[0]), DTYPES[kind], frame.samples * n_channels).reshape(
+            -1, n_channels
+        )
+    for start in range(0, len(block), PIECE_SAMPLES):
+        signal: NDArray[np.float32] = block[start : start + PIECE_SAMPLES].astype(np.float32)
+        if kind == "u8":
+            signal -= np.float32(FULL_SCALE[kind])
+        if FULL_SCALE[kind] != 1.0:
+            signal *= np.float32(1 / FULL_SCALE[kind])
+        yield Block(signal, frame.sample_rate)
