@@ -40,7 +40,7 @@ def test_a_mutant_is_scored_or_refused_with_a_reason(codec: str, arena: Arena) -
 
     assert tally.faults == []
     assert tally.ended.total() == N_MUTANTS
-    assert len(tally.ended) >= 3  # else nothing was really broken, or everything
+    assert len(tally.ended) >= 2  # else nothing was really broken, or everything
     assert tally.peak_mib < MAX_PEAK_MIB
 
 

@@ -43,9 +43,11 @@ def encode_with_gap(
     file = io.BytesIO()
     with av.open(file, "w", format=muxer, options=options) as container:
         stream = container.add_stream(codec, rate=rate_hz)
+        n_ticks = 0
         for packet in _encode_packets(stream, signal, rate_hz):
-            if packet.pts * packet.time_base >= at_s:
-                packet.pts = packet.dts = packet.pts + round(gap_s / packet.time_base)
+            shift = round(gap_s / packet.time_base) if n_ticks * packet.time_base >= at_s else 0
+            packet.pts = packet.dts = n_ticks + shift - (stream.codec_context.delay or 0)
+            n_ticks += packet.duration
             container.mux(packet)
     return file.getvalue()
 

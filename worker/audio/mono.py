@@ -18,6 +18,7 @@ MEAN_FROM = 0.35
 same level 0.5, one beside a dead one 0.25, opposite ones 0."""
 MEAN_UNTIL = 0.30
 """Once taken it is kept down to this share, so that the choice does not flicker."""
+AS_LOUD = 0.99
 LOUDER = 2.0
 """A channel gives way to one that is louder than this, in energy."""
 
@@ -82,6 +83,7 @@ class MonoMixer:
         loudest = int(energies.argmax())
         if not energies[loudest] > 0:
             return MEAN if self._choice is None else self._choice
+        loudest = int((energies >= AS_LOUD * energies[loudest]).argmax())  # the first of those that are as loud
         if energy >= (MEAN_UNTIL if self._choice == MEAN else MEAN_FROM) * energies[loudest]:
             return MEAN
         if self._choice is None or self._choice == MEAN or energies[loudest] > LOUDER * energies[self._choice]:

@@ -14,7 +14,6 @@ ONE_TO_ONE = {b"NONE": 0, b"sowt": 0, b"twos": 0, b"raw ": 0, b"in24": 3, b"in32
 ONE_TO_ONE |= {b"alaw": 1, b"ALAW": 1, b"fl32": 4, b"FL32": 4, b"fl64": 8, b"FL64": 8}
 """Bytes of a sample, 0 where its width in bits says them; what is not listed is packed."""
 FLOATS = frozenset({b"fl32", b"FL32", b"fl64", b"FL64"})
-SOUND_HEAD_BYTES = 8
 
 
 def describe_aiff(source: Source) -> list[Part]:
@@ -24,7 +23,7 @@ def describe_aiff(source: Source) -> list[Part]:
         AudioError: TRUNCATED if a chunk ends behind the file.
     """
     n_bytes = source.n_bytes
-    length_s, width, n_held, compression = None, 0, 0, b"NONE"
+    length_s, width, compression = None, 0, b"NONE"
     rate_hz, n_frames = 0.0, 0
     source.seek(0)
     is_compressed = source.read(12)[8:] == b"AIFC"
@@ -41,12 +40,10 @@ def describe_aiff(source: Source) -> list[Part]:
             rate_hz = _read_extended(common[8:18])
             compression = common[18:22] if is_compressed else b"NONE"
             width = n_channels * (ONE_TO_ONE.get(compression, 0) or -(-bits // 8))
-        if chunk[:4] == b"SSND":
-            n_held = min(size, n_bytes - body) - SOUND_HEAD_BYTES if size else 0
         source.seek(body + size + size % 2)
-    if rate_hz >= 1 and n_frames and width and n_held > 0 and compression in ONE_TO_ONE:
-        length_s = min(n_frames, n_held // width) / rate_hz
-    tolerance_s = 1 / max(rate_hz, 1.0)
+    if rate_hz >= 1 and n_frames and compression in ONE_TO_ONE:
+        length_s = n_frames / rate_hz
+    tolerance_s = (1 + TOLERATED_BYTES / max(width, 1)) / max(rate_hz, 1.0)
     is_float = compression in FLOATS
     return [Part(Container.AIFF, ((0, n_bytes),), length_s=length_s, tolerance_s=tolerance_s, is_float=is_float)]
 

@@ -6,7 +6,8 @@ from worker.audio.container.parts import Container, Part
 from worker.audio.container.source import Source
 
 STREAMINFO_AT = 8
-TOLERANCE_S = 0.0
+TOLERANCE_S = 0.1
+"""A frame of 4,096 samples: encoders that were stopped hard count one that they never wrote."""
 
 
 def describe_flac(source: Source) -> list[Part]:

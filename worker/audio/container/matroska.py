@@ -17,7 +17,11 @@ SCALE, DURATION = 0x2AD7B1, 0x4489
 CLUSTER_TIME, SIMPLE_BLOCK, BLOCK = 0xE7, 0xA3, 0xA1
 BLOCKS = frozenset({SIMPLE_BLOCK, BLOCK})
 READ = frozenset({NUMBER, KIND, CODEC, SCALE, DURATION, CLUSTER_TIME})
+HEADER, SEEKS, CUES, TAGS, ATTACHMENTS = 0x1A45DFA3, 0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1941A469
+KNOWN = frozenset({*ENTERED, *BLOCKS, HEADER, SEEKS, CUES, TAGS, ATTACHMENTS, CLUSTER_TIME, 0xEC})
+"""What may be cut off at the end of a file; anything else there is no element."""
 MAX_VALUE_BYTES = 64
+SEARCH_BYTES = 1 << 16
 AUDIO = 2
 TOLERANCE_S = 0.25
 
@@ -69,28 +73,48 @@ def describe_matroska(source: Source) -> list[Part]:
         AudioError: TRUNCATED if an element ends behind the file.
     """
     clock, at, n_bytes, peek = _Clock(), 0, source.n_bytes, Peek(source)
+    end = n_bytes  # of the segment
     for _ in range(MAX_UNITS):
-        if at >= n_bytes:
+        if at >= end:
             break
         head = peek(at, 24)
         n_id = 9 - head[0].bit_length()
         n_size = 9 - head[n_id].bit_length() if n_id <= 4 and len(head) > n_id else 9
         if n_size > 8 or len(head) < n_id + n_size:
-            break  # not an element: bytes that someone appended, or a last header cut in two
+            at = _find_cluster(source, at + 1)  # no element: damage, appended bytes, or a last header cut in two
+            continue
         element = int.from_bytes(head[:n_id], "big")
         size = int.from_bytes(head[n_id : n_id + n_size], "big") & ((1 << 7 * n_size) - 1)
         body = n_id + n_size
         is_unknown = size == (1 << 7 * n_size) - 1
         if not is_unknown and at + body + size > n_bytes:
-            raise refuse_cut(f"the element {element:#x}", at + body + size, n_bytes)
+            following = _find_cluster(source, at + 1)
+            if following >= n_bytes and element in KNOWN:
+                raise refuse_cut(f"the element {element:#x}", at + body + size, n_bytes)
+            at = following
+            continue
         if element == SEGMENT:
             clock.is_sized = not is_unknown
+            end = n_bytes if is_unknown else at + body + size
         if element in BLOCKS:
             clock.take_block(head[body:])
         elif element in READ and size <= MAX_VALUE_BYTES:
             clock.take(element, peek(at + body, size))
         at += body if is_unknown or element in ENTERED else body + size
     return [_make_part(clock, n_bytes)]
+
+
+def _find_cluster(source: Source, at: int) -> int:
+    """Find the next cluster behind what is no element; the end of the file if there is none."""
+    magic = CLUSTER.to_bytes(4, "big")
+    while at < source.n_bytes:
+        source.seek(at)
+        content = source.read(SEARCH_BYTES)
+        place = content.find(magic)
+        if place >= 0:
+            return at + place
+        at += max(1, len(content) - len(magic) + 1)
+    return source.n_bytes
 
 
 def _make_part(clock: _Clock, n_bytes: int) -> Part:
@@ -102,6 +126,8 @@ def _make_part(clock: _Clock, n_bytes: int) -> Part:
     if is_said and last is not None and end_s > last * tick_s - TOLERANCE_S:
         from_s = 0.0  # the duration counts from 0, and so there is silence before the first block
     length_s = last * tick_s - from_s if last is not None else None
+    if is_said and clock.is_sized and length_s is not None:
+        length_s = min(length_s, end_s - from_s)  # a time stamp behind the end is not believed
     if is_said and not clock.is_sized and length_s is not None:
         length_s = max(
             length_s, end_s - from_s

@@ -21,8 +21,11 @@ MAX_HEADERS = 10_000
 XING_AT = frozenset({13, 21, 36})
 """Where Xing or Info stands in a frame, by MPEG version and channels; with a checksum, 2 further."""
 VBRI_AT = 36
-TOLERANCE_S = 0.35
-"""Delay and padding of the encoder, which a decoder takes away, and a frame at either end."""
+TAG_AT = 120
+DELAYS_AT = 141
+"""Where encoders name themselves behind the word, and what they put before and after the sound (LAME tag, rev. 1)."""
+ENCODERS = (b"LAME", b"Lavc", b"Lavf")
+N_FRAMES_TOLERATED = 3
 TOLERATED_SHARE = 0.02
 """Frames that got lost on the way: what is missing beyond it is no accident."""
 
@@ -33,6 +36,7 @@ class _Count:
 
     start: int
     length_s: float
+    frame_s: float
     n_bytes: int
 
 
@@ -54,7 +58,7 @@ def describe_mp3(source: Source) -> list[Part]:
         first = end
     spans.append((first, n_bytes))
     length_s = sum(count.length_s for count in counts)
-    tolerance_s = TOLERANCE_S * len(counts) + TOLERATED_SHARE * length_s
+    tolerance_s = N_FRAMES_TOLERATED * sum(count.frame_s for count in counts) + TOLERATED_SHARE * length_s
     return [Part(Container.MP3, tuple(spans), length_s=length_s or None, tolerance_s=tolerance_s)]
 
 
@@ -109,7 +113,12 @@ def _read_numbers(content: bytes, place: int, frame: Frame, start: int) -> _Coun
         n_frames = int.from_bytes(content[fields : fields + 4], "big") if flags & 1 else 0
         fields += 4 if flags & 1 else 0
         n_bytes = int.from_bytes(content[fields : fields + 4], "big") if flags & 2 else 0
-    return _Count(start, n_frames * frame.n_samples / frame.rate_hz, n_bytes)
+    delays = 0
+    if content[place + TAG_AT : place + TAG_AT + 4] in ENCODERS:
+        field = int.from_bytes(content[place + DELAYS_AT : place + DELAYS_AT + 3], "big")
+        delays = (field >> 12) + (field & 0xFFF)
+    n_samples = max(0, n_frames * frame.n_samples - delays)
+    return _Count(start, n_samples / frame.rate_hz, frame.n_samples / frame.rate_hz, n_bytes)
 
 
 def _starts_frame(source: Source, at: int) -> bool:

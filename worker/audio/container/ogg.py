@@ -17,7 +17,10 @@ LOOK_BYTES = 400
 MAX_PAGE_BYTES = HEAD_BYTES + 255 + 255 * 255
 MAX_LINKS = 1000
 """Each link starts a decoder of its own; a recorder that was paused a thousand times is none."""
+MAX_STREAMS = 100
 OPUS_RATE_HZ = 48_000
+MAX_LOST_START_S = 60
+"""Where a page is missing before the first that says where it ends, the recording began at 0."""
 NO_POSITION = (1 << 64) - 1
 TOLERANCE_S = 0.25
 """Of Opus and FLAC packets or Vorbis blocks at both ends of a link, the longest last this long together."""
@@ -49,6 +52,8 @@ class _Link:
     rate_hz: int = 0
     input_rate_hz: int = 0
     pre_skip: int = 0
+    packet_samples: int = 0
+    start_position: int = 0
     number: int = -1
     first: int | None = None
     last: int = 0
@@ -144,6 +149,10 @@ def _find_page(source: Source, at: int) -> int:
 def _begin(link: _Link, page: _Page) -> None:
     """Note a stream that begins; the first one that can be decoded is the link's."""
     link.n_streams += 1
+    if link.n_streams > MAX_STREAMS:
+        raise AudioError(
+            AudioReason.DECODE_ERROR, f"over {MAX_STREAMS} streams begin together in the Ogg file, which are allowed"
+        )
     link.seen.append(page.packet[:8])
     if link.codec:
         return
@@ -153,12 +162,15 @@ def _begin(link: _Link, page: _Page) -> None:
         link.pre_skip, link.input_rate_hz = (int.from_bytes(packet[a:b], "little") for a, b in ((10, 12), (12, 16)))
     elif packet.startswith(b"\x01vorbis"):
         link.codec, link.rate_hz = "vorbis", int.from_bytes(packet[12:16], "little")
+        link.packet_samples = 1 << (packet[28] >> 4) >> 1 if len(packet) > 28 else 0
     elif packet.startswith(b"\x7fFLAC"):
         link.codec, link.rate_hz = "flac", int.from_bytes(packet[27:30], "big") >> 4
+        link.packet_samples = int.from_bytes(packet[19:21], "big")
     elif packet.startswith(b"fLaC"):
         link.codec = "flac"  # before there was a mapping; FFmpeg knows it
     elif packet.startswith(b"Speex   "):
         link.codec, link.rate_hz = "speex", int.from_bytes(packet[36:40], "little")
+        link.packet_samples = int.from_bytes(packet[56:60], "little") * int.from_bytes(packet[64:68], "little")
     link.serial, link.number = page.serial, page.number
 
 
@@ -172,8 +184,14 @@ def _follow(link: _Link, page: _Page) -> None:
         return
     if link.first is None:
         link.first = page.position
+        n_samples = page.n_packets * (_measure_opus(page.packet) if link.codec == "opus" else link.packet_samples)
+        # A stream may begin at any position, and then the first page says where it ends and not where it begins.
+        is_lost = link.has_gaps and page.position <= MAX_LOST_START_S * link.rate_hz
+        link.start_position = 0 if is_lost else max(0, page.position - n_samples)
     elif link.codec == "opus" and not page.flags & 4 and not page.flags & 1:
         link.has_gaps |= page.position - link.last != page.n_packets * _measure_opus(page.packet)
+    elif link.packet_samples:
+        link.has_gaps |= page.position - link.last > page.n_packets * link.packet_samples
     link.last = page.position
 
 
@@ -196,8 +214,7 @@ def _refuse_codec(link: _Link) -> bool:
 def _make_part(link: _Link) -> Part:
     length_s = None
     if link.rate_hz and link.first is not None:
-        # What the first page holds is not counted: a stream may begin at any position.
-        length_s = max(0, link.last - link.first) / link.rate_hz
+        length_s = max(0, link.last - link.start_position - link.pre_skip) / link.rate_hz
     codec = link.codec
     if codec == "opus" and link.input_rate_hz == 16_000:
         codec = "opus at 16 kHz"
@@ -207,5 +224,6 @@ def _make_part(link: _Link) -> Part:
         codec=codec,
         length_s=length_s,
         tolerance_s=TOLERANCE_S,
+        clock_from_s=0.0 if link.first is not None and link.start_position == 0 else None,
         has_gaps=link.has_gaps or link.n_streams > 1,
     )

@@ -12,8 +12,11 @@ from worker.audio.container.source import Peek, Source
 AMR_NB_FRAME_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 6, 6, 6, 1, 1, 1, 1)
 AMR_WB_FRAME_BYTES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
 """Whole frames with their header byte (RFC 4867, section 5.3; 3GPP TS 26.101 and 26.201)."""
+AMR_SIZES = {b"#!AMR\n": AMR_NB_FRAME_BYTES, b"#!AMR-WB\n": AMR_WB_FRAME_BYTES}
+AMR_RESERVED_BITS = 0x83
 AMR_FRAMES_PER_S = 50
-ID3V1_BYTES = 128
+MAX_TAIL_BYTES = 4096
+MAX_JOINED = 1000
 AMR_TOLERANCE_S = 0.04
 N_AAC_FRAMES_TOLERATED = 4
 """The encoder's first frame, a last one that was cut, and what a decoder holds back."""
@@ -67,27 +70,40 @@ def describe_loas(source: Source) -> list[Part]:
 
 
 def describe_amr(source: Source) -> list[Part]:
-    """Count the frames of AMR.
+    """Count the frames of AMR, of one recording or of several that were joined.
 
     Raises:
         AudioError: TRUNCATED if the last frame is cut.
     """
     n_bytes, peek = source.n_bytes, Peek(source)
-    is_wide = peek(0, 9) == b"#!AMR-WB\n"
-    sizes = AMR_WB_FRAME_BYTES if is_wide else AMR_NB_FRAME_BYTES
-    at, n_frames = (9 if is_wide else 6), 0
+    parts: list[Part] = []
+    first = at = n_frames = 0
+    sizes = AMR_NB_FRAME_BYTES
     while at < n_bytes and n_frames < MAX_UNITS:
-        if n_bytes - at == ID3V1_BYTES and peek(at, 3) == b"TAG":
+        head = peek(at, 9)
+        magic = next((magic for magic in AMR_SIZES if head.startswith(magic)), None)
+        if magic is not None and len(parts) < MAX_JOINED:
+            if n_frames:
+                parts.append(_make_amr(first, at, n_frames))
+            first, sizes, n_frames = at, AMR_SIZES[magic], 0
+            at += len(magic)
+            continue
+        if _is_tail(peek, at, n_bytes):
             break
-        at += sizes[peek(at, 1)[0] >> 3 & 15]
+        at += sizes[head[0] >> 3 & 15]
         n_frames += 1
     if at > n_bytes:
         raise refuse_cut("the last AMR frame", at, n_bytes)
-    return [
-        Part(
-            Container.AMR,
-            ((0, n_bytes),),
-            length_s=n_frames / AMR_FRAMES_PER_S,
-            tolerance_s=AMR_TOLERANCE_S,
-        )
-    ]
+    return [*parts, _make_amr(first, at, n_frames)]
+
+
+def _is_tail(peek: Peek, at: int, n_bytes: int) -> bool:
+    """Whether what is left is little and no frame: a tag, text, or zeros."""
+    if n_bytes - at > MAX_TAIL_BYTES:
+        return False
+    rest = peek(at, n_bytes - at)
+    return rest[0] & AMR_RESERVED_BITS != 0 or not any(rest)
+
+
+def _make_amr(first: int, end: int, n_frames: int) -> Part:
+    return Part(Container.AMR, ((first, end),), length_s=n_frames / AMR_FRAMES_PER_S, tolerance_s=AMR_TOLERANCE_S)

@@ -25,6 +25,7 @@ from worker.audio.errors import AudioError, AudioReason
 OpenDecoder = Callable[[BinaryIO, Part], Decoder]
 TAKEN_OVER = frozenset({AudioReason.DECODE_ERROR, AudioReason.UNSUPPORTED_CODEC, AudioReason.TRUNCATED})
 COMPARED_FRAMES = 16_000
+N_LEVELS = 50
 MAX_DISAGREEMENT = 0.1
 """Of the root mean square. Two decoders of a lossy codec differ by under a hundredth, another place by the whole."""
 _DEMUXERS = {
@@ -124,25 +125,30 @@ def _read_on(decoder: Decoder, given: _Given) -> Iterator[Block]:
 
 
 def _skip(blocks: Iterator[Block], given: _Given) -> Iterator[Block]:
-    """Drop as much as has been handed out, and refuse to go on if it was something else."""
-    n_left, tail = given.n_frames, given.tail
-    held = tail[:0]
-    for block in blocks:
-        if n_left <= 0:
+    """Drop as much as has been handed out, and refuse to go on if it was something else.
+
+    Decoders may give the same sound at another rate (libsndfile gives Opus at 16 kHz, FFmpeg at 48 kHz).
+    """
+    rate_hz, n_channels = given.kind or (0, 0)
+    n_left = n_compared = 0
+    held = np.zeros((0, n_channels), dtype=np.float32)
+    for number, block in enumerate(blocks):
+        if number == 0:
+            n_left = round(given.n_frames * block.rate_hz / rate_hz)
+            n_compared = round(len(given.tail) * block.rate_hz / rate_hz)
+        elif n_left <= 0:
             yield block
             continue
-        if block.kind != given.kind or given.n_kinds != 1:
+        if block.kind[1] != n_channels or given.n_kinds != 1:
             break
-        held = np.concatenate((held, block.samples[:n_left]))[-len(tail) :]
+        held = np.concatenate((held, block.samples[:n_left]))[-n_compared:]
+        rest = block.samples[n_left:]
         n_left -= len(block.samples)
-        if n_left > 0:
-            continue
-        if not _agrees(held, tail):
-            break
-        rest = block.samples[len(block.samples) + n_left :]
-        n_left = 0
-        if len(rest):
-            yield Block(rest, block.rate_hz)
+        if n_left <= 0:
+            if not _agrees(held, given.tail):
+                break
+            if len(rest):
+                yield Block(rest, block.rate_hz)
     else:
         if n_left <= 0:
             return
@@ -150,8 +156,20 @@ def _skip(blocks: Iterator[Block], given: _Given) -> Iterator[Block]:
 
 
 def _agrees(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
+    """Compare samples, or where the rates differ the course of their level."""
+    if len(first) != len(second):
+        first, second = _measure_levels(first), _measure_levels(second)
     difference = np.sqrt(np.mean(np.square(first - second, dtype=np.float64)))
     return bool(difference <= MAX_DISAGREEMENT * np.sqrt(np.mean(np.square(second, dtype=np.float64))) + 1e-4)
+
+
+def _measure_levels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Root mean square of each of so many stretches, float32 (N_LEVELS, n_channels)."""
+    stretches = np.array_split(samples, N_LEVELS)
+    levels = [
+        np.sqrt(np.mean(np.square(part), axis=0)) if len(part) else np.zeros(samples.shape[1]) for part in stretches
+    ]
+    return np.asarray(levels, dtype=np.float32)
 
 
 def _check_length(given: _Given, part: Part) -> None:
