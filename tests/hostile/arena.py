@@ -33,6 +33,7 @@ class Verdict:
         peak_mib: memory of the process at most.
         touched: what Python opened, connected to or started meanwhile.
         decoded_s: seconds of signal, where the judge only decodes (`tests.hostile.decoding`).
+        levels_db: of each tenth of these seconds.
     """
 
     ended: str
@@ -41,6 +42,7 @@ class Verdict:
     peak_mib: float
     touched: tuple[str, ...] = ()
     decoded_s: float = 0.0
+    levels_db: tuple[int, ...] = ()
 
 
 class Arena:

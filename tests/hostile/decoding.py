@@ -1,4 +1,4 @@
-"""A judge that only decodes what it is sent, and says how many seconds of signal that gave.
+"""A judge that only decodes what it is sent, and says how many seconds of signal that gave, and how loud they are.
 
 It speaks as `tests.hostile.judge` does: recordings on its standard input, a line of JSON for each on its standard output.
 """
@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any
 
+from tests.hostile.levels import Levels
 from worker.audio.decode import SAMPLING_RATE_HZ, iter_blocks, preload
 from worker.outcomes import failure_of
 
@@ -34,10 +35,10 @@ def decode(recording: bytes) -> dict[str, Any]:
         The fields of a `Verdict`: `decoded` or a reason of the ledger, with the seconds of signal that came before it.
     """
     start_s = time.monotonic()
-    n_samples = 0
+    levels = Levels()
     try:
         for block in iter_blocks(io.BytesIO(recording)):
-            n_samples += len(block)
+            levels.feed(block)
         ended, detail = "decoded", ""
     except Exception as error:  # noqa: BLE001 - as worker.tasks does
         failure = failure_of(error)
@@ -47,7 +48,8 @@ def decode(recording: bytes) -> dict[str, Any]:
         "detail": detail,
         "seconds": time.monotonic() - start_s,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "decoded_s": n_samples / SAMPLING_RATE_HZ,
+        "decoded_s": levels.n_samples / SAMPLING_RATE_HZ,
+        "levels_db": levels.read(),
     }
 
 

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tests.hostile.levels import Levels
+
 RATE_HZ = 16_000
 READ_BYTES = 1 << 20
 MISREAD_BELOW = 25
@@ -32,6 +36,7 @@ class Reference:
         has_audio: whether an audio stream was found.
         promised_s: what the container says the stream lasts, 0 where it does not say.
         played_s: seconds of samples that were decoded.
+        levels_db: of each tenth of these seconds.
     """
 
     kind: str
@@ -39,6 +44,7 @@ class Reference:
     has_audio: bool
     promised_s: float
     played_s: float
+    levels_db: tuple[int, ...] = ()
 
     @property
     def is_audio(self) -> bool:
@@ -64,12 +70,14 @@ def play(path: Path, *, limit_s: float = 60.0) -> Reference:
         found = _probe(nameless, limit_s)
         streams, container = found.get("streams", []), found.get("format", {})
         codec = streams[0].get("codec_name") or streams[0].get("codec_tag_string") if streams else None
+        played = _decode(nameless, limit_s) if streams else Levels()
         return Reference(
             kind=f"{container.get('format_name', '?').split(',')[0]}/{codec or '?'}",
             score=int(container.get("probe_score", 0)),
             has_audio=bool(streams),
             promised_s=_read_promise(streams[0] if streams else {}, container),
-            played_s=_count_samples(nameless, limit_s) / RATE_HZ if streams else 0.0,
+            played_s=played.n_samples / RATE_HZ,
+            levels_db=played.read(),
         )
 
 
@@ -93,13 +101,13 @@ def _read_promise(stream: dict[str, str], container: dict[str, str]) -> float:
     return max(0.0, float(stream.get("duration") or container.get("duration") or 0.0))
 
 
-def _count_samples(path: Path, limit_s: float) -> int:
-    """Decode to 16 kHz mono and count."""
-    wanted = ["-map", "0:a:0", "-ac", "1", "-ar", str(RATE_HZ), "-f", "s16le", "pipe:1"]
+def _decode(path: Path, limit_s: float) -> Levels:
+    """Decode to 16 kHz mono."""
+    wanted = ["-map", "0:a:0", "-ac", "1", "-ar", str(RATE_HZ), "-f", "f32le", "pipe:1"]
     command = ["timeout", str(limit_s), "ffmpeg", "-nostdin", "-v", "quiet", "-i", str(path), *wanted]
-    n_bytes = 0
+    levels = Levels()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         while content := process.stdout.read(READ_BYTES):
-            n_bytes += len(content)
-    return n_bytes // 2
+            levels.feed(np.nan_to_num(np.frombuffer(content[: len(content) // 4 * 4], dtype="<f4")))
+    return levels

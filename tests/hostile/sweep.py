@@ -3,7 +3,8 @@
 python -m tests.hostile.sweep FOLDER [--json]
 
 The folder is meant to hold the test files that audio libraries publish (docs/hostile-input.md). Exits with 1 if a file
-passes for whole and is shorter than the reference or its own header has it, or on a crash or a hang.
+passes for whole and is shorter than the reference or its own header has it, if it sounds otherwise, or on a crash or a
+hang.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from tests.hostile import reference
 from tests.hostile.arena import Arena, Verdict
+from tests.hostile.levels import measure_difference
 from tests.hostile.reference import Reference
 from worker.audio.errors import AudioReason
 
@@ -30,8 +32,10 @@ TOLERATED_S = 0.1
 """Decoders differ by encoder delay and padding: a frame or two, up to 50 ms for HE-AAC."""
 TOLERATED_OF_HEADER_S = 0.25
 """A Xing header counts delay and padding in: 1,500 samples, which are 190 ms at 8 kHz."""
+TOLERATED_DB = 6.0
+"""Codecs, resamplers and damage that is filled in another way stay below 4 dB."""
 NO_AUDIO = "no audio"
-FAULTS = ("shorter", "short of header", "crash", "hang")
+FAULTS = ("shorter", "short of header", "other sound", "crash", "hang")
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,11 @@ class Row:
         detail: the sentence that goes with a reason.
         played_s: seconds that the reference decoded.
         promised_s: what the container says, as the reference reads it, 0 where it does not say.
+        difference_db: how much the levels of signals of the same length differ in the mean.
         verdict: `same`, `refused` (the reference plays it), `shorter` (decoded, and less than the reference), `short of
-            header` (as the reference, and less than the container says), `longer` than both, `both refuse`, `no audio`
-            (nothing of it looks like audio to either), `crash` or `hang`.
+            header` (as the reference, and less than the container says), `longer` than both, `other sound` (as long,
+            and loud at other places), `both refuse`, `no audio` (nothing of it looks like audio to either), `crash`
+            or `hang`.
     """
 
     path: str
@@ -58,6 +64,7 @@ class Row:
     detail: str
     played_s: float
     promised_s: float
+    difference_db: float
     verdict: str
 
 
@@ -91,6 +98,7 @@ def compare(path: str, ours: Verdict, theirs: Reference) -> Row:
         detail=ours.detail,
         played_s=round(theirs.played_s, 3),
         promised_s=round(theirs.promised_s, 3),
+        difference_db=round(_measure_difference(ours, theirs), 1),
         verdict=_decide(ours, theirs),
     )
 
@@ -102,12 +110,24 @@ def _decide(ours: Verdict, theirs: Reference) -> str:
         if theirs.is_audio and theirs.played_s > 0:
             return "refused"
         return "both refuse" if theirs.is_audio or ours.ended != AudioReason.NOT_AUDIO else NO_AUDIO
+    return _decide_on_decoded(ours, theirs)
+
+
+def _decide_on_decoded(ours: Verdict, theirs: Reference) -> str:
     if ours.decoded_s < theirs.played_s - _tolerate(theirs.played_s, TOLERATED_S):
         return "shorter"
     if ours.decoded_s < theirs.promised_s - _tolerate(theirs.promised_s, TOLERATED_OF_HEADER_S):
         return "short of header"
     longest_s = max(theirs.played_s, theirs.promised_s)  # a pause that is only in the time stamps is not played
-    return "longer" if ours.decoded_s > longest_s + _tolerate(longest_s, TOLERATED_S) else "same"
+    if ours.decoded_s > longest_s + _tolerate(longest_s, TOLERATED_S):
+        return "longer"
+    return "other sound" if _measure_difference(ours, theirs) > TOLERATED_DB else "same"
+
+
+def _measure_difference(ours: Verdict, theirs: Reference) -> float:
+    """Compare the levels of signals of the same length; 0 for others, which run apart."""
+    is_as_long = abs(ours.decoded_s - theirs.played_s) <= _tolerate(theirs.played_s, TOLERATED_S)
+    return measure_difference(ours.levels_db, theirs.levels_db) if is_as_long else 0.0
 
 
 def _tolerate(duration_s: float, at_least_s: float) -> float:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.hostile import reference
 from tests.hostile.arena import Arena, Verdict
+from tests.hostile.levels import Levels
 from tests.hostile.reference import Reference
 from tests.hostile.sweep import DECODE, compare, main, sweep
 from tests.unit.recordings import encode_native
-from tests.unit.sounds import make_voice
+from tests.unit.sounds import Signal, make_noise, make_silence, make_voice
 
 WAV = encode_native("WAV", "PCM_16", make_voice(2.0))
 AU = encode_native("AU", "PCM_16", make_voice(2.0))
@@ -24,6 +27,13 @@ needs_ffmpeg = pytest.mark.skipif(not reference.is_installed(), reason="needs th
 def arena() -> Iterator[Arena]:
     with Arena(command=DECODE) as running:
         yield running
+
+
+def measure(signal: Signal) -> tuple[int, ...]:
+    levels = Levels()
+    for start in range(0, len(signal), 1_000):
+        levels.feed(signal[start : start + 1_000])
+    return levels.read()
 
 
 def make_verdict(ended: str, decoded_s: float) -> Verdict:
@@ -64,6 +74,18 @@ def test_what_the_header_says_counts_even_where_the_reference_plays_less(decoded
     theirs = make_reference(4.0, promised_s=5.0)
 
     assert compare("a", make_verdict("decoded", decoded_s), theirs).verdict == verdict
+
+
+def test_noise_in_place_of_speech_is_another_sound_and_speech_at_another_gain_is_not() -> None:
+    voice = np.concatenate([make_voice(1.0), make_silence(1.0), make_voice(1.0)])
+    noise = make_noise(3.0)
+    theirs = replace(make_reference(3.0), levels_db=measure(voice))
+
+    def judge(signal: Signal) -> str:
+        return compare("a", replace(make_verdict("decoded", 3.0), levels_db=measure(signal)), theirs).verdict
+
+    assert judge(voice) == judge(0.5 * voice) == "same"
+    assert judge(noise) == "other sound"
 
 
 @pytest.mark.parametrize("theirs", [make_reference(0.3, score=1), make_reference(0.0, has_audio=False)])
