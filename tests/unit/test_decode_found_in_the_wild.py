@@ -191,6 +191,82 @@ def test_aac_of_up_to_eight_channels_decodes(n_channels: int) -> None:
     assert np.abs(decoded).max() > 0.2
 
 
+JOINED = {
+    "WAV": encode_native("WAV", "PCM_16", VOICE),
+    "RF64": encode_native("RF64", "PCM_16", VOICE),
+    "Wave64": encode_native("W64", "PCM_16", VOICE),
+    "AIFF": encode_native("AIFF", "PCM_16", VOICE),
+    "CAF": encode_native("CAF", "PCM_16", VOICE),
+    "FLAC": encode_native("FLAC", "PCM_16", VOICE),
+    "M4A": M4A,
+    "fragments": encode_foreign("mp4", "aac", VOICE, 16_000, movflags="frag_keyframe+empty_moov+default_base_moof"),
+    "WebM": encode_foreign("webm", "libopus", VOICE, 48_000),
+    "streamed WebM": encode_foreign("webm", "libopus", VOICE, 48_000, live="1"),
+    "AAC": TAGGED["AAC"],
+    "AMR": encode_foreign("amr", "libopencore_amrnb", VOICE, 8_000),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_files_that_were_joined_are_decoded_whole(name: str) -> None:
+    once = decode(JOINED[name])
+
+    twice = decode(JOINED[name] * 2)
+
+    assert abs(len(twice) - 2 * len(once)) <= 0.07 * SAMPLING_RATE_HZ
+    assert np.abs(twice[-SAMPLING_RATE_HZ:] - once[-SAMPLING_RATE_HZ:]).max() < 0.01
+
+
+@pytest.mark.parametrize("name", ["WAV", "AIFF", "CAF", "M4A", "WebM"])
+def test_of_files_that_were_joined_none_may_be_cut(name: str) -> None:
+    assert refuse(JOINED[name] + JOINED[name][: len(JOINED[name]) // 2]).reason is AudioReason.TRUNCATED
+
+
+def test_a_wav_header_that_says_less_than_follows_is_not_believed() -> None:
+    recording = bytearray(JOINED["WAV"])
+    recording[40:44] = struct.pack("<I", len(VOICE))  # half of it, as of a recorder that crashed
+
+    np.testing.assert_array_equal(decode(bytes(recording)), decode(JOINED["WAV"]))
+
+
+def test_chunks_and_tags_behind_the_sound_are_no_sound() -> None:
+    behind = [b"LIST" + struct.pack("<I", 40_000) + bytes(range(250)) * 160, bytes(40_000), b"ID3\x03" + b"x" * 40_000]
+
+    for tail in behind:
+        np.testing.assert_array_equal(decode(JOINED["WAV"] + tail), decode(JOINED["WAV"]))
+
+
+def test_sound_in_a_second_chunk_is_not_left_out_in_silence() -> None:
+    error = refuse(JOINED["WAV"] + JOINED["WAV"][36:])
+
+    assert error.reason is AudioReason.DECODE_ERROR
+    assert "two data chunks" in error.detail
+
+
+@pytest.mark.parametrize("tail", [b"TAG" + bytes(125), b"read me\n" * 20, bytes(500)], ids=["a tag", "text", "zeros"])
+@pytest.mark.parametrize("name", ["AMR", "AAC", "M4A", "WebM", "streamed WebM"])
+def test_what_someone_appended_is_left_out(name: str, tail: bytes) -> None:
+    assert abs(len(decode(JOINED[name] + tail)) - len(decode(JOINED[name]))) <= 0.02 * SAMPLING_RATE_HZ
+
+
+def test_zeros_in_the_middle_of_a_webm_recording_do_not_end_it() -> None:
+    recording = bytearray(encode_foreign("webm", "libopus", make_voice(12.0), 48_000))
+    middle = len(recording) // 2
+    recording[middle : middle + 2000] = bytes(2000)
+
+    # FFmpeg may find its way behind them or not; the half before them alone is no answer.
+    refused = {AudioReason.TRUNCATED, AudioReason.DECODE_ERROR}
+    assert find_end(bytes(recording)) in refused or find_end(bytes(recording)) == pytest.approx(12.0, abs=0.1)
+
+
+def find_end(recording: bytes) -> float | AudioReason:
+    """Seconds of sound, up to where the last of it is loud, or the reason."""
+    try:
+        return float(np.flatnonzero(np.abs(decode(recording)) > 0.01)[-1]) / SAMPLING_RATE_HZ
+    except AudioError as error:
+        return error.reason
+
+
 MORE = {
     "MP2": ("mp2", "mp2", 16_000),
     "MP2 in Matroska": ("matroska", "mp2", 48_000),

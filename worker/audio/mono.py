@@ -65,21 +65,21 @@ class MonoMixer:
         return [self._mix(np.concatenate(self._held))] if self._n_held else []
 
     def _mix(self, stretch: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = stretch.mean(axis=1, dtype=np.float32)
-        before, self._choice = self._choice, self._choose(stretch, mean)
-        mixed = _pick(stretch, mean, self._choice)
+        channels = np.ascontiguousarray(stretch.T)
+        mean = channels.mean(axis=0, dtype=np.float32)
+        before, self._choice = self._choice, self._choose(channels, mean)
+        mixed = _pick(channels, mean, self._choice)
         if before is not None and before != self._choice:
             n_fade = min(len(self._fade), len(mixed))
             fade = self._fade[:n_fade]
             mixed = mixed.copy()
-            mixed[:n_fade] = fade * mixed[:n_fade] + (1 - fade) * _pick(stretch, mean, before)[:n_fade]
+            mixed[:n_fade] = fade * mixed[:n_fade] + (1 - fade) * _pick(channels, mean, before)[:n_fade]
         return mixed
 
-    def _choose(self, stretch: NDArray[np.float32], mean: NDArray[np.float32]) -> int:
+    def _choose(self, channels: NDArray[np.float32], mean: NDArray[np.float32]) -> int:
         """Choose the mean or a channel; silence changes nothing."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            energies = np.einsum("ij,ij->j", stretch, stretch, dtype=np.float64)
-            energy = float(np.dot(mean, mean))
+        energies = np.array([np.dot(channel, channel) for channel in channels], dtype=np.float64)
+        energy = float(np.dot(mean, mean))
         loudest = int(energies.argmax())
         if not energies[loudest] > 0:
             return MEAN if self._choice is None else self._choice
@@ -91,5 +91,5 @@ class MonoMixer:
         return self._choice
 
 
-def _pick(stretch: NDArray[np.float32], mean: NDArray[np.float32], choice: int) -> NDArray[np.float32]:
-    return mean if choice == MEAN else stretch[:, choice]
+def _pick(channels: NDArray[np.float32], mean: NDArray[np.float32], choice: int) -> NDArray[np.float32]:
+    return mean if choice == MEAN else channels[choice]

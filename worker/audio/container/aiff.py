@@ -24,7 +24,7 @@ def describe_aiff(source: Source) -> list[Part]:
     """
     n_bytes = source.n_bytes
     length_s, width, compression = None, 0, b"NONE"
-    rate_hz, n_frames = 0.0, 0
+    rate_hz, n_frames, end = 0.0, 0, n_bytes
     source.seek(0)
     is_compressed = source.read(12)[8:] == b"AIFC"
     for _ in range(MAX_CHUNKS):
@@ -32,6 +32,9 @@ def describe_aiff(source: Source) -> list[Part]:
         if len(chunk) < 8:
             break
         body, size = source.tell(), int.from_bytes(chunk[4:], "big")
+        if chunk[:4] == b"FORM":
+            end = body - 8  # another file that was joined to this one
+            break
         if 0 < size < UNKNOWN_SIZE_FROM and body + size > n_bytes + TOLERATED_BYTES:
             raise refuse_cut(f"the {chunk[:4]!r} chunk", body + size, n_bytes)
         if chunk[:4] == b"COMM":
@@ -45,7 +48,7 @@ def describe_aiff(source: Source) -> list[Part]:
         length_s = n_frames / rate_hz
     tolerance_s = (1 + TOLERATED_BYTES / max(width, 1)) / max(rate_hz, 1.0)
     is_float = compression in FLOATS
-    return [Part(Container.AIFF, ((0, n_bytes),), length_s=length_s, tolerance_s=tolerance_s, is_float=is_float)]
+    return [Part(Container.AIFF, ((0, end),), length_s=length_s, tolerance_s=tolerance_s, is_float=is_float)]
 
 
 def _read_extended(field: bytes) -> float:

@@ -30,6 +30,8 @@ def describe_caf(source: Source) -> list[Part]:
         if len(chunk) < 12:
             break
         name, (size,) = chunk[:4], struct.unpack(">q", chunk[4:])
+        if name == b"caff":
+            return [_make_part(at, description, n_valid, n_held)]  # another file that was joined to this one
         if size < 0:  # -1: the data chunk goes on to the end of the file
             n_held = n_bytes - at - 12 - EDIT_COUNT_BYTES
             break

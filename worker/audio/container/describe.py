@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
@@ -9,12 +10,12 @@ from typing import BinaryIO
 from worker.audio.container.aiff import describe_aiff
 from worker.audio.container.caf import describe_caf
 from worker.audio.container.flac import describe_flac
-from worker.audio.container.identify import identify
+from worker.audio.container.identify import HEAD_BYTES, identify, match_container
 from worker.audio.container.matroska import describe_matroska
 from worker.audio.container.mp3 import describe_mp3
 from worker.audio.container.mp4 import describe_mp4
 from worker.audio.container.ogg import describe_ogg
-from worker.audio.container.parts import Container, Part
+from worker.audio.container.parts import MAX_JOINED, Container, Part
 from worker.audio.container.riff import describe_w64, describe_wav
 from worker.audio.container.source import Source
 from worker.audio.container.streams import describe_adts, describe_amr, describe_loas
@@ -48,15 +49,21 @@ def describe_recording(file: BinaryIO) -> list[Part]:
         file: seekable; left anywhere.
 
     Returns:
-        Its parts in order, at least one.
+        Its parts in order, at least one; files that were joined are parts of their own.
 
     Raises:
         AudioError: NOT_AUDIO or UNSUPPORTED_CODEC by its first bytes; TRUNCATED, with what is missing; DECODE_ERROR or
             TOO_LONG for tables beyond reason.
     """
     found = identify(file)
-    parts = _DESCRIBE[found.container](Source(file, start=found.start))
-    return [
-        replace(part, spans=tuple((first + found.start, last + found.start) for first, last in part.spans))
-        for part in parts
-    ]
+    n_bytes, start = file.seek(0, os.SEEK_END), found.start
+    parts: list[Part] = []
+    while len(parts) < MAX_JOINED:
+        for part in _DESCRIBE[found.container](Source(file, start=start)):
+            spans = tuple((first + start, last + start) for first, last in part.spans)
+            parts.append(replace(part, spans=spans))
+        start = parts[-1].spans[-1][1]
+        file.seek(start)
+        if start >= n_bytes or match_container(file.read(HEAD_BYTES), n_bytes - start) is not found.container:
+            break
+    return parts

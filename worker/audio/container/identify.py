@@ -73,7 +73,9 @@ _KNOWN_BUT_REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x64\xa3", "IRCAM"),
     (0, b"nut/multimedia container", "NUT"),
     (8, b"AVI ", "AVI"),
+    (0, b"PVF1\n", "PVF"),
     (8, b"8SVX", "IFF"),
+    (8, b"16SV", "IFF"),
     (8, b"QLCM", "QCP"),
 )
 _ARCHIVES = (
@@ -131,13 +133,13 @@ def _identify(file: BinaryIO) -> Found:
     refused = _name_refused(head)
     if refused is not None:
         raise AudioError(AudioReason.UNSUPPORTED_CODEC, f"the file is {refused}, allowed are {SUPPORTED}")
-    found = _match(head, n_bytes - start)
+    found = match_container(head, n_bytes - start)
     if found is not None:
         return Found(found, start)
     if not head.startswith(_ARCHIVES) and not head[_TAR[0] :].startswith(_TAR[1]):
         behind = skip_tags(file, n_bytes, _skip_zeros(file, start))
         for place in range(max(start + 1, behind - MAX_LEADING_ZEROS), behind + 1):
-            found = _match(_read(file, place), n_bytes - place)
+            found = match_container(_read(file, place), n_bytes - place)
             if found is not None:
                 return Found(found, place)
         file.seek(behind)
@@ -177,7 +179,8 @@ def measure_tag(head: bytes) -> int:
     return 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3]) + footer
 
 
-def _match(head: bytes, n_bytes: int) -> Container | None:
+def match_container(head: bytes, n_bytes: int) -> Container | None:
+    """Tell what begins with these bytes and has so many, None if nothing that is known."""
     for offset, magic, found in _BY_MAGIC:
         if head[offset:].startswith(magic):
             return found

@@ -75,33 +75,46 @@ def describe_matroska(source: Source) -> list[Part]:
     clock, at, n_bytes, peek = _Clock(), 0, source.n_bytes, Peek(source)
     end = n_bytes  # of the segment
     for _ in range(MAX_UNITS):
+        if at >= end and peek(at, 4) == CLUSTER.to_bytes(4, "big"):
+            end = n_bytes  # the size of the segment is too small
         if at >= end:
             break
         head = peek(at, 24)
-        n_id = 9 - head[0].bit_length()
-        n_size = 9 - head[n_id].bit_length() if n_id <= 4 and len(head) > n_id else 9
-        if n_size > 8 or len(head) < n_id + n_size:
-            at = _find_cluster(source, at + 1)  # no element: damage, appended bytes, or a last header cut in two
-            continue
-        element = int.from_bytes(head[:n_id], "big")
-        size = int.from_bytes(head[n_id : n_id + n_size], "big") & ((1 << 7 * n_size) - 1)
-        body = n_id + n_size
-        is_unknown = size == (1 << 7 * n_size) - 1
-        if not is_unknown and at + body + size > n_bytes:
-            following = _find_cluster(source, at + 1)
-            if following >= n_bytes and element in KNOWN:
-                raise refuse_cut(f"the element {element:#x}", at + body + size, n_bytes)
-            at = following
+        element, body, size = _read_element(head)
+        if element == HEADER and at > 0:
+            end = at  # another file that was joined to this one
+            break
+        if element == 0 or (size is not None and at + body + size > n_bytes):
+            at = _get_over(source, at, element, at + body + (size or 0))
             continue
         if element == SEGMENT:
-            clock.is_sized = not is_unknown
-            end = n_bytes if is_unknown else at + body + size
+            clock.is_sized = size is not None
+            end = n_bytes if size is None else at + body + size
         if element in BLOCKS:
             clock.take_block(head[body:])
-        elif element in READ and size <= MAX_VALUE_BYTES:
+        elif element in READ and size is not None and size <= MAX_VALUE_BYTES:
             clock.take(element, peek(at + body, size))
-        at += body if is_unknown or element in ENTERED else body + size
-    return [_make_part(clock, n_bytes)]
+        at += body if size is None or element in ENTERED else body + size
+    return [_make_part(clock, end)]
+
+
+def _read_element(head: bytes) -> tuple[int, int, int | None]:
+    """Read the head of an element: its id (0 if it is none), where its body begins, its size (None if unknown)."""
+    n_id = 9 - head[0].bit_length()
+    n_size = 9 - head[n_id].bit_length() if n_id <= 4 and len(head) > n_id else 9
+    if n_size > 8 or len(head) < n_id + n_size:
+        return 0, 0, 0
+    size = int.from_bytes(head[n_id : n_id + n_size], "big") & ((1 << 7 * n_size) - 1)
+    is_unknown = size == (1 << 7 * n_size) - 1
+    return int.from_bytes(head[:n_id], "big"), n_id + n_size, None if is_unknown else size
+
+
+def _get_over(source: Source, at: int, element: int, promised: int) -> int:
+    """Go on at the next cluster behind what is no element: damage, appended bytes, or a last element that is cut."""
+    following = _find_cluster(source, at + 1)
+    if following >= source.n_bytes and element in KNOWN:
+        raise refuse_cut(f"the element {element:#x}", promised, source.n_bytes)
+    return following
 
 
 def _find_cluster(source: Source, at: int) -> int:

@@ -23,8 +23,7 @@ def describe_mp4(source: Source) -> list[Part]:
         AudioError: TRUNCATED if there is no index or a sample lies behind the file; TOO_LONG or DECODE_ERROR for tables
             beyond reason.
     """
-    n_bytes = source.n_bytes
-    cut = _walk_boxes(source, n_bytes)
+    n_bytes, cut = _walk_boxes(source, source.n_bytes)
     tracks = read_tracks(source, n_bytes)
     sound = next((track for track in tracks if track.is_sound), None)
     if cut is not None and (sound is None or sound.is_fragmented or sound.end is None):
@@ -34,35 +33,31 @@ def describe_mp4(source: Source) -> list[Part]:
     return [_make_part(sound or Track(), n_bytes)]
 
 
-def _walk_boxes(source: Source, n_bytes: int) -> tuple[str, int, int] | None:
-    """Walk the outer boxes; return which one ends behind the file, if any does."""
+def _walk_boxes(source: Source, n_bytes: int) -> tuple[int, tuple[str, int, int] | None]:
+    """Walk the outer boxes; return where the recording ends, and which box ends behind the file, if any does."""
     start, has_index = 0, False
     for _ in range(MAX_UNITS):
-        if start >= n_bytes:
-            break
         source.seek(start)
         head = source.read(16)
-        if len(head) < 8:
-            break
         size, name = int.from_bytes(head[:4], "big"), head[4:8]
         if size == 1:
             size = int.from_bytes(head[8:16], "big")
-        if size == 0:  # the box goes on to the end of the file
-            has_index = has_index or name == b"moov"
+        if name == b"ftyp" and has_index:
+            return start, None  # another file that was joined to this one
+        is_box = len(head) >= 8 and name.isascii() and (size == 0 or size >= 8)  # else bytes that someone appended
+        has_index = has_index or (is_box and name == b"moov")
+        if not is_box or size == 0:  # a size of 0: the box goes on to the end of the file
             break
-        if size < 8 or not name.isascii():
-            break  # not a box: bytes that someone appended
-        has_index = has_index or name == b"moov"
         if start + size > n_bytes:
             what = f"the {name.decode('ascii', 'replace')!r} box", start + size, n_bytes
             is_index = name in (b"moov", b"moof") and start + size > n_bytes + TOLERATED_BYTES
             if is_index or not has_index:
                 raise refuse_cut(*what)
-            return what
+            return n_bytes, what
         start += size
     if not has_index:
         raise AudioError(AudioReason.TRUNCATED, "the file has no moov box: the recording was never finished")
-    return None
+    return n_bytes, None
 
 
 def _make_part(track: Track, n_bytes: int) -> Part:

@@ -10,6 +10,8 @@ from worker.audio.errors import AudioError, AudioReason
 MAX_UNITS = 2_000_000
 """How many frames, pages, boxes or elements are looked at. A file of one-byte AMR frames has 100 million, which took a
 minute to walk; four hours of AMR have 720,000. Beyond it, it cannot be told whether a file is whole."""
+MAX_JOINED = 1000
+"""How many recordings of one file are decoded."""
 MAX_CHUNKS = 10_000
 """How many RIFF, AIFF or CAF chunks are looked at; recorders write under a hundred."""
 TOLERATED_BYTES = 64
@@ -47,7 +49,7 @@ class Part:
         clock_from_s: the time stamp at which the recording begins; None if that is the first one of the sound.
         has_gaps: the clock is known to run on where sound is missing.
         is_float: the samples are floating-point numbers, which may lie beyond full scale.
-        size_at: where a recorder that could not seek left a size of 0, 4 bytes long, in the decoder's view.
+        size_at: where in the decoder's view 4 bytes say how much sound there is, wrongly: it goes on to the end.
     """
 
     container: Container

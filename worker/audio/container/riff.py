@@ -16,6 +16,10 @@ UNKNOWN_SIZE_FROM = 0x7FFF_0000
 PCM, MS_ADPCM, FLOAT, ALAW, MULAW, IMA_ADPCM, GSM, EXTENSIBLE = 1, 2, 3, 6, 7, 0x11, 0x31, 0xFFFE
 CODECS = {0x45: "g726", 0x64: "g726", 0x50: "mp2", 0x55: "mp3", 0xFF: "aac", 0x160: "wmav1", 0x161: "wmav2"}
 """Those that libsndfile does not know, or not well (mmreg.h)."""
+MAGICS = (b"RIFF", b"RF64", b"RIFX", b"BW64")
+TAILS = (b"ID3", b"TAG", b"APE")
+LOOK_BYTES = 4096
+MAX_LEFT_OVER_S = 0.5
 W64_HEAD_BYTES = 40
 W64_CHUNK_BYTES = 24
 
@@ -49,7 +53,12 @@ def describe_wav(source: Source) -> list[Part]:
         if chunk[:4] == b"data":
             is_unknown = size == 0 or size >= UNKNOWN_SIZE_FROM
             promised = long_size if size == 0xFFFF_FFFF and long_size else None if is_unknown else size
-            return [_describe_data(source, body, promised, encoding, body - 4 if size == 0 else None)]
+            end, is_sound = (
+                (source.n_bytes, False) if promised is None else _look_behind(source, body + promised, order)
+            )
+            if is_sound and _measure_s(source.n_bytes - end, encoding) > MAX_LEFT_OVER_S:
+                return [_describe_data(source, body, None, encoding, source.n_bytes, is_size_wrong=True)]
+            return [_describe_data(source, body, promised, encoding, end, is_size_wrong=size == 0)]
         if chunk[:4] == b"fmt ":
             encoding = _read_encoding(source.read(min(size, 64)), order)
         if chunk[:4] == b"ds64" and head[:4] in (b"RF64", b"BW64"):
@@ -72,7 +81,7 @@ def describe_w64(source: Source) -> list[Part]:
         if len(chunk) < W64_CHUNK_BYTES or size < W64_CHUNK_BYTES:
             break
         if chunk[:4] == b"data":
-            part = _describe_data(source, at + W64_CHUNK_BYTES, size - W64_CHUNK_BYTES, encoding, None)
+            part = _describe_data(source, at + W64_CHUNK_BYTES, size - W64_CHUNK_BYTES, encoding, source.n_bytes)
             return [replace(part, container=Container.W64)]
         if chunk[:4] == b"fmt ":
             encoding = _read_encoding(source.read(64), "<")
@@ -82,23 +91,56 @@ def describe_w64(source: Source) -> list[Part]:
     )
 
 
-def _describe_data(source: Source, body: int, promised: int | None, encoding: _Encoding, size_at: int | None) -> Part:
+def _look_behind(source: Source, at: int, order: str) -> tuple[int, bool]:
+    """Look at what follows the sound.
+
+    Returns:
+        Where the recording ends, or where the next one begins that was joined to it; and whether what is there is no
+        chunk, as where a recorder crashed that had written the size for the last time some while before.
+
+    Raises:
+        AudioError: DECODE_ERROR if there is sound in a second chunk, which no decoder reads.
+    """
+    at += at % 2
+    for _ in range(MAX_CHUNKS):
+        source.seek(at)
+        chunk = source.read(12)
+        if len(chunk) < 8:
+            break
+        if chunk[:4] in MAGICS and chunk[8:] == b"WAVE":
+            return at, False
+        if chunk[:4] == b"data":
+            raise AudioError(AudioReason.DECODE_ERROR, "the WAV file has two data chunks, allowed is one")
+        (size,) = struct.unpack(f"{order}I", chunk[4:8])
+        if not chunk[:4].isascii() or not chunk[:4].decode().isprintable() or at + 8 + size > source.n_bytes + 1:
+            source.seek(at)
+            return at, any(source.read(LOOK_BYTES)) and chunk[:3] not in TAILS
+        at += 8 + size + size % 2
+    return source.n_bytes, False
+
+
+def _measure_s(n_bytes: int, encoding: _Encoding) -> float:
+    """How long so many bytes of sound last, 0 where that cannot be told."""
+    if not (encoding.n_bytes and encoding.n_samples and encoding.rate_hz):
+        return 0.0
+    return n_bytes // encoding.n_bytes * encoding.n_samples / encoding.rate_hz
+
+
+def _describe_data(
+    source: Source, body: int, promised: int | None, encoding: _Encoding, end: int, *, is_size_wrong: bool = False
+) -> Part:
     n_bytes = source.n_bytes
     if promised is not None and body + promised > n_bytes + TOLERATED_BYTES:
         raise refuse_cut("the data chunk", body + promised, n_bytes)
     held = max(0, n_bytes - body) if promised is None else min(promised, n_bytes - body)
-    length_s = None
-    if encoding.n_bytes and encoding.n_samples and encoding.rate_hz:
-        length_s = held // encoding.n_bytes * encoding.n_samples / encoding.rate_hz
-    tolerance_s = (2 * encoding.n_samples + 1) / max(encoding.rate_hz, 1)
     return Part(
         Container.WAV,
-        ((0, n_bytes),),
+        ((0, end),),
         codec=CODECS.get(encoding.tag, ""),
-        length_s=length_s,
-        tolerance_s=tolerance_s,
+        length_s=_measure_s(held, encoding) or None,
+        tolerance_s=(2 * encoding.n_samples + 1) / max(encoding.rate_hz, 1),
         is_float=encoding.tag == FLOAT,
-        size_at=size_at,
+        size_at=body - 4 if is_size_wrong else None,
     )
 
 

@@ -40,6 +40,7 @@ class Source:
         for first, last in self._spans:
             self._starts.append(self._starts[-1] + last - first)
         self._overlay = overlay
+        self._is_plain = len(self._spans) == 1 and overlay is None
         self._at = 0
 
     @property
@@ -55,8 +56,13 @@ class Source:
     def read(self, size: int = -1) -> bytes:
         """Read as a file does."""
         try:
-            start, left = self._at, self.n_bytes - self._at
-            left = left if size < 0 else min(size, left)
+            start, left = self._at, self._starts[-1] - self._at
+            left = left if size < 0 or size > left else size
+            if self._is_plain and left > 0:
+                self._file.seek(self._spans[0][0] + start)
+                content = self._file.read(left)
+                self._at += len(content)
+                return content
             content = b""
             while left > 0:
                 index = bisect_right(self._starts, self._at) - 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from worker.audio.container.frames import read_frame
 from worker.audio.container.identify import measure_tag
-from worker.audio.container.parts import MAX_UNITS, Container, Part, refuse_cut
+from worker.audio.container.parts import MAX_JOINED, MAX_UNITS, Container, Part, refuse_cut
 from worker.audio.container.source import Peek, Source
 
 AMR_NB_FRAME_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 6, 6, 6, 1, 1, 1, 1)
@@ -14,9 +14,9 @@ AMR_WB_FRAME_BYTES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
 """Whole frames with their header byte (RFC 4867, section 5.3; 3GPP TS 26.101 and 26.201)."""
 AMR_SIZES = {b"#!AMR\n": AMR_NB_FRAME_BYTES, b"#!AMR-WB\n": AMR_WB_FRAME_BYTES}
 AMR_RESERVED_BITS = 0x83
+TAGS = (b"TAG", b"ID3", b"APETAGEX")
 AMR_FRAMES_PER_S = 50
 MAX_TAIL_BYTES = 4096
-MAX_JOINED = 1000
 AMR_TOLERANCE_S = 0.04
 N_AAC_FRAMES_TOLERATED = 4
 """The encoder's first frame, a last one that was cut, and what a decoder holds back."""
@@ -102,7 +102,7 @@ def _is_tail(peek: Peek, at: int, n_bytes: int) -> bool:
     if n_bytes - at > MAX_TAIL_BYTES:
         return False
     rest = peek(at, n_bytes - at)
-    return rest[0] & AMR_RESERVED_BITS != 0 or not any(rest)
+    return rest[0] & AMR_RESERVED_BITS != 0 or rest.startswith(TAGS) or not any(rest)
 
 
 def _make_amr(first: int, end: int, n_frames: int) -> Part:

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from worker.audio.container.frames import find_last_mpeg
 from worker.audio.container.parts import Container, Part
-from worker.audio.container.source import Source
 from worker.audio.decoders.clock import Clock, make_silence
-from worker.audio.decoders.interface import PIECE_SAMPLES, Block
+from worker.audio.decoders.interface import PIECE_SAMPLES, Block, open_source
 from worker.audio.errors import AudioError, AudioReason
 
 CODECS = frozenset(
@@ -87,7 +86,7 @@ class FfmpegDecoder:
         self._part = part
         self._name = part.container.value
         self._clock = Clock(part.clock_from_s, part.fill_to_s)
-        self._source = Source(file, spans=part.spans)
+        self._source = open_source(file, part)
         self._container = self._open(demuxer)
         try:
             self._stream = self._choose_stream(self._container)
@@ -149,6 +148,7 @@ class FfmpegDecoder:
         """Decode packet by packet, with silence where the clock runs on or a packet is lost."""
         loss = _Loss()
         kind: tuple[int, int] | None = None
+        is_stamped = self._part.container in STAMPED
         for frame in self._decode(loss):
             if isinstance(frame, float):
                 if kind is not None:
@@ -156,8 +156,8 @@ class FfmpegDecoder:
                     yield from make_silence(frame, *kind)
                 continue
             kind = frame.sample_rate, frame.layout.nb_channels
-            if self._part.container in STAMPED and frame.pts is not None and frame.time_base is not None:
-                gap_s = self._clock.measure_gap_s(float(frame.pts * frame.time_base))
+            if is_stamped and (stamp_s := frame.time) is not None:
+                gap_s = self._clock.measure_gap_s(stamp_s)
                 if gap_s:
                     self._clock.at_s += gap_s
                     yield from make_silence(gap_s, *kind)

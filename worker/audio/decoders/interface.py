@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.audio.container.parts import Part
+from worker.audio.container.source import Source
+
+UP_TO_THE_END = b"\xff\xff\xff\xff"
+"""A size that makes decoders read on to the end of the file."""
 PIECE_SAMPLES = 65_536
 """Frames of a block at most."""
 
@@ -29,6 +34,12 @@ class Block:
     def kind(self) -> tuple[int, int]:
         """Sampling rate and number of channels."""
         return self.rate_hz, self.samples.shape[1]
+
+
+def open_source(file: BinaryIO, part: Part) -> Source:
+    """Show a decoder its part of a file, and no size that is wrong."""
+    overlay = None if part.size_at is None else (part.size_at, UP_TO_THE_END)
+    return Source(file, spans=part.spans, overlay=overlay)
 
 
 class Decoder(Protocol):

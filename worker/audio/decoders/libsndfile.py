@@ -8,14 +8,11 @@ from typing import BinaryIO
 import soundfile
 
 from worker.audio.container.parts import Part
-from worker.audio.container.source import Source
-from worker.audio.decoders.interface import PIECE_SAMPLES, Block
+from worker.audio.decoders.interface import PIECE_SAMPLES, Block, open_source
 from worker.audio.errors import AudioError, AudioReason
 
 UNSUPPORTED_ENCODING = 4
 """SF_ERR_UNSUPPORTED_ENCODING of sndfile.h."""
-UP_TO_THE_END = b"\xff\xff\xff\xff"
-"""A data size that makes libsndfile read on to the end of the file."""
 
 
 class LibsndfileDecoder:
@@ -33,8 +30,7 @@ class LibsndfileDecoder:
             Exception: what reading the file raises passes through.
         """
         self._name = part.container.value
-        overlay = None if part.size_at is None else (part.size_at, UP_TO_THE_END)
-        self._source = Source(file, spans=part.spans, overlay=overlay)
+        self._source = open_source(file, part)
         try:
             self._sound = soundfile.SoundFile(self._source)
         except soundfile.LibsndfileError as error:
