@@ -52,9 +52,9 @@ class Row:
         promised_s: what the container says, as the reference reads it, 0 where it does not say.
         difference_db: how much the levels of signals of the same length differ in the mean.
         verdict: `same`, `refused` (the reference plays it), `shorter` (decoded, and less than the reference), `short of
-            header` (as the reference, and less than the container says), `longer` than both, `other sound` (as long,
-            and loud at other places), `both refuse`, `no audio` (nothing of it looks like audio to either), `crash`
-            or `hang`.
+            header` (as the reference, and less than the container says), `longer` than both, `only ours` (the
+            reference plays nothing), `other sound` (as long, and loud at other places), `both refuse`, `no audio`
+            (nothing of it looks like audio to either), `crash` or `hang`.
     """
 
     path: str
@@ -118,6 +118,8 @@ def _decide_on_decoded(ours: Verdict, theirs: Reference) -> str:
         return "shorter"
     if ours.decoded_s < theirs.promised_s - _tolerate(theirs.promised_s, TOLERATED_OF_HEADER_S):
         return "short of header"
+    if theirs.played_s == 0:
+        return "only ours"
     longest_s = max(theirs.played_s, theirs.promised_s)  # a pause that is only in the time stamps is not played
     if ours.decoded_s > longest_s + _tolerate(longest_s, TOLERATED_S):
         return "longer"

@@ -53,7 +53,7 @@ def make_reference(played_s: float, *, promised_s: float = 0.0, score: int = 100
         ("decoded", 0.11, 0.2, "same"),
         ("decoded", 0.09, 0.2, "shorter"),
         ("decoded", 10.3, 10.0, "longer"),
-        ("decoded", 10.0, 0.0, "longer"),
+        ("decoded", 10.0, 0.0, "only ours"),
         ("TRUNCATED", 5.0, 5.0, "refused"),
         ("TRUNCATED", 0.0, 0.0, "both refuse"),
         ("NOT_AUDIO", 0.0, 3.0, "refused"),
