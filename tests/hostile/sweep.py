@@ -118,7 +118,7 @@ def _decide_on_decoded(ours: Verdict, theirs: Reference) -> str:
         return "shorter"
     if ours.decoded_s < theirs.promised_s - _tolerate(theirs.promised_s, TOLERATED_OF_HEADER_S):
         return "short of header"
-    if theirs.played_s == 0:
+    if theirs.played_s == 0 and ours.decoded_s > TOLERATED_S:
         return "only ours"
     longest_s = max(theirs.played_s, theirs.promised_s)  # a pause that is only in the time stamps is not played
     if ours.decoded_s > longest_s + _tolerate(longest_s, TOLERATED_S):
