@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.unit.recordings import encode_foreign, encode_native, encode_opus_in_caf, make_amr_wb_speech
+from tests.hostile.mutate import repair_ogg_checksums
+from tests.unit.recordings import encode_foreign, encode_native, encode_opus_in_caf, make_amr_wb_speech, make_speex
 from tests.unit.sounds import Signal, make_voice
 
 VOICE_S = 1.0
@@ -36,4 +37,9 @@ ENCODERS: dict[str, Callable[[Signal], bytes]] = {
     "amr-nb": lambda voice: encode_foreign("amr", "libopencore_amrnb", voice, 8_000),
     "amr-wb": lambda _voice: make_amr_wb_speech(50),
     "caf-opus": encode_opus_in_caf,
+    "ogg-flac": lambda voice: encode_foreign("ogg", "flac", voice, 16_000),
+    "ogg-speex": lambda _voice: repair_ogg_checksums(make_speex(50)),
+    "wav-g726": lambda voice: encode_foreign("wav", "g726", voice, 8_000),
+    "mp2": lambda voice: encode_foreign("mp2", "mp2", voice, 16_000),
+    "aac-latm": lambda voice: encode_foreign("latm", "aac", voice, 16_000),
 }

@@ -100,6 +100,25 @@ def encode_opus_in_caf(signal: Signal) -> bytes:
     return b"caff\x00\x01\x00\x00" + b"".join(name + struct.pack(">q", len(body)) + body for name, body in chunks)
 
 
+def make_speex(n_frames: int, seed: int = 0) -> bytes:
+    """Write Ogg Speex by hand: narrow-band frames of 8 kbit/s with random parameters (Speex manual, 9 and A).
+
+    The pages have no checksums yet.
+    """
+    rng = np.random.default_rng(seed)
+    head = b"Speex   " + b"1.2".ljust(20, b"\0")
+    head += struct.pack("<13i", 1, 80, 8_000, 0, 4, 1, -1, 160, 0, 1, 0, 0, 0)
+    tags = struct.pack("<I", 4) + b"none" + struct.pack("<I", 0)
+    frames = [bytes([0b00011000 | int(rng.integers(8))]) + rng.bytes(19) for _ in range(n_frames)]
+    pages = [(2, 0, [head]), (0, 0, [tags])]
+    pages += [(0, 160 * min(at + 50, n_frames), frames[at : at + 50]) for at in range(0, n_frames, 50)]
+    recording = b""
+    for number, (flags, position, packets) in enumerate(pages):
+        recording += struct.pack("<4sBBQIIIB", b"OggS", 0, flags, position, 7, number, 0, len(packets))
+        recording += bytes(map(len, packets)) + b"".join(packets)
+    return recording
+
+
 def make_amr_wb(n_frames: int) -> bytes:
     """Write AMR-WB by hand, whose encoder PyAV lacks: frames that say that nothing was sent (RFC 4867, 4.3.1)."""
     return b"#!AMR-WB\n" + bytes([AMR_WB_NO_DATA]) * n_frames

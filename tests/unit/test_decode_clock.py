@@ -226,6 +226,18 @@ def test_a_chain_of_thousands_of_links_is_refused() -> None:
         decode(recording[: pages[1]] * 101 + recording)
 
 
+def test_pages_under_a_number_that_never_began_are_not_left_out_in_silence() -> None:
+    recording = bytearray(encode_foreign("ogg", "libopus", VOICE, 48_000))
+    pages = find_pages(recording)
+    for at in pages[len(pages) // 2 :]:
+        recording[at + 14] ^= 0xFF
+
+    with pytest.raises(AudioError) as caught:
+        decode(repair_ogg_checksums(bytes(recording)))
+
+    assert caught.value.reason in (AudioReason.TRUNCATED, AudioReason.DECODE_ERROR)
+
+
 def test_a_clock_follows_stamps_that_begin_anew() -> None:
     clock = Clock(None, None)
     gaps = []

@@ -7,12 +7,14 @@ import io
 import numpy as np
 import pytest
 
+from tests.hostile.mutate import repair_ogg_checksums
 from tests.unit.recordings import (
     encode_foreign,
     encode_native,
     encode_opus_in_caf,
     make_amr_wb,
     make_amr_wb_speech,
+    make_speex,
 )
 from tests.unit.sounds import Signal, make_sweep
 from worker.audio.decode import SAMPLING_RATE_HZ, iter_blocks
@@ -122,6 +124,13 @@ def test_amr_wb_speech_frames_decode_to_sound_of_the_same_length() -> None:
 
     assert len(decoded) == 150 * 320
     assert np.sqrt(np.mean(np.square(decoded))) > 0.01
+
+
+def test_speex_frames_decode_to_sound_of_the_same_length() -> None:
+    decoded = decode(repair_ogg_checksums(make_speex(150)))
+
+    assert len(decoded) / SAMPLING_RATE_HZ == pytest.approx(3.0, abs=0.05)
+    assert np.sqrt(np.mean(np.square(decoded))) > 0.001
 
 
 NB_PAUSES = {"not sent": b"\x7c", "described": b"\x44" + bytes(5)}

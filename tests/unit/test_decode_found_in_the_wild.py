@@ -267,6 +267,35 @@ def find_end(recording: bytes) -> float | AudioReason:
         return error.reason
 
 
+@pytest.mark.parametrize("n_promised", [len(VOICE), 0], ids=["counted", "streamed"])
+def test_damage_in_flac_is_silence_and_no_burst(n_promised: int) -> None:
+    recording = bytearray(encode_native("FLAC", "PCM_16", make_voice(20.0, peak=0.3)))
+    recording[21] &= 0xF0
+    recording[22:26] = (20 * 16_000 if n_promised else 0).to_bytes(4, "big")
+    whole = decode(bytes(recording))
+    middle = len(recording) // 2
+    recording[middle : middle + 8] = b"\x55\xaa" * 4
+
+    decoded = decode(bytes(recording))
+
+    assert len(decoded) == len(whole)
+    assert np.abs(decoded).max() <= np.abs(whole).max() + 1e-6
+    assert np.count_nonzero(decoded != whole) <= 2 * 4608
+
+
+@pytest.mark.parametrize("codec", ["pcm_f32le", "pcm_s24le", "pcm_s32le", "pcm_s16le"])
+@pytest.mark.parametrize("muxer", ["wav", "w64", "aiff", "caf", "mov", "matroska"])
+def test_uncompressed_sound_is_the_same_whoever_wrote_it(muxer: str, codec: str) -> None:
+    codec = codec.replace("le", "be") if muxer == "aiff" else codec
+
+    np.testing.assert_allclose(decode(encode_foreign(muxer, codec, VOICE, 16_000)), VOICE, atol=1e-4)
+
+
+@pytest.mark.parametrize("codec", ["aac", "flac"])
+def test_codecs_of_packets_are_not_taken_in_wav(codec: str) -> None:
+    assert refuse(encode_foreign("wav", codec, VOICE, 16_000)).reason is AudioReason.UNSUPPORTED_CODEC
+
+
 MORE = {
     "MP2": ("mp2", "mp2", 16_000),
     "MP2 in Matroska": ("matroska", "mp2", 48_000),

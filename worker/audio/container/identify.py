@@ -64,7 +64,6 @@ _KNOWN_BUT_REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"FRM8", "DSD"),
     (0, b"2BIT", "AVR"),
     (0, b"Creative Voice File", "VOC"),
-    (0, b"FORM\0\0\0\0", "IFF"),
     (0, b"MThd", "MIDI"),
     (0, b"\x00\x00\x01\xba", "MPEG program stream"),
     (0, b"\x7f\xfe\x80\x01", "DTS"),

@@ -60,6 +60,7 @@ class _Link:
     has_gaps: bool = False
     n_streams: int = 0
     seen: list[bytes] = field(default_factory=list)
+    serials: set[int] = field(default_factory=set)
 
 
 def describe_ogg(source: Source) -> list[Part]:
@@ -149,6 +150,7 @@ def _find_page(source: Source, at: int) -> int:
 def _begin(link: _Link, page: _Page) -> None:
     """Note a stream that begins; the first one that can be decoded is the link's."""
     link.n_streams += 1
+    link.serials.add(page.serial)
     if link.n_streams > MAX_STREAMS:
         raise AudioError(
             AudioReason.DECODE_ERROR, f"over {MAX_STREAMS} streams begin together in the Ogg file, which are allowed"
@@ -176,6 +178,8 @@ def _begin(link: _Link, page: _Page) -> None:
 
 def _follow(link: _Link, page: _Page) -> None:
     """Note where a page of the link's stream ends on the clock, and whether a page or a packet before it is missing."""
+    if page.serial not in link.serials and page.position != NO_POSITION:
+        link.has_gaps, link.last = True, max(link.last, page.position)  # of a stream whose beginning is lost
     if page.serial != link.serial:
         return
     link.has_gaps |= page.number != link.number + 1

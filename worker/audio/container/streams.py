@@ -88,7 +88,7 @@ def describe_amr(source: Source) -> list[Part]:
             first, sizes, n_frames = at, AMR_SIZES[magic], 0
             at += len(magic)
             continue
-        if _is_tail(peek, at, n_bytes):
+        if at - first >= n_bytes - at and _is_tail(peek, at, n_bytes):
             break
         at += sizes[head[0] >> 3 & 15]
         n_frames += 1

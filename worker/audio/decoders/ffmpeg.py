@@ -59,11 +59,15 @@ Phones send them in pauses, and FFmpeg's decoders refuse them."""
 AMR_FRAMES_PER_S = 50
 DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
 FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
-STAMPED = frozenset({Container.OGG, Container.MP4, Container.MATROSKA})
+NO_PACKETS = frozenset({Container.WAV, Container.W64})
+OF_PACKETS = frozenset({"vorbis", "aac", "opus", "libopus", "flac", "alac"})
+"""WAV does not say where a packet ends, so that what FFmpeg makes of these codecs there is nothing."""
+STAMPED = frozenset({Container.OGG, Container.MP4, Container.MATROSKA, Container.FLAC})
 """Containers whose time stamps say where sound is missing."""
 TOLERATED_LOSS_S = 0.25
 TOLERATED_LOSS_SHARE = 0.02
-"""So much of a recording may be damaged and is silence then."""
+TOLERATED_LOSS_SHARE_OF_SHORT = 0.1
+"""So much of a recording may be damaged and is silence then; one packet always may."""
 MAX_LOST_AT_ONCE = 100
 
 
@@ -93,7 +97,7 @@ class FfmpegDecoder:
         except BaseException:
             self._container.close()
             raise
-        self._stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
+        self._stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES), **self._choose_checks()}
         self._frame_s = 0.0  # how long the last frame was, for one that is lost
 
     def read_blocks(self) -> Iterator[Block]:
@@ -140,9 +144,13 @@ class FfmpegDecoder:
             raise self._refuse("has no audio in it", AudioReason.NOT_AUDIO)
         stream = container.streams.audio[0]
         name = getattr(stream.codec_context, "name", "an unknown codec")  # no context where FFmpeg has no decoder
-        if name not in CODECS:
+        if name not in CODECS or (name in OF_PACKETS and self._part.container in NO_PACKETS):
             raise self._refuse(f"holds {name}, allowed are {', '.join(sorted(CODECS))}", AudioReason.UNSUPPORTED_CODEC)
         return stream
+
+    def _choose_checks(self) -> dict[str, str]:
+        """Let FFmpeg compare checksums where it does not by itself: what is damaged in FLAC would be a burst of noise."""
+        return {"err_detect": "crccheck+explode"} if self._stream.codec_context.name == "flac" else {}
 
     def _read_pieces(self) -> Generator[Block]:
         """Decode packet by packet, with silence where the clock runs on or a packet is lost."""
@@ -166,7 +174,7 @@ class FfmpegDecoder:
             yield from _convert(frame)
         if kind is None:
             raise self._refuse("holds no audio that decodes")
-        if loss.seconds > TOLERATED_LOSS_S + TOLERATED_LOSS_SHARE * self._clock.at_s:
+        if loss.n_packets > 1 and loss.seconds > _tolerate_loss_s(self._clock.at_s):
             raise self._refuse(
                 f"has {loss.n_packets} damaged packets, {loss.seconds:.1f} s of {self._clock.at_s:.1f} s: {loss.error}"
             ) from loss.error
@@ -237,6 +245,10 @@ class _Loss:
         self.error = self.error or error
         self.n_packets += 1
         self.seconds += seconds
+
+
+def _tolerate_loss_s(duration_s: float) -> float:
+    return max(TOLERATED_LOSS_SHARE * duration_s, min(TOLERATED_LOSS_S, TOLERATED_LOSS_SHARE_OF_SHORT * duration_s))
 
 
 def _join(gathered: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -42,7 +42,7 @@ _DEMUXERS = {
     Container.AMR: "amr",
     Container.MATROSKA: "matroska",
 }
-_LIBSNDFILE_FIRST = frozenset({Container.WAV, Container.W64, Container.AIFF, Container.CAF})
+_LIBSNDFILE_FIRST = frozenset({Container.WAV, Container.AIFF, Container.CAF})  # of Wave64 it takes float for integers
 _LIBSNDFILE_SECOND = frozenset({Container.FLAC, Container.MP3, Container.OGG})
 
 
