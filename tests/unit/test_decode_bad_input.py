@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +58,24 @@ def test_what_is_not_audio_is_refused_by_its_first_bytes(name: str) -> None:
 
     assert error.reason is AudioReason.NOT_AUDIO
     assert "allowed are WAV" in error.detail
+
+
+def make_ones(rng: np.random.Generator) -> bytes:
+    """Random bytes with long rows of ones in them, as programs have."""
+    return b"".join(rng.bytes(40) + b"\xff" * 8 + bytes(int(rng.integers(20))) for _ in range(4000))
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("before", [b"", bytes(300), b"\xff" * 300, b"\x7fELF", b"\x89PNG\r\n"])
+def test_bytes_that_are_no_recording_are_none_whatever_they_contain(seed: int, before: bytes) -> None:
+    rng = np.random.default_rng(seed)
+
+    assert refuse(before + b"\x01" + rng.bytes(300_000)).reason is AudioReason.NOT_AUDIO
+    assert refuse(before + b"\x01" + make_ones(rng)).reason is AudioReason.NOT_AUDIO
+
+
+def test_a_program_is_no_recording() -> None:
+    assert refuse(Path(sys.executable).read_bytes()[:4_000_000]).reason is AudioReason.NOT_AUDIO
 
 
 @pytest.mark.parametrize("name", REFUSED)

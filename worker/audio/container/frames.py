@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from worker.audio.container.parts import Container
 
 N_CHAINED = 4
+N_CHAINED_BEHIND = 10
 """So many frames, each where the one before it ends, are no accident."""
 MPEG_RATES_HZ = (44_100, 48_000, 32_000)
 MPEG1_KBITS = {
@@ -59,12 +60,15 @@ class FrameRun:
     start: int
 
 
-def find_frames(content: bytes, *, n_chained: int = N_CHAINED) -> FrameRun | None:
-    """Find the first place where frames stand in a row.
+def find_frames(content: bytes) -> FrameRun | None:
+    """Find the first place where frames stand in a row and go on.
+
+    Four in a row are believed at the very beginning, and ten behind other bytes: programs and pictures hold bytes that
+    look like headers. What follows must be frames for the most part. Layer I is not looked for: its headers are what
+    long rows of ones look like.
 
     Args:
         content: the bytes to look at.
-        n_chained: how many of a kind must follow each other, or all up to the end of the content if at least two.
 
     Returns:
         The place, or None.
@@ -73,7 +77,10 @@ def find_frames(content: bytes, *, n_chained: int = N_CHAINED) -> FrameRun | Non
         if content[start] not in (0xFF, 0x56):
             continue
         frame = read_frame(content, start)
-        if frame is not None and _is_chained(content, start, frame, n_chained):
+        if frame is None or (frame.container is Container.MP3 and frame.kind[1] == 1):
+            continue
+        n_chained = N_CHAINED if start == 0 else N_CHAINED_BEHIND
+        if _is_chained(content, start, frame, n_chained) and _goes_on(content, start, frame):
             return FrameRun(frame.container, start)
     return None
 
@@ -130,9 +137,24 @@ def _read_adts(head: bytes) -> Frame | None:
 
 def _is_chained(content: bytes, start: int, first: Frame, n_chained: int) -> bool:
     at = start
-    for n_seen in range(n_chained):
+    for _ in range(n_chained):
         frame = read_frame(content, at)
         if frame is None or (frame.container, frame.kind) != (first.container, first.kind):
-            return len(content) - at < 4 and n_seen >= 2
+            return False
         at += frame.n_bytes
     return True
+
+
+def _goes_on(content: bytes, start: int, first: Frame) -> bool:
+    """Whether at least half of what follows is frames of the kind."""
+    n_covered, at = 0, start
+    while at < len(content):
+        frame = read_frame(content, at)
+        if frame is not None and (frame.container, frame.kind) == (first.container, first.kind):
+            n_covered += frame.n_bytes
+            at += frame.n_bytes
+        else:
+            at = content.find(content[start : start + 1], at + 1)
+            if at < 0:
+                break
+    return n_covered > (len(content) - start) / 2

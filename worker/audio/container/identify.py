@@ -65,6 +65,7 @@ _KNOWN_BUT_REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"2BIT", "AVR"),
     (0, b"Creative Voice File", "VOC"),
     (0, b"MThd", "MIDI"),
+    (0, b"tBaK", "TAK"),
     (0, b"\x00\x00\x01\xba", "MPEG program stream"),
     (0, b"\x7f\xfe\x80\x01", "DTS"),
     (0, b".SoX", "SoX"),
@@ -77,18 +78,14 @@ _KNOWN_BUT_REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (8, b"16SV", "IFF"),
     (8, b"QLCM", "QCP"),
 )
-_ARCHIVES = (
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\x1f\x8b",
-    b"7z\xbc\xaf",
-    b"Rar!",
-    b"BZh",
-    b"\xfd7zXZ",
-    b"%PDF",
-    b"\xff\xd8\xff",
+_NO_AUDIO = (
+    *(b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"),
+    *(b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\0asm", b"!<arch>", b"#!/"),
+    *(b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"DDS ", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\1\0"),
+    *(b"%PDF", b"SQLite format", b"OTTO", b"\0\1\0\0\0", b"wOF", b"<", b"{", b"\xef\xbb\xbf"),
 )
-"""Files that may hold an MP3 in the open, and are none."""
+"""Archives, programs, pictures, fonts and text: in them no first frame is looked for, though an archive may hold an MP3."""
+_TAR = (257, b"ustar")
 TS_PACKET_BYTES = 188
 _BELIEVED = frozenset({(Container.MP3, 3), *((Container.ADTS, rate) for rate in range(13)), (Container.ADTS,)})
 _TAR = (257, b"ustar")
@@ -133,9 +130,12 @@ def _identify(file: BinaryIO) -> Found:
     if refused is not None:
         raise AudioError(AudioReason.UNSUPPORTED_CODEC, f"the file is {refused}, allowed are {SUPPORTED}")
     found = match_container(head, n_bytes - start)
+    frame = read_frame(head)
+    if found is None and frame is not None and (frame.container, *frame.kind[1:2]) in _BELIEVED:
+        found = frame.container  # one of a kind that people have is believed here; the others must stand in a row
     if found is not None:
         return Found(found, start)
-    if not head.startswith(_ARCHIVES) and not head[_TAR[0] :].startswith(_TAR[1]):
+    if not head.startswith(_NO_AUDIO) and not head[_TAR[0] :].startswith(_TAR[1]):
         behind = skip_tags(file, n_bytes, _skip_zeros(file, start))
         for place in range(max(start + 1, behind - MAX_LEADING_ZEROS), behind + 1):
             found = match_container(_read(file, place), n_bytes - place)
@@ -190,8 +190,7 @@ def match_container(head: bytes, n_bytes: int) -> Container | None:
     size = int.from_bytes(head[:4], "big")
     if head[4:8] in _MOV_BOXES and (size in (0, 1) or 8 <= size <= n_bytes):
         return Container.MP4
-    frame = read_frame(head)  # one of a kind that people have is believed; the others must stand in a row
-    return frame.container if frame is not None and (frame.container, *frame.kind[1:2]) in _BELIEVED else None
+    return None
 
 
 def _name_refused(head: bytes) -> str | None:

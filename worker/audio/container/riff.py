@@ -73,19 +73,22 @@ def describe_w64(source: Source) -> list[Part]:
     Raises:
         AudioError: TRUNCATED, as for WAV.
     """
-    encoding, at = _Encoding(), W64_HEAD_BYTES
+    encoding, at, data, end = _Encoding(), W64_HEAD_BYTES, None, source.n_bytes
     for _ in range(MAX_CHUNKS):
         source.seek(at)
         chunk = source.read(W64_CHUNK_BYTES)
         size = int.from_bytes(chunk[16:], "little")  # with the chunk's head
-        if len(chunk) < W64_CHUNK_BYTES or size < W64_CHUNK_BYTES:
+        if chunk[:4] == b"riff" and data is not None:
+            end = at  # another file that was joined to this one
+        if end == at or len(chunk) < W64_CHUNK_BYTES or size < W64_CHUNK_BYTES:
             break
-        if chunk[:4] == b"data":
-            part = _describe_data(source, at + W64_CHUNK_BYTES, size - W64_CHUNK_BYTES, encoding, source.n_bytes)
-            return [replace(part, container=Container.W64)]
+        if chunk[:4] == b"data" and data is None:
+            data = at + W64_CHUNK_BYTES, size - W64_CHUNK_BYTES
         if chunk[:4] == b"fmt ":
             encoding = _read_encoding(source.read(64), "<")
         at += size + -size % 8
+    if data is not None:
+        return [replace(_describe_data(source, *data, encoding, end), container=Container.W64)]
     raise AudioError(
         AudioReason.TRUNCATED, f"the Wave64 file of {source.n_bytes} bytes has no data chunk: it was cut off"
     )

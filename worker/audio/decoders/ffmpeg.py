@@ -26,7 +26,7 @@ from worker.audio.errors import AudioError, AudioReason
 CODECS = frozenset(
     {
         *("aac", "aac_latm", "alac", "amrnb", "amr_nb", "libopencore_amrnb", "amrwb", "amr_wb", "libopencore_amrwb"),
-        *("opus", "libopus", "vorbis", "flac", "mp3", "mp3float", "mp2", "mp2float", "mp1", "mp1float", "speex"),
+        *("opus", "libopus", "vorbis", "flac", "mp3", "mp3float", "mp2", "mp2float", "speex"),
         *("pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be"),
         *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_mulaw", "pcm_alaw"),
         *(

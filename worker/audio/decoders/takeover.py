@@ -43,7 +43,7 @@ _DEMUXERS = {
     Container.MATROSKA: "matroska",
 }
 _LIBSNDFILE_FIRST = frozenset({Container.WAV, Container.AIFF, Container.CAF})  # of Wave64 it takes float for integers
-_LIBSNDFILE_SECOND = frozenset({Container.FLAC, Container.MP3, Container.OGG})
+_LIBSNDFILE_SECOND = frozenset({Container.FLAC, Container.OGG})  # and not MP3: of anything at all it makes some sound
 
 
 def read_part(file: BinaryIO, part: Part) -> Iterator[Block]:
