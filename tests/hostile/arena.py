@@ -27,11 +27,13 @@ class Verdict:
     """How the scoring of one recording ended.
 
     Attributes:
-        ended: `scored`, `no_speech`, a reason of the ledger, `crash` or `hang`.
+        ended: `scored`, `no_speech`, `decoded`, a reason of the ledger, `crash` or `hang`.
         detail: the sentence that goes with a reason; the signal or exit code, with the end of what was printed.
         seconds: that it took.
         peak_mib: memory of the process at most.
         touched: what Python opened, connected to or started meanwhile.
+        decoded_s: seconds of signal, where the judge only decodes (`tests.hostile.decoding`).
+        levels_db: of each tenth of these seconds.
     """
 
     ended: str
@@ -39,6 +41,8 @@ class Verdict:
     seconds: float
     peak_mib: float
     touched: tuple[str, ...] = ()
+    decoded_s: float = 0.0
+    levels_db: tuple[int, ...] = ()
 
 
 class Arena:
