@@ -123,6 +123,34 @@ def test_a_lost_page_is_silence_of_its_length(codec: str) -> None:
     assert best > 0.5
 
 
+@pytest.mark.parametrize("codec", ["opus 16k", "opus", "vorbis"])
+def test_a_page_that_is_damaged_is_silence_of_its_length(codec: str) -> None:
+    recording = bytearray(
+        encode_foreign("ogg", "libopus", VOICE, 48_000, page_duration="500000")
+        if codec == "opus"
+        else encode_native("OGG", "VORBIS" if codec == "vorbis" else "OPUS", make_voice(20.0))
+    )
+    whole = decode(bytes(recording))
+    pages = find_pages(recording)
+    middle = (pages[len(pages) // 2] + pages[len(pages) // 2 + 1]) // 2
+    recording[middle] ^= 0x40
+
+    decoded = decode(bytes(recording))
+
+    assert abs(len(decoded) - len(whole)) <= (MAX_DRIFT_S + 0.15) * SAMPLING_RATE_HZ
+    assert np.abs(decoded[-SAMPLING_RATE_HZ:]).max() > 0.1
+
+
+def test_a_last_page_that_is_damaged_is_not_left_out_in_silence() -> None:
+    recording = bytearray(encode_native("OGG", "OPUS", VOICE))
+    recording[-20] ^= 0x40
+
+    with pytest.raises(AudioError) as caught:
+        decode(bytes(recording))
+
+    assert caught.value.reason is AudioReason.TRUNCATED
+
+
 def test_a_recording_that_begins_late_on_its_own_clock_begins_at_once() -> None:
     recording = bytearray(encode_foreign("ogg", "libopus", VOICE, 48_000))
     for at in find_pages(recording)[2:]:

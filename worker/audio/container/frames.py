@@ -14,6 +14,8 @@ from worker.audio.container.parts import Container
 N_CHAINED = 4
 N_CHAINED_BEHIND = 10
 """So many frames, each where the one before it ends, are no accident."""
+MAX_TRIED = 8
+"""Rows that did not go on: so many of them are made on purpose, and each costs milliseconds."""
 MPEG_RATES_HZ = (44_100, 48_000, 32_000)
 MPEG1_KBITS = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -73,6 +75,7 @@ def find_frames(content: bytes) -> FrameRun | None:
     Returns:
         The place, or None.
     """
+    n_tried = 0
     for start in range(len(content) - 3):
         if content[start] not in (0xFF, 0x56):
             continue
@@ -80,8 +83,13 @@ def find_frames(content: bytes) -> FrameRun | None:
         if frame is None or (frame.container is Container.MP3 and frame.kind[1] == 1):
             continue
         n_chained = N_CHAINED if start == 0 else N_CHAINED_BEHIND
-        if _is_chained(content, start, frame, n_chained) and _goes_on(content, start, frame):
+        if not _is_chained(content, start, frame, n_chained):
+            continue
+        if _goes_on(content, start, frame):
             return FrameRun(frame.container, start)
+        n_tried += 1
+        if n_tried == MAX_TRIED:
+            break
     return None
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ MAX_STREAMS = 100
 OPUS_RATE_HZ = 48_000
 MAX_LOST_START_S = 60
 """Where a page is missing before the first that says where it ends, the recording began at 0."""
+MAX_OPUS_SAMPLES = 5_760
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 NO_POSITION = (1 << 64) - 1
 TOLERANCE_S = 0.25
 """Of Opus and FLAC packets or Vorbis blocks at both ends of a link, the longest last this long together."""
@@ -39,6 +42,7 @@ class _Page:
     number: int
     n_packets: int
     packet: bytes
+    is_whole: bool = True
 
 
 @dataclass
@@ -89,6 +93,7 @@ def describe_ogg(source: Source) -> list[Part]:
         links[-1].end = page.end
     if not links:
         raise AudioError(AudioReason.DECODE_ERROR, "the Ogg file has no whole page")
+    links[-1].end = source.n_bytes
     return [_make_part(link) for link in links if link.codec or _refuse_codec(link)]
 
 
@@ -129,7 +134,15 @@ def _read_page(peek: Peek, at: int, n_bytes: int) -> _Page | None:
         number=int.from_bytes(head[18:22], "little"),
         n_packets=len(laces) - laces.count(255),
         packet=head[body:],
+        is_whole=_checksum(peek(at, body + sum(laces))) == int.from_bytes(head[22:26], "little"),
     )
+
+
+def _checksum(page: bytes) -> int:
+    """Ogg's checksum (RFC 3533, section 6): zlib's, but for the order of the bits and where it begins."""
+    unsigned = page[:22] + bytes(4) + page[26:]
+    mirrored = zlib.crc32(unsigned.translate(_MIRRORED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
 
 
 def _find_page(source: Source, at: int) -> int:
@@ -181,6 +194,11 @@ def _follow(link: _Link, page: _Page) -> None:
     if page.serial not in link.serials and page.position != NO_POSITION:
         link.has_gaps, link.last = True, max(link.last, page.position)  # of a stream whose beginning is lost
     if page.serial != link.serial:
+        return
+    if not page.is_whole:
+        link.has_gaps = True
+        if 0 < page.position - link.last <= page.n_packets * max(link.packet_samples, MAX_OPUS_SAMPLES):
+            link.last = page.position
         return
     link.has_gaps |= page.number != link.number + 1
     link.number = page.number
