@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.recordings import encode_foreign, encode_native
 from tests.unit.sounds import make_noise
-from worker.audio.container.source import Source
+from worker.audio.container.source import Peek, Source
 from worker.audio.decode import iter_blocks
 
 NOISE = make_noise(12.0, peak=0.5)
@@ -97,3 +97,21 @@ def test_a_place_before_the_first_byte_is_refused_and_costs_nothing() -> None:
     assert source.seek(-5, io.SEEK_CUR) == -1
     assert source.read(1) == b"4"
     source.check()
+
+
+def test_a_source_shows_spans_one_behind_the_other_and_what_is_laid_over_them() -> None:
+    source = Source(io.BytesIO(b"0123tag4567tag89"), spans=[(0, 4), (7, 11), (14, 99)], overlay=(3, b"xyz"))
+
+    assert source.n_bytes == 10
+    assert source.read() == b"012xyz6789"
+    assert (source.seek(2), source.read(3), source.tell()) == (2, b"2xy", 5)
+    assert (source.seek(-3, io.SEEK_END), source.read(99), source.read(1)) == (7, b"789", b"")
+
+
+def test_peeking_gives_what_reading_gives() -> None:
+    content = bytes(range(256)) * 1000
+    peek = Peek(Source(io.BytesIO(content), start=10))
+
+    for at in (0, 3, 65_530, 65_536, 65_535, 200_000, len(content) - 15, len(content)):
+        assert peek(at, 20) == content[10 + at : 30 + at]
+    assert peek(1, 100_000) == content[11:100_011]

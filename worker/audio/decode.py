@@ -107,7 +107,9 @@ def _choose_gain(file: BinaryIO, parts: list[Part], limits: Limits) -> float:
 
 
 def _limit(blocks: list[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    return (np.clip(block, -1.0, 1.0) for block in blocks if len(block))
+    for block in blocks:
+        if len(block):  # to look costs less than to copy
+            yield np.clip(block, -1.0, 1.0) if block.max() > 1.0 or block.min() < -1.0 else block
 
 
 class _Converter:

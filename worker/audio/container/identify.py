@@ -66,6 +66,7 @@ _KNOWN_BUT_REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Creative Voice File", "VOC"),
     (0, b"MThd", "MIDI"),
     (0, b"tBaK", "TAK"),
+    (0, b"ajkg", "Shorten"),
     (0, b"\x00\x00\x01\xba", "MPEG program stream"),
     (0, b"\x7f\xfe\x80\x01", "DTS"),
     (0, b".SoX", "SoX"),

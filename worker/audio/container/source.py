@@ -40,8 +40,12 @@ class Source:
         for first, last in self._spans:
             self._starts.append(self._starts[-1] + last - first)
         self._overlay = overlay
-        self._is_plain = len(self._spans) == 1 and overlay is None
+        # Most often all is seen from some byte on. Then the file's own position serves, which costs least.
+        self._first = self._spans[0][0] if len(self._spans) == 1 else 0
+        self._is_plain = overlay is None and len(self._spans) == 1 and self._spans[0][1] == end
         self._at = 0
+        if self._is_plain:
+            file.seek(self._first)
 
     @property
     def n_bytes(self) -> int:
@@ -56,42 +60,44 @@ class Source:
     def read(self, size: int = -1) -> bytes:
         """Read as a file does."""
         try:
-            start, left = self._at, self._starts[-1] - self._at
-            left = left if size < 0 or size > left else size
-            if self._is_plain and left > 0:
-                self._file.seek(self._spans[0][0] + start)
-                content = self._file.read(left)
-                self._at += len(content)
-                return content
-            content = b""
-            while left > 0:
-                index = bisect_right(self._starts, self._at) - 1
-                self._file.seek(self._spans[index][0] + self._at - self._starts[index])
-                piece = self._file.read(min(left, self._starts[index + 1] - self._at))
-                if not piece:
-                    break
-                content = content + piece if content else piece
-                self._at += len(piece)
-                left -= len(piece)
+            return self._file.read(size) if self._is_plain else self._read_spans(size)
         except BaseException as error:
             self._error = self._error or error
             raise
-        return content if self._overlay is None else _lay_over(content, start, *self._overlay)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Seek as a file does, but to no place before the first byte.
 
         A damaged file may ask for one, and that is no failed read: the place stays, and -1 says so.
         """
-        at = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.n_bytes}[whence] + offset
-        if at < 0:
-            return -1
-        self._at = at
-        return at
+        try:
+            at = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.n_bytes}[whence] + offset
+            if at < 0:
+                return -1
+            self._at = at
+            return self._file.seek(self._first + at) - self._first if self._is_plain else at
+        except BaseException as error:
+            self._error = self._error or error
+            raise
 
     def tell(self) -> int:
         """Tell as a file does."""
-        return self._at
+        return self._file.tell() - self._first if self._is_plain else self._at
+
+    def _read_spans(self, size: int) -> bytes:
+        start, left = self._at, self.n_bytes - self._at
+        left = left if size < 0 else min(size, left)
+        content = b""
+        while left > 0:
+            index = bisect_right(self._starts, self._at) - 1
+            self._file.seek(self._spans[index][0] + self._at - self._starts[index])
+            piece = self._file.read(min(left, self._starts[index + 1] - self._at))
+            if not piece:
+                break
+            content = content + piece if content else piece
+            self._at += len(piece)
+            left -= len(piece)
+        return content if self._overlay is None else _lay_over(content, start, *self._overlay)
 
     def write(self, content: bytes) -> int:
         """Refuse: soundfile asks for the method, and never calls it."""

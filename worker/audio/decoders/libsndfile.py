@@ -1,4 +1,4 @@
-"""Read in blocks with libsndfile; never trusts a length that a header promises."""
+"""Read with libsndfile, in blocks: the length that a header promises is not believed."""
 
 from __future__ import annotations
 
