@@ -244,6 +244,17 @@ def test_a_chain_whose_last_link_is_cut_is_truncated() -> None:
     assert caught.value.reason is AudioReason.TRUNCATED
 
 
+@pytest.mark.parametrize("n_bytes", [1, 4, 26])
+def test_the_first_bytes_of_a_page_prove_a_cut(n_bytes: int) -> None:
+    recording = encode_foreign("ogg", "libopus", VOICE, 48_000)
+    middle = find_pages(recording)[-2]
+
+    with pytest.raises(AudioError) as caught:
+        decode(recording[: middle + n_bytes])
+
+    assert caught.value.reason is AudioReason.TRUNCATED
+
+
 def test_a_chain_of_thousands_of_links_is_refused() -> None:
     recording = encode_native("OGG", "OPUS", VOICE)
     pages = find_pages(recording)

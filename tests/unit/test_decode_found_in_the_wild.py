@@ -236,6 +236,24 @@ def test_chunks_and_tags_behind_the_sound_are_no_sound() -> None:
         np.testing.assert_array_equal(decode(JOINED["WAV"] + tail), decode(JOINED["WAV"]))
 
 
+@pytest.mark.parametrize("name", ["AIFF", "CAF", "WAV", "FLAC", "Wave64"])
+def test_a_tag_behind_the_sound_changes_nothing(name: str) -> None:
+    np.testing.assert_array_equal(decode(JOINED[name] + LATIN1_TAG), decode(JOINED[name]))
+
+
+def test_a_wav_recording_of_the_other_byte_order_is_the_same_sound() -> None:
+    head = (
+        b"RIFX"
+        + struct.pack(">I", 36 + 2 * len(VOICE))
+        + b"WAVEfmt "
+        + struct.pack(">IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+    )
+    samples = np.round(VOICE * 32767).astype(">i2").tobytes()
+    recording = head + b"data" + struct.pack(">I", len(samples)) + samples
+
+    np.testing.assert_allclose(decode(recording), VOICE, atol=1e-4)
+
+
 def test_sound_in_a_second_chunk_is_not_left_out_in_silence() -> None:
     error = refuse(JOINED["WAV"] + JOINED["WAV"][36:])
 
@@ -244,7 +262,7 @@ def test_sound_in_a_second_chunk_is_not_left_out_in_silence() -> None:
 
 
 @pytest.mark.parametrize("tail", [b"TAG" + bytes(125), b"read me\n" * 20, bytes(500)], ids=["a tag", "text", "zeros"])
-@pytest.mark.parametrize("name", ["AMR", "AAC", "M4A", "WebM", "streamed WebM"])
+@pytest.mark.parametrize("name", ["AMR", "AAC", "M4A", "WebM", "streamed WebM", "WAV"])
 def test_what_someone_appended_is_left_out(name: str, tail: bytes) -> None:
     assert abs(len(decode(JOINED[name] + tail)) - len(decode(JOINED[name]))) <= 0.02 * SAMPLING_RATE_HZ
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from worker.audio.container.parts import MAX_CHUNKS, TOLERATED_BYTES, Container, Part, refuse_cut
+from worker.audio.container.parts import MAX_CHUNKS, TAGS, TOLERATED_BYTES, Container, Part, refuse_cut
 from worker.audio.container.riff import UNKNOWN_SIZE_FROM
 from worker.audio.container.source import Source
 
@@ -29,7 +29,7 @@ def describe_aiff(source: Source) -> list[Part]:
     is_compressed = source.read(12)[8:] == b"AIFC"
     for _ in range(MAX_CHUNKS):
         chunk = source.read(8)
-        if len(chunk) < 8:
+        if len(chunk) < 8 or chunk[:3] in TAGS:
             break
         body, size = source.tell(), int.from_bytes(chunk[4:], "big")
         if chunk[:4] == b"FORM":

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import struct
 
-from worker.audio.container.parts import MAX_CHUNKS, TOLERATED_BYTES, Container, Part, refuse_cut
+from worker.audio.container.parts import MAX_CHUNKS, TAGS, TOLERATED_BYTES, Container, Part, refuse_cut
 from worker.audio.container.source import Source
 
 HEAD_BYTES = 8
@@ -27,7 +27,7 @@ def describe_caf(source: Source) -> list[Part]:
     for _ in range(MAX_CHUNKS):
         source.seek(at)
         chunk = source.read(12)
-        if len(chunk) < 12:
+        if len(chunk) < 12 or chunk[:3] in TAGS:
             break
         name, (size,) = chunk[:4], struct.unpack(">q", chunk[4:])
         if name == b"caff":

@@ -12,6 +12,7 @@ from worker.audio.container.parts import MAX_UNITS, Container, Part, refuse_cut
 from worker.audio.container.source import Peek, Source
 from worker.audio.errors import AudioError, AudioReason
 
+MAGIC = b"OggS\0"
 HEAD_BYTES = 27
 LOOK_BYTES = 400
 """A page's head, its table of lengths, and the beginning of its first packet."""
@@ -102,6 +103,8 @@ def _walk(source: Source) -> Iterator[_Page]:
     at, peek = 0, Peek(source)
     for _ in range(MAX_UNITS):
         page = _read_page(peek, at, source.n_bytes)
+        if 0 < source.n_bytes - at < len(MAGIC) and MAGIC.startswith(peek(at, len(MAGIC))):
+            raise refuse_cut("the last Ogg page", at + HEAD_BYTES, source.n_bytes)
         if page is None:
             at = _find_page(source, at)
             if at < 0:
@@ -119,7 +122,7 @@ def _walk(source: Source) -> Iterator[_Page]:
 
 def _read_page(peek: Peek, at: int, n_bytes: int) -> _Page | None:
     head = peek(at, LOOK_BYTES)
-    if head[:5] != b"OggS\0":
+    if head[:5] != MAGIC:
         return None
     if len(head) < HEAD_BYTES or len(head) < HEAD_BYTES + head[26]:
         return _Page(at, n_bytes + 1, 0, NO_POSITION, 0, 0, 0, b"")
@@ -151,7 +154,7 @@ def _find_page(source: Source, at: int) -> int:
     while start < source.n_bytes:
         source.seek(start)
         content = source.read(MAX_PAGE_BYTES)
-        place = content.find(b"OggS\0")
+        place = content.find(MAGIC)
         if place >= 0:
             return start + place
         start += max(1, len(content) - 4)

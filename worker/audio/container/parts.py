@@ -14,6 +14,8 @@ MAX_JOINED = 1000
 """How many recordings of one file are decoded."""
 MAX_CHUNKS = 10_000
 """How many RIFF, AIFF or CAF chunks are looked at; recorders write under a hundred."""
+TAGS = (b"TAG", b"ID3", b"APE")
+"""What people's programs append to a file of any kind."""
 TOLERATED_BYTES = 64
 """Writers that count their own header into a size miss by up to this much; it is 2 ms of sound at most."""
 
@@ -50,6 +52,7 @@ class Part:
         has_gaps: the clock is known to run on where sound is missing.
         is_float: the samples are floating-point numbers, which may lie beyond full scale.
         size_at: where in the decoder's view 4 bytes say how much sound there is, wrongly: it goes on to the end.
+        is_swapped: a WAV file of the other byte order, which FFmpeg takes for noise.
     """
 
     container: Container
@@ -62,6 +65,7 @@ class Part:
     has_gaps: bool = False
     is_float: bool = False
     size_at: int | None = None
+    is_swapped: bool = False
 
 
 def refuse_cut(what: str, promised: int, held: int) -> AudioError:

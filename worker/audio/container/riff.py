@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 
-from worker.audio.container.parts import MAX_CHUNKS, TOLERATED_BYTES, Container, Part, refuse_cut
+from worker.audio.container.parts import MAX_CHUNKS, TAGS, TOLERATED_BYTES, Container, Part, refuse_cut
 from worker.audio.container.source import Source
 from worker.audio.errors import AudioError, AudioReason
 
@@ -17,7 +17,6 @@ PCM, MS_ADPCM, FLOAT, ALAW, MULAW, IMA_ADPCM, GSM, EXTENSIBLE = 1, 2, 3, 6, 7, 0
 CODECS = {0x45: "g726", 0x64: "g726", 0x50: "mp2", 0x55: "mp3", 0xFF: "aac", 0x160: "wmav1", 0x161: "wmav2"}
 """Those that libsndfile does not know, or not well (mmreg.h)."""
 MAGICS = (b"RIFF", b"RF64", b"RIFX", b"BW64")
-TAILS = (b"ID3", b"TAG", b"APE")
 LOOK_BYTES = 4096
 MAX_LEFT_OVER_S = 0.5
 W64_HEAD_BYTES = 40
@@ -58,7 +57,8 @@ def describe_wav(source: Source) -> list[Part]:
             )
             if is_sound and _measure_s(source.n_bytes - end, encoding) > MAX_LEFT_OVER_S:
                 return [_describe_data(source, body, None, encoding, source.n_bytes, is_size_wrong=True)]
-            return [_describe_data(source, body, promised, encoding, end, is_size_wrong=size == 0)]
+            part = _describe_data(source, body, promised, encoding, end, is_size_wrong=size == 0)
+            return [replace(part, is_swapped=order == ">")]
         if chunk[:4] == b"fmt ":
             encoding = _read_encoding(source.read(min(size, 64)), order)
         if chunk[:4] == b"ds64" and head[:4] in (b"RF64", b"BW64"):
@@ -117,7 +117,7 @@ def _look_behind(source: Source, at: int, order: str) -> tuple[int, bool]:
         (size,) = struct.unpack(f"{order}I", chunk[4:8])
         if not chunk[:4].isascii() or not chunk[:4].decode().isprintable() or at + 8 + size > source.n_bytes + 1:
             source.seek(at)
-            return at, any(source.read(LOOK_BYTES)) and chunk[:3] not in TAILS
+            return at, any(source.read(LOOK_BYTES)) and chunk[:3] not in TAGS
         at += 8 + size + size % 2
     return source.n_bytes, False
 

@@ -144,8 +144,9 @@ class FfmpegDecoder:
             raise self._refuse("has no audio in it", AudioReason.NOT_AUDIO)
         stream = container.streams.audio[0]
         name = getattr(stream.codec_context, "name", "an unknown codec")  # no context where FFmpeg has no decoder
-        if name not in CODECS or (name in OF_PACKETS and self._part.container in NO_PACKETS):
-            raise self._refuse(f"holds {name}, allowed are {', '.join(sorted(CODECS))}", AudioReason.UNSUPPORTED_CODEC)
+        allowed = CODECS - OF_PACKETS if self._part.container in NO_PACKETS else CODECS
+        if name not in allowed:
+            raise self._refuse(f"holds {name}, allowed are {', '.join(sorted(allowed))}", AudioReason.UNSUPPORTED_CODEC)
         return stream
 
     def _choose_checks(self) -> dict[str, str]:

@@ -87,6 +87,8 @@ def choose_decoders(part: Part) -> list[OpenDecoder]:
     because it takes half the time; and Ogg with gaps, which only FFmpeg tells.
     """
     ffmpeg: OpenDecoder = partial(FfmpegDecoder, demuxer=_DEMUXERS[part.container])
+    if part.is_swapped:
+        return [LibsndfileDecoder]
     if part.container in _LIBSNDFILE_FIRST:
         return [ffmpeg, LibsndfileDecoder] if part.codec else [LibsndfileDecoder, ffmpeg]
     if part.container is Container.OGG and part.codec in ("opus at 16 kHz", "vorbis") and not part.has_gaps:
