@@ -6,6 +6,7 @@ losing one costs one sweep, repeating it costs nothing.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -109,6 +110,16 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
         "health_check_interval": 25,
         "global_keyprefix": "tonalog:",
     }
+
+
+def move_messages_in_home(settings: Settings) -> None:
+    """Let the file queue of this process move each message within the home; for processes that take messages.
+
+    It moves them through the temporary folder, and only a rename on one file system is atomic, so that two workers
+    never read the same message.
+    """
+    if settings.is_embedded_broker:
+        tempfile.tempdir = str(settings.home.resolve() / "queue" / "moved")
 
 
 def prepare_folders(settings: Settings) -> None:

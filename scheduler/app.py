@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready
 
 from config import logs
 from config.celery_base import make_celery
-from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, prepare_folders
+from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
@@ -69,7 +68,6 @@ def make_app(settings: Settings) -> Celery:
             watchdog.start()
 
     setup_logging.connect(configure_logging, weak=False)
+    worker_init.connect(lambda **_: move_messages_in_home(settings), weak=False)
     worker_ready.connect(watch, weak=False)
-    if settings.is_embedded_broker:
-        tempfile.tempdir = str(settings.home.resolve() / "queue" / "moved")
     return app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import Any
 
 from celery import Celery
@@ -11,7 +10,7 @@ from celery.signals import setup_logging, task_received, worker_init, worker_pro
 
 from config import logs
 from config.celery_base import make_celery
-from config.queues import LANES, SCORE_TASK, lane_queue, prepare_folders
+from config.queues import LANES, SCORE_TASK, lane_queue, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from db.engine import make_engine
 from db.reasons import Lane
@@ -33,6 +32,7 @@ def make_app(settings: Settings) -> Celery:
     messages.forget_builtins(app)
 
     def before_fork(**_: Any) -> None:
+        move_messages_in_home(settings)
         messages.refuse_commands()
         runtime.preload()
 
@@ -47,10 +47,6 @@ def make_app(settings: Settings) -> Celery:
     worker_process_init.connect(after_fork, weak=False)
     worker_ready.connect(lambda sender, **_: start_watchdog(settings, sender), weak=False)
     setup_logging.connect(configure_logging, weak=False)
-    if settings.is_embedded_broker:
-        # The file queue moves each message through the temporary folder: only a rename on one file
-        # system is atomic, so two workers never read the same message.
-        tempfile.tempdir = str(settings.home.resolve() / "queue" / "moved")
     runtime.configure(settings)
     return app
 

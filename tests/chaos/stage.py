@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -177,7 +176,6 @@ class Stage:
 def staged(backend: Backend, folder: Path, *, seed: int, **options: Any) -> Iterator[Stage]:
     """Start a backend's servers and set a `Stage` on them; nothing is left running afterwards."""
     with ExitStack() as stack:
-        stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)  # a file queue's client moves it
         place = stack.enter_context(running(backend, folder))
         stage = Stage(place, folder, seed=seed, **options)
         stack.callback(stage.close)

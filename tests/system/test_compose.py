@@ -73,7 +73,7 @@ def test_an_uploaded_note_is_scored_into_a_row(stack, bucket_of):
 
     code, printed = stack.run("scheduler", ["tonalog", "scan"])
 
-    assert (code, "3 new, 3 jobs made" in printed) == (0, True), printed
+    assert (code, "3 new, 0 corrected, 3 jobs made" in printed) == (0, True), printed
     done = wait_until(
         lambda: ask(stack, "SELECT count(*) FROM v1_note WHERE status = 'scored'") == [(3,)], timeout_s=60
     )

@@ -132,7 +132,7 @@ def test_the_view_shows_all_five(engine, home):
 
 def test_a_note_of_an_earlier_model_is_shown_with_the_labels_of_that_model(engine, home):
     four = write_bundle(home / "four", make_graph(constant=[0.4, 0.3, 0.2, 0.1]), version="0.0.2")
-    model = models.activate(engine, register_bundle(engine, four).id)
+    model = models.activate(engine, register_bundle(engine, four).id, force=True)
     jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY)
     ((job_id, _),) = pump.due_jobs(engine, cap_outstanding=9, limit=9)
     ledger.finish(engine, take(engine, job_id), a_result())

@@ -1,5 +1,6 @@
 """The scheduler's pump: what the ledger says is due is rung, and a broker that is down loses nothing."""
 
+import tempfile
 from collections import Counter
 
 import pytest
@@ -15,6 +16,7 @@ from scheduler.app import make_app
 from scheduler.broker import count_waiting
 from scheduler.publish import publish_due
 from scheduler.service import SchedulerError, Service
+from worker.app import make_app as make_worker_app
 
 
 class Bell:
@@ -111,3 +113,12 @@ def test_a_schedulers_tick_leaves_a_pulse_and_a_person_who_publishes_does_not(en
 def test_a_scan_without_a_place_says_what_to_set(tmp_path):
     with pytest.raises(SchedulerError, match="TONALOG_STORAGE_URL"):
         Service(Settings.read(home=tmp_path), Bell()).scan_and_queue()
+
+
+def test_making_an_application_leaves_the_temporary_folder_of_its_process_alone(tmp_path):
+    before = tempfile.gettempdir()
+
+    make_app(Settings.read(home=tmp_path))
+    make_worker_app(Settings.read(home=tmp_path))
+
+    assert tempfile.gettempdir() == before
