@@ -60,9 +60,9 @@ class Channel(filesystem.Channel):
     with an error.
     """
 
-    def _put(self, queue: str, message: Any, **_: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
         """Add a message, of which a reader sees all or nothing."""
-        content = filesystem.dumps(message).encode()  # type: ignore[attr-defined, no-untyped-call]
+        content = filesystem.dumps(payload).encode()  # type: ignore[attr-defined, no-untyped-call]
         folder, name = Path(self.data_folder_out), f"{round(monotonic() * 1000)}_{uuid4()}"
         unfinished = folder / f".{name}.part"
         try:
