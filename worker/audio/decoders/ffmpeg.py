@@ -7,7 +7,7 @@ instead of a name, one demuxer chosen by magic bytes, an empty list of protocols
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -43,6 +43,8 @@ CODECS = frozenset(
         *("gsm", "gsm_ms", "qcelp", "evrc", "ilbc", "libilbc"),
     }
 )
+_LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}  # noqa: PLR2004
+"""Tags need not be UTF-8. PyAV 19 takes any bytes for a tag and no longer knows the argument."""
 MAX_FRAME_SAMPLES = 1 << 20
 """A packet may not decode to more: 5 s at 192 kHz. An ALAC header may ask for 16 million, 512 MB at 8 channels, in a
 file of 80 kB. Real encoders stay under 65,536."""
@@ -97,6 +99,8 @@ class FfmpegDecoder:
         except BaseException:
             self._container.close()
             raise
+        # Asked once: of a decoder that has met damage, PyAV 19 reads the name from memory that is no longer its own.
+        self._codec = self._stream.codec_context.name
         self._stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES), **self._choose_checks()}
         self._frame_s = 0.0  # how long the last frame was, for one that is lost
 
@@ -132,12 +136,13 @@ class FfmpegDecoder:
             "max_samples": str(MAX_FRAME_SAMPLES),
         }
         try:
-            return av.open(self._source, mode="r", format=demuxer, options=options, metadata_errors="ignore")
+            opened: InputContainer = av.open(self._source, mode="r", format=demuxer, options=options, **_LENIENT)
         except MemoryError:
             raise
         except (av.FFmpegError, ValueError) as error:
             self._source.check()
             raise self._refuse(f"cannot be opened: {error}") from error
+        return opened
 
     def _choose_stream(self, container: InputContainer) -> AudioStream:
         if not container.streams.audio:
@@ -151,7 +156,7 @@ class FfmpegDecoder:
 
     def _choose_checks(self) -> dict[str, str]:
         """Let FFmpeg compare checksums where it does not by itself: what is damaged in FLAC would be a burst of noise."""
-        return {"err_detect": "crccheck+explode"} if self._stream.codec_context.name == "flac" else {}
+        return {"err_detect": "crccheck+explode"} if self._codec == "flac" else {}
 
     def _read_pieces(self) -> Generator[Block]:
         """Decode packet by packet, with silence where the clock runs on or a packet is lost."""
@@ -205,7 +210,7 @@ class FfmpegDecoder:
             self._source.check()
         except MemoryError:
             raise
-        except av.FFmpegError as error:
+        except (av.FFmpegError, ValueError) as error:  # PyAV 19 says by a ValueError that the decoder cannot be opened
             self._source.check()
             raise self._refuse(f"cannot be decoded: {error}") from error
 
@@ -219,12 +224,12 @@ class FfmpegDecoder:
             return list(self._stream.codec_context.decode(av.Packet(content[at:])))
         except MemoryError:
             raise
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):
             return []
 
     def _make_pause(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Make silence of an AMR frame that says that nothing was spoken, else nothing."""
-        types, rate_hz = AMR_PAUSES.get(self._stream.codec_context.name, (frozenset(), 0))
+        types, rate_hz = AMR_PAUSES.get(self._codec, (frozenset(), 0))
         if not packet.size or memoryview(packet)[0] >> 3 & 15 not in types:
             return []
         silence = np.zeros((1, rate_hz // AMR_FRAMES_PER_S), dtype=np.float32)
