@@ -43,13 +43,18 @@ def encode_with_gap(
     muxer: str, codec: str, signal: Signal, rate_hz: int, *, at_s: float, gap_s: float, **options: str
 ) -> bytes:
     """Encode with PyAV, and let the time stamps jump from `at_s` on, as where nothing was sent."""
+    if codec == amr_nb.ENCODER and not amr_nb.has_encoder():
+        return amr_nb.put_into(muxer, signal, at_s=at_s, gap_s=gap_s)
     file = io.BytesIO()
     with av.open(file, "w", format=muxer, options=options) as container:
         stream = container.add_stream(codec, rate=rate_hz)
-        n_ticks = 0
-        for packet in _encode_packets(stream, signal, rate_hz):
+        packets = _encode_packets(stream, signal, rate_hz)
+        begin, n_ticks = packets[0].pts, 0
+        if begin is None:  # as of AAC, whose context knows the delay; that of AMR-NB does not
+            begin = -(stream.codec_context.delay or 0)
+        for packet in packets:
             shift = round(gap_s / packet.time_base) if n_ticks * packet.time_base >= at_s else 0
-            packet.pts = packet.dts = n_ticks + shift - (stream.codec_context.delay or 0)
+            packet.pts = packet.dts = begin + n_ticks + shift
             n_ticks += packet.duration
             container.mux(packet)
     return file.getvalue()

@@ -161,8 +161,10 @@ def test_a_recording_that_begins_late_on_its_own_clock_begins_at_once() -> None:
 
 def make_edit_list(recording: bytes, *edits: tuple[int, int]) -> bytes:
     """Replace the edit list of an MP4 file whose index comes last; (ms, first media tick or -1) each."""
+    scale = recording.index(b"mvhd") + 16
+    ticks_per_s = int.from_bytes(recording[scale : scale + 4], "big")  # FFmpeg 8: 1000, FFmpeg 9: the rate
     body = struct.pack(">II", 0, len(edits))
-    body += b"".join(struct.pack(">IiI", *edit, 1 << 16) for edit in edits)
+    body += b"".join(struct.pack(">IiI", ms * ticks_per_s // 1000, begin, 1 << 16) for ms, begin in edits)
     box = struct.pack(">I4s", 8 + len(body), b"elst") + body
     at = recording.index(b"elst") - 4
     end = at + int.from_bytes(recording[at : at + 4], "big")
