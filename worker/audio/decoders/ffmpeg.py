@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
@@ -264,11 +265,11 @@ def _join(gathered: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 def _convert(frame: AudioFrame) -> Iterator[Block]:
     """Convert a frame of any sample format piece by piece.
 
-    `to_ndarray` is not used: of a planar frame with 8 channels it reads a ninth, which is not there.
+    `to_ndarray` and `planes` are not used: of a planar frame with 8 channels they ask for a ninth, which is not there.
     """
     kind, n_channels = frame.format.name.removesuffix("p"), frame.layout.nb_channels
     if frame.format.is_planar:
-        planes = frame.planes[:n_channels]
+        planes = [AudioPlane(frame, number) for number in range(n_channels)]
         block = np.stack([np.frombuffer(memoryview(plane), DTYPES[kind], frame.samples) for plane in planes], axis=1)
     else:
         block = np.frombuffer(memoryview(frame.planes[0]), DTYPES[kind], frame.samples * n_channels).reshape(
