@@ -4,7 +4,7 @@ import json
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kombu import Message
 
@@ -41,6 +41,7 @@ def test_a_body_of_another_shape_is_none(body):
     assert read_job_id(make_message(body)) is None
 
 
+@settings(max_examples=30)
 @given(payload=JSON)
 def test_no_body_raises(payload):
     found = read_job_id(make_message(payload))
