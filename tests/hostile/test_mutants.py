@@ -15,8 +15,8 @@ from tests.hostile.sources import ENCODERS, make_sources
 SEED = 20261124
 N_MUTANTS = 50
 LIMIT_S = 30.0
-MAX_PEAK_MIB = 600.0
-"""A good recording takes 310 MiB, most of it libraries; 30,000 mutants took 405 at most (24 November 2026)."""
+MAX_PEAK_MIB = 450.0
+"""A good recording takes 130 MiB, most of it libraries; 20,000 mutants took 279 at most."""
 SOURCES = make_sources()
 
 
