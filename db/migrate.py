@@ -6,12 +6,23 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, text
 
 from db.engine import reading
-from db.errors import SchemaOutdated
+from db.errors import DatabaseError, SchemaOutdated
 
 _MIGRATE_LOCK = 7_420_003  # any number that no other advisory lock of this program uses
+# Who but superusers has made a table, view, function, operator or type where the migrations look names up.
+_LESSER_OWNERS = text("""
+    SELECT DISTINCT r.rolname FROM pg_catalog.pg_roles r JOIN (
+        SELECT relowner AS owner, relnamespace AS schema FROM pg_catalog.pg_class
+        UNION ALL SELECT proowner, pronamespace FROM pg_catalog.pg_proc
+        UNION ALL SELECT oprowner, oprnamespace FROM pg_catalog.pg_operator
+        UNION ALL SELECT typowner, typnamespace FROM pg_catalog.pg_type
+    ) made ON made.owner OPERATOR(pg_catalog.=) r.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) made.schema
+    WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) AND NOT r.rolsuper ORDER BY 1
+""")
 
 
 def upgrade(engine: Engine) -> str:
@@ -24,10 +35,13 @@ def upgrade(engine: Engine) -> str:
 
     Raises:
         SchemaOutdated: a newer release made the database.
+        DatabaseError: a superuser of PostgreSQL asks, and tables or functions belong to a role that is none. What that
+            role has put on them, such as a trigger, would run with a superuser's rights.
     """
     config = make_config()
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            _refuse_lesser_owners(connection)
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATE_LOCK)))
         config.attributes["connection"] = connection
         found = _revision(connection)
@@ -78,6 +92,17 @@ def make_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("db") / "migrations").replace("%", "%%"))
     return config
+
+
+def _refuse_lesser_owners(connection: Connection) -> None:
+    if connection.scalar(text("SELECT pg_catalog.current_setting('is_superuser')")) != "on":
+        return
+    owners = connection.scalars(_LESSER_OWNERS).all()
+    if owners:
+        raise DatabaseError(
+            f"tables or functions belong to {', '.join(owners)}, and you are a superuser with whose rights their code "
+            f"would run: connect as {owners[0]}"
+        )
 
 
 def _is_known(revision: str) -> bool:

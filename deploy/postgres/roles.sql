@@ -4,10 +4,15 @@
 --   psql -v ON_ERROR_STOP=1 -d tonalog -f deploy/postgres/roles.sql
 --
 -- The roles have no password, so that nobody can log in yet: `\password tonalog_worker` gives one. Whatever else was
--- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py and test_roles_identity.py hold what each may do.
+-- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py, test_roles_identity.py and
+-- test_roles_limits.py hold what each may do.
 
 -- All or nothing: no moment in which a running worker has lost its rights and not got them back.
 BEGIN;
+
+-- A superuser runs this, and the migrator may put functions, operators and tables into `public`: were it searched, a better
+-- fitting public.format() would run with a superuser's rights. Names of that schema are written out below.
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$
 DECLARE
@@ -47,9 +52,77 @@ BEGIN
         );
     END LOOP;
     FOR thing IN SELECT p.oid::regprocedure AS name FROM pg_proc p
-        WHERE p.pronamespace = 'public'::regnamespace AND p.proname = 'refuse_update'
+        WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype = 'trigger'::regtype
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') -- of an extension
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO tonalog_migrator', thing.name);
+    END LOOP;
+END $$;
+
+-- What one role may use up, so that no other goes without.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    -- Of 100 connections (PostgreSQL's default) 5 are left to the server's owner. A pool process of a worker holds two at the
+    -- most. A limit that somebody else has set stays.
+    FOR given IN SELECT * FROM (VALUES
+        ('migrator', 5), ('scheduler', 15), ('worker', 50), ('api', 20), ('eraser', 5)
+    ) AS listed (role, n_connections)
+    LOOP
+        IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'tonalog_' || given.role) = -1 THEN
+            EXECUTE format('ALTER ROLE %I CONNECTION LIMIT %s', 'tonalog_' || given.role, given.n_connections);
+        END IF;
+    END LOOP;
+    -- A session may lift its own time limits; the one of temporary files it cannot. transaction_timeout is of PostgreSQL 17.
+    FOR given IN SELECT listed.* FROM (VALUES
+        ('api', 'statement_timeout', '30s'),
+        ('api', 'lock_timeout', '5s'),
+        ('api', 'idle_in_transaction_session_timeout', '30s'),
+        ('api', 'transaction_timeout', '60s'),
+        ('api', 'temp_file_limit', '1GB'),
+        ('worker', 'statement_timeout', '60s'),
+        ('worker', 'lock_timeout', '30s'),
+        ('worker', 'idle_in_transaction_session_timeout', '60s'),
+        ('worker', 'transaction_timeout', '120s'),
+        ('worker', 'temp_file_limit', '1GB'),
+        ('scheduler', 'statement_timeout', '1h'),
+        ('scheduler', 'lock_timeout', '30s'),
+        ('scheduler', 'idle_in_transaction_session_timeout', '60s'),
+        ('scheduler', 'temp_file_limit', '8GB'),
+        ('eraser', 'statement_timeout', '1h'),
+        ('eraser', 'lock_timeout', '30s'),
+        ('eraser', 'idle_in_transaction_session_timeout', '60s'),
+        ('eraser', 'temp_file_limit', '8GB'),
+        ('migrator', 'lock_timeout', '30s'), -- an upgrade that waits for a lock holds up everybody behind it
+        ('migrator', 'idle_in_transaction_session_timeout', '60s')
+    ) AS listed (role, setting, value) JOIN pg_settings s ON s.name = listed.setting
+    LOOP
+        EXECUTE format(
+            'ALTER ROLE %I IN DATABASE %I SET %I = %L',
+            'tonalog_' || given.role, current_database(), given.setting, given.value
+        );
+    END LOOP;
+END $$;
+
+-- Functions that everybody may call and that reach beyond the caller's own rows: advisory locks hold up whoever takes the
+-- same number, large objects and messages in the write-ahead log fill the disk. Only who needs a lock gets it back.
+DO $$
+DECLARE
+    thing record;
+BEGIN
+    FOR thing IN SELECT p.oid::regprocedure AS name FROM pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND (
+            p.proname LIKE '%advisory%' OR p.proname LIKE 'lo\_%' OR p.proname IN ('loread', 'lowrite')
+            OR p.proname IN ('pg_logical_emit_message', 'pg_export_snapshot')
+        )
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', thing.name);
+        IF thing.name::text IN ('pg_advisory_xact_lock(bigint)', 'pg_try_advisory_xact_lock(bigint)') THEN
+            EXECUTE format(
+                'GRANT EXECUTE ON FUNCTION %s TO tonalog_migrator, tonalog_scheduler, tonalog_eraser', thing.name
+            );
+        END IF;
     END LOOP;
 END $$;
 

@@ -61,6 +61,13 @@ def test_no_secret_stands_in_the_file(service):
     assert not re.search(r"://[^@/$]*:[^$@/]+@", COMPOSE_FILE.read_text())
 
 
+def test_nobody_but_who_sets_the_roles_logs_in_as_the_databases_superuser():
+    secret = GIVEN["POSTGRES_PASSWORD"]
+    knowing = {name for name, service in SERVICES.items() if secret in str(service.environment)}
+
+    assert knowing == {"postgres", "roles", "rights"}
+
+
 @every_service
 def test_every_service_is_restarted_and_can_do_little_else_than_its_work(service):
     assert re.fullmatch(r"unless-stopped|on-failure:\d+", service.spec["restart"])
