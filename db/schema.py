@@ -4,6 +4,7 @@ Columns whose names end in `_s` are seconds since 1970 on the database's clock a
 names end in `_at` are UTC moments for people.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -39,6 +40,20 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _check(condition: str, *, name: str) -> CheckConstraint:
+    """Make a check of PostgreSQL's; on SQLite a trigger holds the same, since its tables cannot be given new ones."""
+    return CheckConstraint(condition, name=name).ddl_if(dialect="postgresql")
+
+
+def _between(names: Iterable[str], least: str, most: str) -> str:
+    """Say that none of these is outside, NaN included."""
+    return " AND ".join(f"{name} BETWEEN {least} AND {most}" for name in names)
+
+
+_SCORES = _between(EMOTIONS, "0", "1")
+_DIMENSIONS = _between(DIMENSIONS, "-1e6", "1e6")
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
@@ -194,6 +209,10 @@ results = Table(
         ),
         name="scored",
     ),
+    _check(f"{_SCORES} AND confidence BETWEEN 0 AND 1", name="scores"),
+    _check(_DIMENSIONS, name="dimensions"),
+    _check(_between((f"{emotion}_slope_per_min" for emotion in EMOTIONS), "-1e6", "1e6"), name="slopes"),
+    _check("n_windows >= 0 AND speech_ms >= 0 AND rejected_ms >= 0 AND duration_ms >= 0", name="counts"),
 )
 
 segments = Table(
@@ -212,6 +231,9 @@ segments = Table(
         ["recording_id", "model_id"], ["results.recording_id", "results.model_id"], ondelete="CASCADE"
     ),
     CheckConstraint("0 <= start_ms AND start_ms < end_ms", name="span"),
+    _check(_SCORES, name="scores"),
+    _check(_DIMENSIONS, name="dimensions"),
+    _check("idx >= 0 AND speech_ms >= 0", name="counts"),
 )
 
 schedule_slots = Table(

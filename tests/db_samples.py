@@ -163,8 +163,8 @@ def silence() -> NewResult:
     return NewResult(status=ResultStatus.NO_SPEECH, duration_ms=2_000, speech_ms=0, rejected_ms=2_000, n_windows=0)
 
 
-def add_active_model(engine: Engine, version: str = "1.0") -> Model:
-    return models.activate(engine, models.add_model(engine, a_model(version)).id)
+def add_active_model(engine: Engine, version: str = "1.0", **others) -> Model:
+    return models.activate(engine, models.add_model(engine, a_model(version, **others)).id)
 
 
 def add_jobs(engine: Engine, n: int, *, lane: Lane = Lane.NIGHTLY) -> list[int]:

@@ -19,6 +19,7 @@ from db import ledger, migrate, models, results, trends
 from db.columns import db_now
 from db.engine import make_engine
 from db.errors import ConstraintViolated
+from db.schema import jobs as jobs_table
 from db.schema import results as results_table
 from db.schema import segments as segments_table
 
@@ -49,7 +50,9 @@ def insert_as_before(engine, claim):
     spans = {"n_windows": 1, "speech_ms": 9_000, "rejected_ms": 0, "duration_ms": 9_000}
     told = {"token": claim.token, "status": "SCORED", "trend": {}, "created_at": db_now()}
     segment = {"idx": 0, "start_ms": 0, "end_ms": 8_000, "speech_ms": 8_000}
+    done = {"state": "DONE", "lease_until_s": None, "finished_at": db_now()}
     with engine.begin() as connection:
+        connection.execute(update(jobs_table).where(jobs_table.c.id == claim.job_id).values(**done))
         connection.execute(insert(results_table).values(**key, **said, **spans, **told))
         connection.execute(insert(segments_table).values(**key, **segment, **scores()))
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from db_samples import a_result, add_jobs, count, job_row, new_sqlite, scores, set_job, silence, take
+from db_samples import a_result, add_active_model, add_jobs, count, job_row, new_sqlite, scores, set_job, silence, take
 
 from db import backoff, history, jobs, leases, ledger, recordings, results
 from db.backoff import BACKOFF_CAP_FACTOR, BACKOFF_FIRST_S, GIVE_UP_AFTER_S
@@ -12,6 +12,7 @@ from db.columns import db_now_s
 from db.errors import DatabaseError
 from db.reasons import JobState, Lane, Outcome, Reason, ResultStatus
 from db.rows import NewResult
+from db.schema import EMOTIONS
 
 
 @pytest.fixture
@@ -83,6 +84,7 @@ def test_a_heartbeat_makes_the_lease_longer(engine):
 
 
 def test_a_finished_job_has_its_result_its_segments_and_its_history(engine):
+    add_active_model(engine, labels=(*EMOTIONS, "surprise"))
     (job_id,) = add_jobs(engine, 1)
     claim = take(engine, job_id)
     result = a_result(pooled={**scores(), "surprise": 0.05})

@@ -197,7 +197,8 @@ def constraints(engine):
         return {name: sorted(split_columns(sql.splitlines()[1:-1])) for name, sql in tables}
     query = (
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
-        "WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'"
+        "WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' "
+        "AND contype <> 't'"  # a trigger, which the code does not know
     )
     with engine.connect() as connection:
         return sorted(tuple(row) for row in connection.execute(text(query)))

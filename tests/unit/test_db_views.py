@@ -247,6 +247,7 @@ def test_the_same_name_of_two_tenants_is_two_people(engine):
 
 
 def test_a_fifth_label_is_in_the_scores_of_notes_segments_and_days(engine):
+    add_active_model(engine, labels=(*EMOTIONS, "fear"))
     first, second = note("anna", 0), a_recording("anna/later.wav", subject="anna", recorded_at=days_later(0.5))
     recordings.register(engine, [first, second])
     five = {"anger": 0.1, "happiness": 0.1, "neutral": 0.1, "sadness": 0.1, "fear": 0.6}
