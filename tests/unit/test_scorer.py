@@ -201,7 +201,7 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     bundle = load_bundle(folder)
     broken = type(bundle)(bundle.manifest, bundle.folder, b"not a graph")
 
-    with pytest.raises(BundleError, match=r"the graph of tiny 0\.0\.1 is refused"):
+    with pytest.raises(BundleError, match="the graph is refused: it is no ONNX model"):
         Scorer(broken)
 
 
