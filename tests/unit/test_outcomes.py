@@ -36,7 +36,7 @@ def test_every_audio_reason_ends_the_job_under_the_same_word(reason):
         (StorageError("odd"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
         (DatabaseUnavailable("down"), Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
         (BundleError("gone"), Fate.WAIT, Reason.MODEL_UNAVAILABLE),
-        (ScoringError("nan"), Fate.DEAD, Reason.BAD_SCORES),
+        (ScoringError("nan"), Fate.WAIT, Reason.BAD_SCORES),
         (MemoryError(), Fate.RETRY, Reason.MEMORY),
         (ZeroDivisionError("surprise"), Fate.RETRY, Reason.INTERNAL),
     ],

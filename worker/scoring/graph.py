@@ -88,8 +88,8 @@ def check_graph(model_bytes: bytes) -> None:
         kind = message.DESCRIPTOR.name
         if kind == "Tensor":
             _check_tensor(message)
-        elif kind == "Node" and (message.domain, message.op_type) not in functions:
-            _check_node(message)
+        elif kind == "Node":
+            _check_node(message, functions)
 
 
 def _check_tensor(tensor: Any) -> None:
@@ -100,8 +100,9 @@ def _check_tensor(tensor: Any) -> None:
         )
 
 
-def _check_node(node: Any) -> None:
-    if node.domain not in ALLOWED_DOMAINS or node.op_type in REFUSED_OPERATORS:
+def _check_node(node: Any, functions: set[tuple[bytes, bytes]]) -> None:
+    is_known = node.domain in ALLOWED_DOMAINS or (node.domain, node.op_type) in functions
+    if not is_known or node.op_type in REFUSED_OPERATORS:
         raise BundleError(
             f"the graph is refused: node {_show(node.name)} is {_show(node.op_type)} of domain {_show(node.domain)}, "
             f"allowed are functions of the model and operators of {_list(ALLOWED_DOMAINS)} but {_list(REFUSED_OPERATORS)}"
