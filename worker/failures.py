@@ -11,7 +11,6 @@ from config.settings import Settings
 from db import Engine, ledger
 from db.backoff import retry_later
 from db.errors import DatabaseError
-from db.reasons import Reason
 from db.rows import Claim
 from worker.outcomes import Failure, Fate
 
@@ -28,8 +27,8 @@ def record(engine: Engine, settings: Settings, claim: Claim, failure: Failure, *
         failure: what went wrong.
         started: when the attempt began, by `time.monotonic`.
     """
-    is_surprise = failure.reason is Reason.INTERNAL
-    _log.warning("attempt failed", extra={"job_id": claim.job_id, "reason": failure.reason}, exc_info=is_surprise)
+    extra = {"job_id": claim.job_id, "reason": failure.reason}
+    _log.warning("attempt failed", extra=extra, exc_info=failure.is_surprise)
     cost = {"wall_ms": round((time.monotonic() - started) * 1000), "peak_rss_kib": peak_rss_kib()}
     try:
         if failure.fate is Fate.DEAD:

@@ -5,7 +5,7 @@ What goes wrong while the model is at work is not the recording's doing, and mak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from db.errors import DatabaseError
@@ -31,6 +31,7 @@ class Failure:
     fate: Fate
     reason: Reason
     detail: str
+    is_surprise: bool = False  # worth a traceback in the log
 
 
 # First match wins, so subclasses stand before their base.
@@ -65,8 +66,8 @@ def failure_of(error: Exception, *, is_model: bool = False) -> Failure:
         return Failure(Fate.DEAD, Reason(error.reason.value), error.detail)
     failure = _look_up(error)
     if is_model and failure.fate is not Fate.WAIT:
-        reason = Reason.MODEL_UNAVAILABLE if failure.reason is Reason.MEMORY else failure.reason
-        return Failure(Fate.WAIT, reason, f"{failure.detail} while the model was at work")
+        detail = f"{failure.detail} while the model was at work"
+        return replace(failure, fate=Fate.WAIT, reason=Reason.MODEL_UNAVAILABLE, detail=detail)
     return failure
 
 
@@ -74,14 +75,14 @@ def _look_up(error: Exception) -> Failure:
     for kind, fate, reason in _TABLE:
         if isinstance(error, kind):
             return Failure(fate, reason, str(error) or kind.__name__)
-    return Failure(Fate.RETRY, Reason.INTERNAL, type(error).__name__)
+    return Failure(Fate.RETRY, Reason.INTERNAL, type(error).__name__, is_surprise=True)
 
 
 def stuck(busy_s: float, *, allowed_s: float, is_model: bool) -> Failure:
     """Say what it means that processor time went by without progress."""
     spent = f"{busy_s:.0f} s of processor time went by"
     if is_model:
-        detail = f"{spent} while the model was at work on one window, allowed are {allowed_s} s"
+        detail = f"{spent} while the model was at work, allowed are {allowed_s} s"
         return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, detail)
     return Failure(Fate.DEAD, Reason.TIME_LIMIT, f"{spent} without progress, allowed are {allowed_s} s")
 

@@ -91,40 +91,57 @@ def _error() -> list[NodeProto]:
     ]
 
 
-def _deaf() -> list[NodeProto]:
-    """One operator that is busy for minutes, and looks at no flag meanwhile."""
-    value = helper.make_tensor_value_info
-    nodes = [
-        helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array(numbers)))
-        for name, numbers in {"boxes_shape": [1, _BOXES, 4], "scores_shape": [1, 1, _BOXES], "most": [_BOXES]}.items()
+def _be_busy(value: str) -> list[NodeProto]:
+    """Nodes that make `slow` of a number, one of them busy for minutes without a look at any flag."""
+    sizes = {"boxes_shape": [1, _BOXES, 4], "scores_shape": [1, 1, _BOXES], "most": [_BOXES]}
+    return [
+        *(
+            helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array(numbers)))
+            for name, numbers in sizes.items()
+        ),
+        helper.make_node("Expand", [value, "boxes_shape"], ["boxes"]),
+        helper.make_node("Expand", [value, "scores_shape"], ["scores"]),
+        helper.make_node("NonMaxSuppression", ["boxes", "scores", "most"], ["chosen"]),
+        helper.make_node("ReduceMax", ["chosen"], ["last"], keepdims=0),
+        helper.make_node("Cast", ["last"], ["slow"], to=TensorProto.FLOAT),
     ]
-    busy = helper.make_graph(
-        [
-            *nodes,
-            helper.make_node("Expand", ["tail", "boxes_shape"], ["boxes"]),
-            helper.make_node("Expand", ["tail", "scores_shape"], ["scores"]),
-            helper.make_node("NonMaxSuppression", ["boxes", "scores", "most"], ["chosen"]),
-            helper.make_node("ReduceMax", ["chosen"], ["last"], keepdims=0),
-            helper.make_node("Cast", ["last"], ["slow"], to=TensorProto.FLOAT),
-        ],
-        "busy",
-        [],
-        [value("slow", TensorProto.FLOAT, [])],
-    )
+
+
+def _deaf() -> list[NodeProto]:
+    value = helper.make_tensor_value_info
+    busy = helper.make_graph(_be_busy("tail"), "busy", [], [value("slow", TensorProto.FLOAT, [])])
     idle = helper.make_graph(
         [helper.make_node("Identity", ["tail"], ["quick"])], "idle", [], [value("quick", TensorProto.FLOAT, [])]
     )
     return [helper.make_node("If", ["is_full"], ["harm"], then_branch=busy, else_branch=idle)]
 
 
-_KINDS = {"loop": _loop, "nan": _nan, "crash": _crash, "memory": _memory, "error": _error, "deaf": _deaf}
+def _build() -> list[NodeProto]:
+    """What depends on no input is worked out by onnxruntime while it builds the session."""
+    one = numpy_helper.from_array(np.array(1, dtype=np.float32))
+    return [
+        helper.make_node("Constant", [], ["unit"], value=one),
+        *_be_busy("unit"),
+        helper.make_node("Identity", ["slow"], ["harm"]),
+    ]
+
+
+_KINDS = {
+    "loop": _loop,
+    "nan": _nan,
+    "crash": _crash,
+    "memory": _memory,
+    "error": _error,
+    "deaf": _deaf,
+    "build": _build,
+}
 
 
 def make_bomb(kind: str) -> ModelProto:
     """A bundle's graph that does its harm with a full window.
 
     `loop` goes on for ever, `deaf` too and inside one operator, `nan` gives scores that are none, `crash` ends its
-    process, `memory` asks for more than there is, `error` makes onnxruntime raise.
+    process, `memory` asks for more than there is, `error` makes onnxruntime raise. `build` is as `deaf`, and as soon as its session is built.
     """
     nodes: list[NodeProto] = [
         helper.make_node("Abs", ["waveform"], ["loudness"]),
