@@ -111,21 +111,8 @@ def run_claimed(runtime: Runtime, claim: Claim, model_time: ModelTime) -> bool:
         StorageError, AudioError, BundleError, ScoringError, DatabaseError: as their rooms say.
         LeaseLost: another worker took the job over while this one was scoring.
     """
-    settings = runtime.settings
     started = time.monotonic()
-
-    def record_stuck(busy_s: float) -> None:
-        failure = stuck(busy_s, allowed_s=settings.max_decode_s, is_model=model_time.is_running)
-        record(runtime.engine, settings, claim, failure, started=started)
-
-    with Lease(
-        runtime.engine,
-        claim,
-        lease_s=settings.lease_s,
-        heartbeat_s=settings.heartbeat_s,
-        stuck_s=settings.max_decode_s,
-        record_stuck=record_stuck,
-    ) as lease:
+    with _hold(runtime, claim, model_time, started=started) as lease:
         with model_time.spend():
             scorer = runtime.scorer_of(claim.model)
         found = claim.recording
@@ -147,6 +134,23 @@ def run_claimed(runtime: Runtime, claim: Claim, model_time: ModelTime) -> bool:
             wall_ms=round((time.monotonic() - started) * 1000),
             peak_rss_kib=peak_rss_kib(),
         )
+
+
+def _hold(runtime: Runtime, claim: Claim, model_time: ModelTime, *, started: float) -> Lease:
+    settings = runtime.settings
+
+    def record_stuck(busy_s: float) -> None:
+        failure = stuck(busy_s, allowed_s=settings.max_decode_s, is_model=model_time.is_running)
+        record(runtime.engine, settings, claim, failure, started=started)
+
+    return Lease(
+        runtime.engine,
+        claim,
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        stuck_s=settings.max_decode_s,
+        record_stuck=record_stuck,
+    )
 
 
 def to_result(note: NoteScores, *, audio_sha256: str) -> NewResult:

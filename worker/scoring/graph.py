@@ -77,7 +77,7 @@ def check_graph(model_bytes: bytes) -> None:
     model: Any = _make_model_class()()
     try:
         model.ParseFromString(model_bytes)
-    except DecodeError as error:
+    except (DecodeError, RecursionError) as error:
         raise BundleError(f"the graph is refused: it is no ONNX model, or nested too deeply ({error})") from error
     if not model.HasField("graph"):
         raise BundleError("the graph is refused: the file holds none, allowed is an ONNX model with a graph")
