@@ -113,9 +113,9 @@ def run_claimed(runtime: Runtime, claim: Claim, model_time: ModelTime) -> bool:
     """
     started = time.monotonic()
     with _hold(runtime, claim, model_time, started=started) as lease:
+        found = claim.recording
         with model_time.spend():
             scorer = runtime.scorer_of(claim.model)
-        found = claim.recording
         store = runtime.store_of(found)
         with store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes) as opened:
             note = score_recording(
