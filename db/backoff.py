@@ -49,7 +49,7 @@ def retry_later(
         claim: the attempt.
         reason: what went wrong.
         detail: what was found; never a name, key or transcript. Cut at 500 characters.
-        is_transient: True for trouble of storage, network or database, which uses up time only: after 24 h of it
+        is_transient: True for trouble of storage, network, database or model, which uses up time only: after 24 h of it
             without a break the job is DEAD with GAVE_UP. False for a failure of the attempt itself: the third one
             makes the job DEAD with `reason`.
         backoff_s: the first wait.

@@ -11,6 +11,7 @@ _KNOWN = (
     ("db.errors", "DatabaseError"),
     ("storage.errors", "StorageError"),
     ("worker.scoring.bundle", "BundleError"),
+    ("worker.scoring.scorer", "ScoringError"),
     ("worker.audio.errors", "AudioError"),
     ("scheduler.service", "SchedulerError"),
     ("training.runs.plan", "PlanMismatch"),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -52,11 +53,12 @@ class LocalWorker:
         if self._process.poll() is None:
             self._process.terminate()
         try:
-            self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_S)
+        finally:  # a second Ctrl-C waits no longer
             self._process.kill()
             self._process.wait()
-        self._ready.close()
+            self._ready.close()
 
     def keep_alive(self) -> bool:
         """Start the worker again if it is gone; say whether that happened.

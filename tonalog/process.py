@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import codecs
 import os
+import signal
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
+from typing import Any, TextIO
 
 _REPLACE = "tonalog.replace"
 # Bars of a sparkline, lines of a table and what our texts use; one sign for one, so that columns stay in line.
 _PLAIN = str.maketrans("▁▂▃▄▅▆▇█─━│┃╸╺…·\u2013\u2014→↑↓", "_.:-=+*#--||--..-->^v")
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def settle() -> None:
@@ -23,6 +29,48 @@ def settle() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=_REPLACE)
+
+
+@contextmanager
+def ended_when_told() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end this process at once while the block runs; it must leave nothing half done.
+
+    A handler of Python's runs when native code returns, and a graph or a decoder may never return. A signal that was
+    ignored when the process was started, as in the background of a script, stays ignored.
+    """
+    handled = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    with _handled(dict.fromkeys(handled, signal.SIG_DFL)):
+        yield
+
+
+@contextmanager
+def finish_what_is_written() -> Iterator[None]:
+    """Put off such an end until the block has written its lines into a file; a pipe may not take them for long."""
+    if not _is_file(sys.stdout):
+        yield
+        return
+    told: list[int] = []
+    with _handled(dict.fromkeys(_ENDING, lambda number, _frame: told.append(number))):
+        yield
+    for number in told:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def _handled(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_file(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # a stream of ours, in a test
+        return False
 
 
 def replace(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from types import TracebackType
@@ -14,8 +14,11 @@ from typing import Self
 
 from db import Engine, ledger
 from db.errors import DatabaseError
-from db.reasons import Reason, ResultStatus
+from db.reasons import ResultStatus
 from db.rows import Claim, NewResult, Segment
+from worker.failures import peak_rss_kib, record
+from worker.model_time import ModelTime
+from worker.outcomes import stuck
 from worker.runtime import Runtime
 from worker.scoring.note import NoteScores, ScoredSegment
 from worker.scoring.pipeline import score_recording
@@ -31,17 +34,27 @@ class LeaseLost(Exception):
 class Lease(AbstractContextManager["Lease"]):
     """Renews a claim in the background and says whether it is still held; ends the process if the job is stuck.
 
-    A decoder that is busy inside native code hears no time limit: 20,000 comments in a FLAC file of 200 KB kept FFmpeg busy
+    Celery starts another one, and its neighbours notice nothing. A decoder, or an operator of a graph, that is busy inside native code hears no time limit: 20,000 comments in a FLAC file of 200 KB kept FFmpeg busy
     for 2 s, and ten times as many keep it busy a hundred times as long (24 November 2026). So processor time without
     progress is counted, which neither a machine that sleeps nor slow storage spends.
     """
 
-    def __init__(self, engine: Engine, claim: Claim, *, lease_s: float, heartbeat_s: float, stuck_s: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        claim: Claim,
+        *,
+        lease_s: float,
+        heartbeat_s: float,
+        stuck_s: float,
+        record_stuck: Callable[[float], None],
+    ) -> None:
         self._engine = engine
         self._claim = claim
         self._lease_s = lease_s
         self._heartbeat_s = heartbeat_s
         self._stuck_s = stuck_s
+        self._record_stuck = record_stuck
         self._progress_at_s = time.process_time()
         self._stop = threading.Event()
         self._lost = threading.Event()
@@ -67,7 +80,9 @@ class Lease(AbstractContextManager["Lease"]):
         while not self._stop.wait(self._heartbeat_s):
             busy_s = time.process_time() - self._progress_at_s
             if busy_s > self._stuck_s:
-                self._end_stuck(busy_s)
+                _log.error("job is stuck, ending its process", extra={"job_id": self._claim.job_id})
+                self._record_stuck(busy_s)
+                os._exit(EXIT_STUCK)
             try:
                 is_held = ledger.heartbeat(
                     self._engine, self._claim.token, job_id=self._claim.job_id, lease_s=self._lease_s
@@ -80,19 +95,14 @@ class Lease(AbstractContextManager["Lease"]):
                 self._lost.set()
                 return
 
-    def _end_stuck(self, busy_s: float) -> None:
-        """End the job and this process; Celery starts another, and its neighbours notice nothing."""
-        detail = f"{busy_s:.0f} s of processor time went by without progress, allowed are {self._stuck_s} s"
-        _log.error("job is stuck, ending its process", extra={"job_id": self._claim.job_id})
-        try:
-            ledger.fail_dead(self._engine, self._claim, Reason.TIME_LIMIT, detail=detail, peak_rss_kib=peak_rss_kib())
-        except (DatabaseError, MemoryError) as error:
-            _log.warning("outcome not recorded", extra={"job_id": self._claim.job_id, "error": str(error)})
-        os._exit(EXIT_STUCK)
 
-
-def run_claimed(runtime: Runtime, claim: Claim) -> bool:
+def run_claimed(runtime: Runtime, claim: Claim, model_time: ModelTime) -> bool:
     """Score the claim's recording and save the result.
+
+    Args:
+        runtime: of this process.
+        claim: the attempt.
+        model_time: what the model spends is counted there.
 
     Returns:
         Whether the result was saved; False when the claim had passed to another worker.
@@ -101,20 +111,20 @@ def run_claimed(runtime: Runtime, claim: Claim) -> bool:
         StorageError, AudioError, BundleError, ScoringError, DatabaseError: as their rooms say.
         LeaseLost: another worker took the job over while this one was scoring.
     """
-    settings = runtime.settings
     started = time.monotonic()
-    with Lease(
-        runtime.engine,
-        claim,
-        lease_s=settings.lease_s,
-        heartbeat_s=settings.heartbeat_s,
-        stuck_s=settings.max_decode_s,
-    ) as lease:
-        scorer = runtime.scorer_of(claim.model)
+    with _hold(runtime, claim, model_time, started=started) as lease:
         found = claim.recording
+        with model_time.spend():
+            scorer = runtime.scorer_of(claim.model)
         store = runtime.store_of(found)
         with store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes) as opened:
-            note = score_recording(opened.file, scorer, limits=runtime.limits, on_progress=lambda _: lease.check())
+            note = score_recording(
+                opened.file,
+                scorer,
+                limits=runtime.limits,
+                on_progress=lambda _: lease.check(),
+                around_model=model_time.spend,
+            )
             sha256 = opened.sha256
         lease.check()
         return ledger.finish(
@@ -124,6 +134,23 @@ def run_claimed(runtime: Runtime, claim: Claim) -> bool:
             wall_ms=round((time.monotonic() - started) * 1000),
             peak_rss_kib=peak_rss_kib(),
         )
+
+
+def _hold(runtime: Runtime, claim: Claim, model_time: ModelTime, *, started: float) -> Lease:
+    settings = runtime.settings
+
+    def record_stuck(busy_s: float) -> None:
+        failure = stuck(busy_s, allowed_s=settings.max_decode_s, is_model=model_time.is_running)
+        record(runtime.engine, settings, claim, failure, started=started)
+
+    return Lease(
+        runtime.engine,
+        claim,
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        stuck_s=settings.max_decode_s,
+        record_stuck=record_stuck,
+    )
 
 
 def to_result(note: NoteScores, *, audio_sha256: str) -> NewResult:
@@ -153,8 +180,3 @@ def _to_segment(segment: ScoredSegment) -> Segment:
         scores=segment.scores,
         dimensions=segment.dimensions,
     )
-
-
-def peak_rss_kib() -> int:
-    """Return the most memory this process has held, in KiB (getrusage counts bytes on macOS)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,8 +1,11 @@
-"""Which error ends a job, which sends it back, and why: a table, so that nothing is decided elsewhere."""
+"""Which error ends a job, which sends it back, and why: a table, so that nothing is decided elsewhere.
+
+What goes wrong while the model is at work is not the recording's doing, and makes the job wait.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from db.errors import DatabaseError
@@ -18,7 +21,7 @@ class Fate(Enum):
 
     DEAD = auto()  # the same bytes would fail again
     RETRY = auto()  # counted: three unexplained failures are the end
-    WAIT = auto()  # not counted: storage, database or model must come back first
+    WAIT = auto()  # not counted: storage, database or model must come back or be repaired first
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Failure:
     fate: Fate
     reason: Reason
     detail: str
+    is_surprise: bool = False  # worth a traceback in the log
 
 
 # First match wins, so subclasses stand before their base.
@@ -39,22 +43,71 @@ _TABLE: tuple[tuple[type[Exception], Fate, Reason], ...] = (
     (StorageError, Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
     (BundleError, Fate.WAIT, Reason.MODEL_UNAVAILABLE),
     (DatabaseError, Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
-    (ScoringError, Fate.DEAD, Reason.BAD_SCORES),
+    (ScoringError, Fate.WAIT, Reason.BAD_SCORES),
     (MemoryError, Fate.RETRY, Reason.MEMORY),
 )
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: Exception, *, is_model: bool = False) -> Failure:
     """Say what an error means for its job.
 
     The detail of an unexpected error is its type alone: its text may hold anything.
 
+    Args:
+        error: that ended the attempt.
+        is_model: whether the model was at work: built, or run on a window.
+
     >>> failure_of(ValueError("secret")).detail
     'ValueError'
+    >>> failure_of(MemoryError(), is_model=True).reason
+    <Reason.MODEL_UNAVAILABLE: 'MODEL_UNAVAILABLE'>
     """
     if isinstance(error, AudioError):
         return Failure(Fate.DEAD, Reason(error.reason.value), error.detail)
+    failure = _look_up(error)
+    if is_model and failure.fate is not Fate.WAIT:
+        detail = f"{failure.detail} while the model was at work"
+        return replace(failure, fate=Fate.WAIT, reason=Reason.MODEL_UNAVAILABLE, detail=detail)
+    return failure
+
+
+def _look_up(error: Exception) -> Failure:
     for kind, fate, reason in _TABLE:
         if isinstance(error, kind):
             return Failure(fate, reason, str(error) or kind.__name__)
-    return Failure(Fate.RETRY, Reason.INTERNAL, type(error).__name__)
+    return Failure(Fate.RETRY, Reason.INTERNAL, type(error).__name__, is_surprise=True)
+
+
+def stuck(busy_s: float, *, allowed_s: float, is_model: bool) -> Failure:
+    """Say what it means that processor time went by without progress."""
+    spent = f"{busy_s:.0f} s of processor time went by"
+    if is_model:
+        detail = f"{spent} while the model was at work, allowed are {allowed_s} s"
+        return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, detail)
+    return Failure(Fate.DEAD, Reason.TIME_LIMIT, f"{spent} without progress, allowed are {allowed_s} s")
+
+
+def told_to_stop(elapsed_s: float, *, allowed_s: float, model_s: float) -> Failure:
+    """Say what it means that an attempt was told to stop; one that had not used up its time is not to blame.
+
+    Where more than half of the time was the model's, it is too slow for this machine or for this time limit.
+    """
+    if elapsed_s < allowed_s:
+        detail = f"told to stop after {elapsed_s:.1f} s, allowed are {allowed_s} s: not the recording's doing"
+        return Failure(Fate.WAIT, Reason.TIME_LIMIT, detail)
+    if model_s > elapsed_s / 2:
+        detail = f"took more than {allowed_s} s, {model_s:.0f} s of them the model's"
+        return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, detail)
+    return Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {allowed_s} s")
+
+
+def died(end: str, *, is_model: bool) -> Failure:
+    """Say what it means that an attempt's own process died, which the one who waited for it saw.
+
+    Args:
+        end: how, such as SIGSEGV.
+        is_model: whether the model was at work.
+    """
+    if is_model:
+        return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, f"alone in its process, the model ended it by {end}")
+    return Failure(Fate.RETRY, Reason.WORKER_LOST, f"alone in its process, the recording ended it by {end}")

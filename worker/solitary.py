@@ -17,8 +17,8 @@ from typing import NoReturn
 def run_alone(act: Callable[[], None]) -> int:
     """Fork, act in the child, and wait for its end.
 
-    The child never outlives its witness, and nothing of it comes back but its end. Call it where no other thread runs
-    and nothing is open that a fork would share.
+    The child never outlives its witness, and nothing of it comes back but its end. Call it where no other thread holds
+    a lock and nothing is open that a fork would share.
 
     Args:
         act: what to do; an exception that it lets through ends the child with 1.

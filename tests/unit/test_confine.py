@@ -52,7 +52,7 @@ except Exception as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds, and bounds it")
-def test_a_model_that_finds_no_memory_to_run_in_is_short_of_memory_and_no_surprise():
+def test_a_model_that_finds_no_memory_to_run_in_is_the_one_that_cannot_be_used_and_no_surprise():
     printed = subprocess.run([sys.executable, "-c", SCORE], capture_output=True, text=True, check=True).stdout
 
-    assert printed.split() == ["MEMORY"]
+    assert printed.split() == ["MODEL_UNAVAILABLE"]

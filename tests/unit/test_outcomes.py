@@ -36,7 +36,7 @@ def test_every_audio_reason_ends_the_job_under_the_same_word(reason):
         (StorageError("odd"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
         (DatabaseUnavailable("down"), Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
         (BundleError("gone"), Fate.WAIT, Reason.MODEL_UNAVAILABLE),
-        (ScoringError("nan"), Fate.DEAD, Reason.BAD_SCORES),
+        (ScoringError("nan"), Fate.WAIT, Reason.BAD_SCORES),
         (MemoryError(), Fate.RETRY, Reason.MEMORY),
         (ZeroDivisionError("surprise"), Fate.RETRY, Reason.INTERNAL),
     ],
@@ -49,3 +49,17 @@ def test_each_error_has_its_fate_and_reason(error, fate, reason):
 
 def test_the_text_of_a_surprise_is_never_stored_because_it_may_hold_anything():
     assert failure_of(KeyError("ana's secret")).detail == "KeyError"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ZeroDivisionError("surprise"), ObjectMissing("gone")])
+def test_whatever_goes_wrong_while_the_model_is_at_work_makes_the_job_wait(error):
+    failure = failure_of(error, is_model=True)
+
+    assert (failure.fate, failure.reason) == (Fate.WAIT, Reason.MODEL_UNAVAILABLE)
+    assert "surprise" not in failure.detail
+    assert failure.is_surprise == isinstance(error, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("error", [BundleError("gone"), ScoringError("nan")])
+def test_what_the_model_is_known_to_do_keeps_its_word(error):
+    assert failure_of(error, is_model=True) == failure_of(error)

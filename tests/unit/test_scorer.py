@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from onnx import TensorProto, external_data_helper, helper
 
 from config.settings import SHIPPED_MODELS
+from tests.unit.bomb_graphs import make_bomb
 from tests.unit.bundles import DIMENSIONS, LABELS, WEIGHTS, make_graph, write_bundle
 from tests.unit.sounds import make_noise, make_silence, make_voice
 from worker.scoring.bundle import BundleError, load_bundle
@@ -53,9 +56,9 @@ def count_shapes(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     lengths: list[int] = []
     run = scorer._session.run
 
-    def spy(outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def spy(outputs: list[str], inputs: dict[str, np.ndarray], options: Any) -> list[np.ndarray]:
         lengths.append(inputs["waveform"].shape[1])
-        return run(outputs, inputs)
+        return run(outputs, inputs, options)
 
     monkeypatch.setattr(scorer, "_session", type("Spy", (), {"run": staticmethod(spy)})())
     return lengths
@@ -201,7 +204,7 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     bundle = load_bundle(folder)
     broken = type(bundle)(bundle.manifest, bundle.folder, b"not a graph")
 
-    with pytest.raises(BundleError, match=r"the graph of tiny 0\.0\.1 is refused"):
+    with pytest.raises(BundleError, match="the graph is refused: it is no ONNX model"):
         Scorer(broken)
 
 
@@ -223,6 +226,51 @@ def test_a_signal_that_is_no_window_is_refused(tmp_path: Path, shape: tuple[int,
 
     with pytest.raises(ValueError, match="allowed is \\(n,\\) with n at most 128000"):
         scorer.score(np.zeros(shape, dtype=np.float32))
+
+
+def test_a_graph_that_would_run_for_ever_is_ended_and_the_next_window_is_scored(tmp_path: Path) -> None:
+    scorer = Scorer(load_bundle(write_bundle(tmp_path, make_bomb("loop"))), run_limit_s=0.5)
+    began_s = time.process_time()
+
+    with pytest.raises(BundleError, match=r"took more than 0\.5 s of processor time for one window"):
+        scorer.score(make_voice(8.0))
+
+    assert time.process_time() - began_s < 5.0
+    assert sum(scorer.score(make_voice(1.0)).scores) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("memory", "found no memory to score a window"), ("error", "failed to score a window: .*Gather")],
+)
+def test_a_run_that_fails_is_the_models_fault(tmp_path: Path, kind: str, message: str) -> None:
+    scorer = build(tmp_path, make_bomb(kind))
+
+    with pytest.raises(BundleError, match=f"the graph {message}"):
+        scorer.score(make_voice(8.0))
+
+
+def test_a_scorer_that_is_gone_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    scorer = Scorer(load_bundle(write_bundle(tmp_path)), run_limit_s=0.2)
+    (thread,) = set(threading.enumerate()) - before
+
+    del scorer
+    thread.join(timeout=5.0)
+
+    assert not thread.is_alive()
+
+
+def test_what_a_graph_is_called_reaches_no_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    graph = make_bomb("error")
+    (gather,) = [node for node in graph.graph.node if node.op_type == "Gather"]
+    gather.name = "odd-name"
+    scorer = build(tmp_path, graph)
+
+    with pytest.raises(BundleError):
+        scorer.score(make_voice(8.0))
+
+    assert capfd.readouterr() == ("", "")
 
 
 def test_no_threads_are_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from config.settings import Settings
 from db import history, jobs, models, pump, recordings, results
+from db.errors import DatabaseError
 from db.reasons import JobState, Lane, Reason
 from db.rows import NewModel, NewRecording
 from storage.local import LocalStore
@@ -24,11 +25,11 @@ SETTINGS = {"lease_s": 60.0, "heartbeat_s": 0.05}
 class Place:
     """A database, a folder of recordings, a bundle and a configured worker runtime."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, graph=None, **settings):
         self.engine = new_sqlite(folder)
         self.notes = folder / "notes"
         self.notes.mkdir()
-        self.bundle = write_bundle(folder / "tiny-0.0.1", make_graph())
+        self.bundle = write_bundle(folder / "tiny-0.0.1", graph or make_graph())
         manifest = load_bundle(self.bundle).manifest
         new = NewModel(
             name=manifest.name,
@@ -40,7 +41,8 @@ class Place:
         )
         self.model = models.activate(self.engine, models.add_model(self.engine, new).id)
         url = f"sqlite:///{folder / 'tonalog.db'}"
-        runtime.configure(Settings.read(home=folder, database_url=url, models_dir=folder / "none", **SETTINGS))
+        changed = {**SETTINGS, **settings}
+        runtime.configure(Settings.read(home=folder, database_url=url, models_dir=folder / "none", **changed))
 
     def add(self, name, content):
         """Put a recording in place, register it, and return its queued job's id."""
@@ -196,7 +198,7 @@ def test_a_database_that_is_away_when_the_outcome_is_to_be_written_leaves_the_jo
     job_id = place.add("a.ogg", b"no audio")
 
     def away(*_args, **_kwargs):
-        raise tasks.DatabaseError("away")
+        raise DatabaseError("away")
 
     monkeypatch.setattr("worker.tasks.ledger.fail_dead", away)
     tasks.score(job_id)

@@ -6,6 +6,7 @@ import click
 
 from config.settings import Settings
 from tonalog.doctor import examine
+from tonalog.process import ended_when_told
 
 
 @click.command(name="doctor", epilog="Example: tonalog doctor --quiet && echo well")
@@ -14,8 +15,9 @@ from tonalog.doctor import examine
 def doctor_command(ctx: click.Context, *, quiet: bool) -> None:
     """Use the bundle, the database, the broker and the storage for real. Exit 1 if one is not well."""
     is_well = True
-    for finding in examine(Settings.read()):
-        is_well = is_well and finding.is_well
-        if not (quiet and finding.is_well):
-            click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.said}")
+    with ended_when_told():
+        for finding in examine(Settings.read()):
+            is_well = is_well and finding.is_well
+            if not (quiet and finding.is_well):
+                click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.said}")
     ctx.exit(0 if is_well else 1)

@@ -10,6 +10,7 @@ import click
 
 from config.settings import Settings
 from tonalog.bundles import default_bundle
+from tonalog.process import ended_when_told, finish_what_is_written
 from tonalog.sparkline import sparkline
 
 _EPILOG = """\b
@@ -30,20 +31,23 @@ def score_command(ctx: click.Context, files: tuple[Path, ...], *, as_json: bool,
     from worker.scoring.scorer import Scorer  # noqa: PLC0415
 
     settings = Settings.read()
-    bundle = load_bundle(model_dir or default_bundle(settings))
-    scorer = Scorer(bundle, threads=settings.scorer_threads)
-    model = {"name": bundle.manifest.name, "version": bundle.manifest.version}
     n_failed = 0
-    for file in files:
-        row = {"file": str(file), **_score(file, scorer, settings), "model": model}
-        n_failed += row["status"] == "failed"
-        click.echo(json.dumps(row) if as_json else _readable(row))
+    with ended_when_told():
+        bundle = load_bundle(model_dir or default_bundle(settings))
+        scorer = Scorer(bundle, threads=settings.scorer_threads)
+        model = {"name": bundle.manifest.name, "version": bundle.manifest.version}
+        for file in files:
+            row = {"file": str(file), **_score(file, scorer, settings), "model": model}
+            n_failed += row["status"] == "failed"
+            with finish_what_is_written():
+                click.echo(json.dumps(row) if as_json else _readable(row))
     ctx.exit(1 if n_failed else 0)
 
 
 def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
     from worker.audio.errors import AudioError  # noqa: PLC0415
     from worker.limits import limits_of  # noqa: PLC0415
+    from worker.scoring.bundle import BundleError  # noqa: PLC0415
     from worker.scoring.pipeline import score_recording  # noqa: PLC0415
     from worker.scoring.scorer import ScoringError  # noqa: PLC0415
 
@@ -53,12 +57,18 @@ def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
         with file.open("rb") as opened:
             note = score_recording(opened, scorer, limits=limits_of(settings))
     except AudioError as error:
-        return _failed(error.reason, error.detail)
+        code, message = error.reason.value, error.detail
     except ScoringError as error:
-        return _failed("BAD_SCORES", str(error))
+        code, message = "BAD_SCORES", str(error)
+    except BundleError as error:
+        code, message = "MODEL_UNAVAILABLE", str(error)
+    except MemoryError:
+        code, message = "MEMORY", f"{file} needs more memory than there is"
     except OSError as error:
-        return _failed("UNREADABLE", f"{file}: {error.strerror or error}")
-    return note_as_dict(note)
+        code, message = "UNREADABLE", f"{file}: {error.strerror or error}"
+    else:
+        return note_as_dict(note)
+    return _failed(code, message)
 
 
 def _failed(code: str, message: str) -> dict[str, Any]:
@@ -74,7 +84,7 @@ def _failed(code: str, message: str) -> dict[str, Any]:
         "dimensions": {},
         "segments": [],
         "trend": None,
-        "error": {"code": str(code), "message": message},
+        "error": {"code": code, "message": message},
     }
 
 

@@ -6,7 +6,7 @@ Everything is streamed, so that four hours need no more memory than a minute.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -32,6 +32,7 @@ def score_recording(
     on_progress: Callable[[int], None] | None = None,
     stopwatch: Stopwatch | None = None,
     deadline: Deadline | None = None,
+    around_model: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> NoteScores:
     """Score one recording, the one way from bytes to scores.
 
@@ -43,6 +44,7 @@ def score_recording(
             raises ends the scoring.
         stopwatch: seconds per stage are added to it.
         deadline: what decoding may take; by default `limits.max_decode_s` of processor time.
+        around_model: gives what is entered around each run of the model.
 
     Returns:
         The scores, or status no_speech if less than the manifest's `min_speech_ms` of speech is left.
@@ -50,10 +52,11 @@ def score_recording(
     Raises:
         AudioError: the recording cannot be decoded, or not within `limits.max_decode_s` (TIME_LIMIT).
         ScoringError: the model gave scores that are no probabilities, or a dimension outside its range.
+        BundleError: the model's graph took too long, found no memory or failed.
     """
     allowed = limits or Limits()
     watch = stopwatch or Stopwatch()
-    tally = _Tally(scorer, watch, on_progress or (lambda _processed_ms: None))
+    tally = _Tally(scorer, watch, on_progress or (lambda _processed_ms: None), around_model)
     timed_before = sum(watch.seconds.values())
     start = watch.clock()
     for block in _decode(file, allowed, watch, deadline or Deadline(allowed.max_decode_s)):
@@ -83,11 +86,18 @@ def _decode(file: BinaryIO, limits: Limits, watch: Stopwatch, deadline: Deadline
 class _Tally:
     """What is known of the recording so far."""
 
-    def __init__(self, scorer: Scorer, watch: Stopwatch, on_progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        watch: Stopwatch,
+        on_progress: Callable[[int], None],
+        around_model: Callable[[], AbstractContextManager[object]],
+    ) -> None:
         self._scorer = scorer
         self._manifest = scorer.bundle.manifest
         self._watch = watch
         self._on_progress = on_progress
+        self._around_model = around_model
         self.detector = SpeechDetector(self._manifest.vad)
         self._cutter = WindowCutter(self._manifest.window)
         self._segments: list[ScoredSegment] = []
@@ -116,7 +126,7 @@ class _Tally:
         return self._describe() if has_enough else self._without_scores()
 
     def _score(self, window: Window) -> None:
-        with self._watch.measure("model"):
+        with self._watch.measure("model"), self._around_model():
             result = self._scorer.score(window.signal)
         self.report()
         gate = self._manifest.speech_gate

@@ -8,6 +8,7 @@ static scales (0.0 over 40 clips, 22 November 2026).
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from worker.audio.frontend import prepare
 from worker.scoring.bundle import Bundle, BundleError
 from worker.scoring.manifest import Dimension
-from worker.scoring.session import INPUT, build_session, check_signature
+from worker.scoring.run_limit import RUN_LIMIT_S, RunLimit
+from worker.scoring.session import INPUT, build_session, check_signature, list_errors
 
 OUTPUT = "probabilities"
 MAX_SUM_ERROR = 1e-3
@@ -59,20 +61,23 @@ class Scorer:
         bundle: that it was built from.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int = 1, run_limit_s: float = RUN_LIMIT_S) -> None:
         """Build the session and check the graph against the manifest, with one run on a tone.
 
         Args:
             bundle: checked by `load_bundle`.
             threads: for one window, 1 or more. One thread a process scales best (measured November 2026).
+            run_limit_s: processor time that one window may take.
 
         Raises:
-            BundleError: the graph cannot be built (external data is refused, since only the checked bytes are
-                loaded) or does not have the inputs, outputs, shapes or labels that the manifest promises.
+            BundleError: the graph cannot be built, reaches outside its bytes, cannot be run, or does not have the
+                inputs, outputs, shapes or labels that the manifest promises.
             ScoringError: the graph's scores are no probabilities, or a dimension is outside its range.
         """
         self.bundle = bundle
         self._session = build_session(bundle, threads)
+        self._limit = RunLimit(run_limit_s)
+        weakref.finalize(self, self._limit.close)
         gate, dimensions = bundle.manifest.speech_gate, bundle.manifest.dimensions
         more = [one.output for one in (gate, *dimensions.values()) if one is not None]
         self._outputs = list(dict.fromkeys((OUTPUT, *more)))
@@ -110,9 +115,8 @@ class Scorer:
         Raises:
             ScoringError: the scores are not finite, not in [0, 1] or do not sum to 1, or a dimension is outside its
                 range.
-            BundleError: the graph gave another number of scores than there are labels, or several values where one
-                is promised.
-            MemoryError: the graph found none to run in.
+            BundleError: the graph took too long, found no memory or failed; or it gave another number of scores than
+                there are labels, or several values where one is promised.
         """
         n_samples = self.bundle.manifest.n_window_samples
         if signal.ndim != 1 or len(signal) > n_samples:
@@ -132,12 +136,18 @@ class Scorer:
 
     def _run(self, waveform: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         try:
-            given = self._session.run(self._outputs, {INPUT: waveform})
-        except Exception as error:
-            if any(word in str(error) for word in NO_MEMORY):  # onnxruntime has no class for it
-                raise MemoryError("onnxruntime found no memory to score a window") from error
-            raise
+            with self._limit.hold() as options:
+                given = self._session.run(self._outputs, {INPUT: waveform}, options)
+        except list_errors() as error:
+            raise BundleError(f"the graph {self._describe_end(error)}") from error
         return {name: np.asarray(output) for name, output in zip(self._outputs, given, strict=True)}
+
+    def _describe_end(self, error: Exception) -> str:
+        if self._limit.is_over:
+            return f"took more than {self._limit.limit_s:g} s of processor time for one window"
+        if isinstance(error, MemoryError) or any(word in str(error) for word in NO_MEMORY):
+            return "found no memory to score a window"
+        return f"failed to score a window: {error}"
 
     def _check_scores(self, output: NDArray[Any]) -> tuple[float, ...]:
         labels = self.bundle.manifest.labels

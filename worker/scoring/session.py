@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from worker.scoring.bundle import Bundle, BundleError
+from worker.scoring.graph import check_graph
 from worker.scoring.onnx_runtime import ort
 
 INPUT = "waveform"
+NOWHERE = "/dev/null/tonalog-reads-no-external-data"
+"""Below a file there is no folder, so that onnxruntime finds nothing there, whatever a tensor asks for."""
 
 
 def build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
@@ -16,7 +19,7 @@ def build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
         threads: for one run, 1 or more.
 
     Raises:
-        BundleError: the graph cannot be built; external data is refused, since only the checked bytes are loaded.
+        BundleError: the graph cannot be built, or reaches outside its bytes.
         ValueError: threads are under 1.
     """
     if threads < 1:
@@ -26,13 +29,17 @@ def build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = threads
     options.use_deterministic_compute = True
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised; a log would quote names of the graph to a terminal
     # Threads that spin while they wait cost the neighbours up to two thirds of their speed (November 2026).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Two walls: the graph is looked through, and what onnxruntime might read all the same would not be there.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # not guessed from the bytes
+    check_graph(bundle.model_bytes)
     try:
         return ort.InferenceSession(bundle.model_bytes, options, providers=["CPUExecutionProvider"])
-    except _list_errors() as error:
+    except list_errors() as error:
         raise BundleError(
             f"the graph of {bundle.manifest.name} {bundle.manifest.version} is refused: {error}"
         ) from error
@@ -57,11 +64,11 @@ def check_signature(session: ort.InferenceSession, outputs: list[str]) -> None:
             raise BundleError(f"the graph's outputs are {held}, the manifest needs {name}: tensor(float)")
 
 
-def _list_errors() -> tuple[type[Exception], ...]:
-    """List what building a session raises: a dozen classes that share no base but Exception, and two of Python's.
+def list_errors() -> tuple[type[Exception], ...]:
+    """List what onnxruntime raises: a dozen classes that share no base but Exception, and three of Python's.
 
     Every Exception would be too many: the pool's signal to stop is one as well, and no fault of a graph.
     """
     state = ort.capi.onnxruntime_pybind11_state
     own = [one for one in vars(state).values() if isinstance(one, type) and issubclass(one, Exception)]
-    return (RuntimeError, ValueError, *own)
+    return (MemoryError, RuntimeError, ValueError, *own)
