@@ -223,6 +223,11 @@ class Settings(BaseSettings):
         return self.broker_url is None
 
     @property
+    def max_bytes(self) -> int:
+        """Largest recording, in bytes."""
+        return self.max_size_mb * 2**20
+
+    @property
     def database(self) -> str | Path:
         """The database's URL, secrets included; unless set, the file of the SQLite inside `home`.
 

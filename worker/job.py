@@ -16,6 +16,7 @@ from db import Engine, ledger
 from db.errors import DatabaseError
 from db.reasons import Reason, ResultStatus
 from db.rows import Claim, NewResult, Segment
+from worker.audio.decode import check_size
 from worker.runtime import Runtime
 from worker.scoring.note import NoteScores, ScoredSegment
 from worker.scoring.pipeline import score_recording
@@ -110,8 +111,9 @@ def run_claimed(runtime: Runtime, claim: Claim) -> bool:
         heartbeat_s=settings.heartbeat_s,
         stuck_s=settings.max_decode_s,
     ) as lease:
-        scorer = runtime.scorer_of(claim.model)
         found = claim.recording
+        check_size(found.size_bytes, runtime.limits)  # before anything is fetched: it may be 200 GB
+        scorer = runtime.scorer_of(claim.model)
         store = runtime.store_of(found)
         with store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes) as opened:
             note = score_recording(opened.file, scorer, limits=runtime.limits, on_progress=lambda _: lease.check())
