@@ -95,6 +95,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
             "data_folder_in": str(folder / "messages"),
             "data_folder_out": str(folder / "messages"),
             "control_folder": str(folder / "control"),
+            "processed_folder": str(folder / "moved"),
             # A worker whose processes are busy looks again only after this: at 0.1 s two processes end 19 jobs a second at
             # most, at 0.02 s 73 (and an idle worker takes 1.5 % of a core in place of 0.4 %).
             "polling_interval": 0.02,
