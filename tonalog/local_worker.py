@@ -83,7 +83,7 @@ class LocalWorker:
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         self._ready = FileIO(read_end)
-        with self._log_path.open("ab") as log:
+        with open(self._log_path, "ab", opener=_for_its_owner) as log:
             self._log_starts_at = log.tell()
             try:
                 return subprocess.Popen(
@@ -102,6 +102,10 @@ class LocalWorker:
         assert self._ready is not None
         with self._ready as pipe:
             return bool(pipe.read(1))
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _last_line(log: Path, start: int) -> str:
