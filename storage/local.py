@@ -13,7 +13,15 @@ from pathlib import Path
 
 from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageUnavailable
 from storage.objects import OpenedObject, StoredObject, is_unread, pages, unread_tag
-from storage.paths import open_file, open_regular, remove_empty_folders, remove_file, translated, write_file
+from storage.paths import (
+    open_file,
+    open_regular,
+    refuse_moved,
+    remove_empty_folders,
+    remove_file,
+    translated,
+    write_file,
+)
 from storage.spool import BLOCK_BYTES, spool
 from storage.walk import FoundFile, walk_files
 
@@ -34,15 +42,23 @@ class LocalStore:
 
     name = "local"
 
-    def __init__(self, root: Path, *, only: str | None = None, max_read_bytes: int = MAX_READ_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        only: str | None = None,
+        max_read_bytes: int = MAX_READ_BYTES,
+        is_registered: bool = False,
+    ) -> None:
         """Point at a folder, which is looked at on first use.
 
         Args:
             root: the folder.
             only: list just this key, for a single file.
             max_read_bytes: what has more is described without reading it.
+            is_registered: `root` is the `bucket` of a store that was opened before, and no link on its way.
         """
-        self._root = root.resolve()
+        self._root = root if is_registered else root.resolve()
         self._only = only
         self._max_read_bytes = max_read_bytes
         self.bucket = str(self._root)
@@ -107,7 +123,8 @@ class LocalStore:
             return file.read(n_bytes) or b""
 
     def delete(self, key: str) -> None:
-        """Remove a file."""
+        """Remove a file; nothing where the folder leads elsewhere by a link by now."""
+        refuse_moved(self._root)
         remove_file(self._root, key)
 
     def erase(self, key: str) -> None:

@@ -110,7 +110,7 @@ def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:
     if name == "s3":
         return _s3_store(bucket, S3Access.of(settings))
     if name == "local":
-        return LocalStore(Path(bucket), max_read_bytes=settings.max_bytes)
+        return LocalStore(Path(bucket), max_read_bytes=settings.max_bytes, is_registered=True)
     raise StorageDenied(f"a store of kind {name!r} cannot be opened: only 's3' and 'local' can")
 
 

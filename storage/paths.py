@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import get_ident
+from secrets import token_hex
 from typing import Literal
 
 from storage.errors import ObjectMissing, StorageDenied, StorageUnavailable
@@ -187,9 +187,9 @@ def write_file(root: Path, key: str, content: bytes) -> None:
         StorageUnavailable: there is no room; nothing of the new content is left behind.
     """
     *folders, name = split_key(key)
-    temporary = f".{os.getpid()}-{get_ident()}.part"  # hidden: no listing shows it
+    temporary = f".{token_hex(16)}.part"  # hidden: no listing shows it
     with open_folder(root, folders, create=True) as folder, translated():
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             with open(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:  # noqa: PTH123 - a descriptor
                 file.write(content)
@@ -201,6 +201,19 @@ def write_file(root: Path, key: str, content: bytes) -> None:
                 os.unlink(temporary, dir_fd=folder)  # on a full disk it would keep what little room there is
             raise
         os.fsync(folder)
+
+
+def refuse_moved(root: Path) -> None:
+    """Refuse to remove anything below a folder that a link has taken the place of.
+
+    Raises:
+        StorageDenied: `root`, which was no link when it was registered, leads elsewhere now.
+    """
+    now = Path(os.path.realpath(root))  # Path.resolve raises where links go in a circle
+    if now != root:
+        raise StorageDenied(
+            f"{root} leads to {now} now, and nothing is removed through a link: mount or bind that folder in its place"
+        )
 
 
 def remove_file(root: Path, key: str) -> None:
