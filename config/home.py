@@ -14,6 +14,10 @@ from config.settings import SettingsError
 
 _log = logging.getLogger(__name__)
 _ROOT = 0
+# SQLite's MAX_PATHNAME of 512, less the name of a journal beside the file; found by trying (SQLite 3.40).
+_MAX_DATABASE_BYTES = 504
+# Linux takes paths of 4,095 bytes; below its folder a message has a name of about 90.
+_MAX_QUEUE_BYTES = 3_900
 
 
 def prepare_home(home: Path, *, folders: Sequence[str], database: Path | None) -> None:
@@ -31,6 +35,12 @@ def prepare_home(home: Path, *, folders: Sequence[str], database: Path | None) -
     Raises:
         SettingsError: one of them cannot be made, is something else, or is refused.
     """
+    if database is not None:
+        _check_length(
+            database, "SQLite takes", _MAX_DATABASE_BYTES, hint=" or a database elsewhere with TONALOG_DATABASE_URL"
+        )
+    if folders:
+        _check_length(home, "the file queue takes", _MAX_QUEUE_BYTES)
     try:
         _make_home(home)
         if folders or database is not None:
@@ -47,6 +57,15 @@ def prepare_home(home: Path, *, folders: Sequence[str], database: Path | None) -
             f"The home folder {str(home)!r} cannot be used ({at}: {error.strerror}): "
             "give a folder where this user may write, with TONALOG_HOME."
         ) from error
+
+
+def _check_length(path: Path, who: str, limit_bytes: int, *, hint: str = "") -> None:
+    n_bytes = len(os.fsencode(path.absolute()))
+    if n_bytes > limit_bytes:
+        raise SettingsError(
+            f"The path {str(path)!r} has {n_bytes} bytes, {who} {limit_bytes} at most: "
+            f"give a shorter one with TONALOG_HOME{hint}."
+        )
 
 
 def _make_home(home: Path) -> None:

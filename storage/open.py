@@ -11,6 +11,8 @@ from storage.errors import StorageDenied
 from storage.local import MAX_READ_BYTES, LocalStore
 from storage.protocol import ObjectStore
 
+_GIVE = "give s3://BUCKET/PREFIX, a folder or a file"
+
 
 @dataclass(frozen=True)
 class S3Access:
@@ -64,11 +66,11 @@ def open_store(
     text = str(place)
     scheme, separator, rest = text.partition("://")
     if isinstance(place, Path) or not separator:
-        return _open_path(Path(text).expanduser(), max_read_bytes)
+        return _open_path(_expand(Path(text)), max_read_bytes)
     if scheme == "file":
         return _open_path(_path_of(text), max_read_bytes)
     if scheme.lower() != "s3":
-        raise StorageDenied(f"{scheme + '://'!r} is not supported: give s3://BUCKET/PREFIX, a folder or a file")
+        raise StorageDenied(f"{scheme + '://'!r} is not supported: {_GIVE}")
     bucket, _, prefix = rest.partition("/")
     if not bucket:
         raise StorageDenied(f"{text!r} names no bucket: give s3://BUCKET/PREFIX")
@@ -123,13 +125,23 @@ def _path_of(url: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
+def _expand(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise StorageDenied(f"{str(path)!r} begins with the home of an unknown user: {_GIVE}") from error
+
+
 def _open_path(path: Path, max_read_bytes: int) -> tuple[ObjectStore, str]:
-    if path.is_dir():
-        return LocalStore(path, max_read_bytes=max_read_bytes), ""
-    if path.is_file():
-        whole = path.resolve()
-        return LocalStore(whole.parent, only=whole.name, max_read_bytes=max_read_bytes), whole.name
-    raise StorageDenied(f"there is no folder or file {str(path)!r}: give s3://BUCKET/PREFIX, a folder or a file")
+    try:
+        if path.is_dir():
+            return LocalStore(path, max_read_bytes=max_read_bytes), ""
+        if path.is_file():
+            whole = path.resolve()
+            return LocalStore(whole.parent, only=whole.name, max_read_bytes=max_read_bytes), whole.name
+    except OSError as error:
+        raise StorageDenied(f"{str(path)!r} cannot be opened ({error.strerror}): {_GIVE}") from error
+    raise StorageDenied(f"there is no folder or file {str(path)!r}: {_GIVE}")
 
 
 def _s3_store(bucket: str, access: S3Access) -> ObjectStore:
