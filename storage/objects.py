@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 PAGE_SIZE = 1_000  # what S3 gives at most (ListObjectsV2, MaxKeys)
+MAX_KEY_BYTES = 1_024  # S3's limit, "Object key naming guidelines", and ours for folders
 _UNREAD = "unread:"  # an ETag and a hexadecimal digest hold no colon
 
 

@@ -11,8 +11,8 @@ from secrets import token_hex
 from typing import Literal
 
 from storage.errors import ObjectMissing, StorageDenied, StorageUnavailable
+from storage.objects import MAX_KEY_BYTES
 
-MAX_KEY_BYTES = 1_024  # as in S3
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import ObjectMissing, StorageDenied
-from storage.objects import is_listed
-from storage.paths import MAX_KEY_BYTES, Entry, list_entries, open_inner_folder, open_root
+from storage.objects import MAX_KEY_BYTES, is_listed
+from storage.paths import Entry, list_entries, open_inner_folder, open_root
 
 MAX_DEPTH = 100
 """Folders within each other. Each is kept open while what lies in it is listed."""

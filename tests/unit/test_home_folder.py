@@ -2,8 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -45,28 +43,6 @@ def test_what_is_made_belongs_to_its_user_alone_whatever_the_umask(tmp_path, uma
         "home/queue/messages": "0o700",
         "home/queue/moved": "0o700",
     }
-
-
-def test_a_run_in_a_home_that_others_may_read_leaves_nothing_that_they_can(tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    home.chmod(0o755)
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    (notes / "a.wav").write_bytes(b"no audio")
-
-    done = subprocess.run(
-        [sys.executable, "-c", "import os; os.umask(0); from tonalog.__main__ import main; main()", "run", str(notes)],
-        env={**os.environ, "TONALOG_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-    assert "1 failed" in done.stdout, done.stderr
-    open_to_others = {path: mode for path, mode in modes_below(home).items() if int(mode, 8) & 0o077}
-    assert open_to_others == {"home": "0o755"}
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702, 0o733])
