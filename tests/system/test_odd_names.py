@@ -69,7 +69,7 @@ def test_a_folder_with_a_sparse_file_and_folders_without_end_is_scored_all_the_s
     with (notes / "a.wav").open("wb") as file:
         file.truncate(200 * 2**30)
     at = os.open(notes, os.O_RDONLY)
-    for _ in range(1_000):
+    for _ in range(300):  # pytest's own removal gives up on more
         os.mkdir("d", dir_fd=at)
         inner = os.open("d", os.O_RDONLY, dir_fd=at)
         os.close(at)
