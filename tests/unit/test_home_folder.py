@@ -10,6 +10,8 @@ import pytest
 from config import home as home_module
 from config.queues import prepare_folders
 from config.settings import Settings, SettingsError
+from tonalog.errors import TonalogError
+from tonalog.local_worker import LocalWorker
 
 NOBODY = 65_534
 
@@ -124,3 +126,19 @@ def test_a_home_that_is_reached_through_a_link_is_taken(tmp_path):
     prepare_folders(Settings(home=tmp_path / "home"))
 
     assert (tmp_path / "real" / "queue" / "messages").is_dir()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_log_that_cannot_be_written_is_said_and_not_waited_for(tmp_path, make):
+    make(tmp_path / "worker.log")
+
+    with pytest.raises(TonalogError, match=r"worker\.log cannot be written"):
+        LocalWorker(Settings(home=tmp_path)).__enter__()
+
+
+def test_a_home_that_is_a_link_to_itself_is_said(tmp_path):
+    (tmp_path / "home").symlink_to("home")
+
+    with pytest.raises(SettingsError, match=r"home' cannot be used"):
+        prepare_folders(Settings(home=tmp_path / "home"))
