@@ -11,7 +11,7 @@ from hashlib import sha256
 from io import FileIO
 from pathlib import Path
 
-from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageUnavailable
+from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageUnavailable
 from storage.objects import OpenedObject, StoredObject, is_unread, pages, unread_tag
 from storage.paths import (
     open_file,
@@ -23,7 +23,7 @@ from storage.paths import (
     write_file,
 )
 from storage.spool import BLOCK_BYTES, spool
-from storage.walk import FoundFile, walk_files
+from storage.walk import FoundFile, counting, walk_files
 
 _log = logging.getLogger(__name__)
 MAX_READ_BYTES = 100 * 2**20
@@ -167,16 +167,10 @@ class LocalStore:
 
     def _describe_one(self, key: str, open_it: Callable[[], FileIO], skipped: "Counter[str]") -> Iterator[StoredObject]:
         """Give one object, or none where the file is gone or is not to be described now."""
-        try:
-            with closing(open_it()) as file:
-                described = self._describe(file, key)
-        except ObjectMissing:
-            return  # removed since its folder was listed
-        except ObjectChanged:
-            skipped["being_written"] += 1
-        except StorageDenied:
-            skipped["unreadable"] += 1
-        else:
+        described = None
+        with counting(skipped), closing(open_it()) as file:
+            described = self._describe(file, key)
+        if described is not None:
             yield described
 
     def _describe(self, file: FileIO, key: str) -> StoredObject:

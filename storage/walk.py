@@ -3,16 +3,20 @@
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import ObjectMissing, StorageDenied
+from storage.errors import ObjectChanged, ObjectMissing, StorageDenied, StorageUnavailable
 from storage.objects import MAX_KEY_BYTES, is_listed
 from storage.paths import Entry, list_entries, open_inner_folder, open_root
 
 MAX_DEPTH = 100
 """Folders within each other. Each is kept open while what lies in it is listed."""
+
+
+MAX_FAILING = 20
+"""Files and folders that a disk fails to give: one should not keep the others away, and more are a disk that is away."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def walk_files(root: Path, *, prefix: str, after: bytes, skipped: "Counter[str]"
         The files, each while its folder is open. Close the generator if it is not gone through to its end.
 
     Raises:
-        StorageUnavailable: `root` is not there, or a disk fails.
+        StorageUnavailable: `root` is not there, or a disk fails for more than MAX_FAILING folders.
         StorageDenied: `root` may not be listed.
     """
     levels: list[_Level] = []
@@ -97,22 +101,35 @@ def _open_level(levels: list[_Level], entry: Entry, skipped: "Counter[str]") -> 
     if len(levels) > MAX_DEPTH:
         skipped["too_deep"] += 1
         return None
-    try:
+    with counting(skipped):
         folder = open_inner_folder(outer.folder, entry.name)
-    except ObjectMissing:
-        return None  # removed since the one that it lay in was listed
-    except StorageDenied:
-        skipped["unreadable"] += 1
-        return None
-    try:
         if is_within_itself(os.fstat(folder), [level.found for level in levels]):
             skipped["within_itself"] += 1
             os.close(folder)
             return None
         return _enter(folder, f"{outer.key}{entry.name}/")
-    except (ObjectMissing, StorageDenied) as error:
-        skipped["unreadable"] += isinstance(error, StorageDenied)
-        return None
+    return None
+
+
+@contextmanager
+def counting(skipped: "Counter[str]") -> Iterator[None]:
+    """Count why one file or folder is left out, in place of raising; what is gone by now is not counted.
+
+    Raises:
+        StorageUnavailable: the disk failed for more than MAX_FAILING of them.
+    """
+    try:
+        yield
+    except ObjectMissing:
+        pass
+    except ObjectChanged:
+        skipped["being_written"] += 1
+    except StorageDenied:
+        skipped["unreadable"] += 1
+    except StorageUnavailable:
+        skipped["failing"] += 1
+        if skipped["failing"] > MAX_FAILING:
+            raise
 
 
 def _enter(folder: int, key: str) -> _Level:

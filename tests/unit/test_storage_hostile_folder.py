@@ -1,5 +1,6 @@
 """A folder in which others may write: nothing in it is read beyond the limit, holds up the others or leads elsewhere."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from storage import local, objects, walk
 from storage.local import LocalStore
 from storage.objects import StoredObject
-from storage.protocol import ObjectChanged
+from storage.protocol import ObjectChanged, StorageUnavailable
 
 LIMIT_BYTES = 1_000
 
@@ -260,6 +261,51 @@ def test_a_listing_opens_each_folder_once_and_keeps_none_open(
     next(listing)
     listing.close()  # type: ignore[attr-defined]
     assert count_open_files() == n_before
+
+
+@pytest.mark.parametrize("name", ["b", "b.wav"])
+def test_a_disk_that_fails_for_one_file_or_folder_keeps_none_of_the_others_away(
+    store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    (root / "b").mkdir()
+    for key in ("a.wav", "b/1.wav", "b.wav", "c.wav"):
+        (root / key).write_bytes(b"sound")
+    real_open = os.open
+
+    def open_unless_bad(path: str, *args: int, **options: int) -> int:
+        if path == name:
+            raise OSError(errno.EIO, "Input/output error")
+        return real_open(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", open_unless_bad)
+
+    keys = [item.key for item in list_all(store)]
+
+    assert keys == [
+        key for key in ("a.wav", "b.wav", "b/1.wav", "c.wav") if not key.startswith(f"{name}/") and key != name
+    ]
+    assert vars(caplog.records[-1])["n_failing"] == 1
+
+
+def test_a_disk_that_fails_for_everything_ends_the_listing(
+    store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        (root / f"{number}.wav").write_bytes(b"sound")
+    real_open, n_tried = os.open, 0
+
+    def open_folders_alone(path: str, *args: int, **options: int) -> int:
+        nonlocal n_tried
+        if str(path).endswith(".wav"):
+            n_tried += 1
+            raise OSError(errno.EIO, "Input/output error")
+        return real_open(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", open_folders_alone)
+
+    with pytest.raises(StorageUnavailable, match="Input/output error"):
+        list_all(store)
+    assert n_tried <= 21
 
 
 def test_a_key_too_long_to_be_one_is_left_out_and_counted(
