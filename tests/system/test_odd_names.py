@@ -81,3 +81,28 @@ def test_a_folder_with_a_sparse_file_and_folders_without_end_is_scored_all_the_s
 
     assert "2 recordings: 2 failed" in done.stdout, done.stderr
     assert sorted(job["reason"] for job in json.loads(cli("status", "--json"))["dead"]) == ["NOT_AUDIO", "TOO_LARGE"]
+
+
+def test_junk_in_the_queues_folder_of_a_home_stops_no_run(cli, tmp_path):
+    queue, outside, notes = tmp_path / "home" / "queue", tmp_path / "outside.json", tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.wav").write_bytes(b"no audio")
+    cli("status")
+    outside.write_text('{"properties": {}}')
+    os.mkfifo(queue / "messages" / "0_a.lane-1-nightly.msg")
+    (queue / "messages" / "0_b.lane-1-nightly.msg").mkdir()
+    (queue / "messages" / "0_c.lane-1-nightly.msg").symlink_to(outside)
+    (queue / "messages" / "0_d.lane-1-nightly.msg").symlink_to("/dev/zero")
+    with (queue / "messages" / "0_e.lane-1-nightly.msg").open("wb") as file:
+        file.truncate(2**40)
+    for number, text in enumerate(["7", "{}", '{"body": 1, "headers": {}, "properties": {}}', "[" * 5_000]):
+        (queue / "messages" / f"0_{number}.lane-1-nightly.msg").write_text(text)
+    for name in (".exchange", "celery.exchange", "celeryev.exchange", "celery.pidbox.exchange"):
+        (queue / "control" / name).write_text("junk")
+    os.mkfifo(queue / "control" / "lane-1-nightly.exchange")
+
+    assert "1 recordings: 1 failed" in cli("run", notes, timeout=60)
+    cli("doctor")
+
+    assert "Traceback" not in (tmp_path / "home" / "worker.log").read_text()
+    assert outside.read_text() == '{"properties": {}}'
