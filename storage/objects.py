@@ -17,7 +17,7 @@ class StoredObject:
 
     Attributes:
         key: name inside the bucket, parts separated by `/`.
-        version_tag: changes whenever the content does; opaque.
+        version_tag: changes whenever the content does; opaque. Where `is_unread`, whenever size or time do.
         size_bytes: length of the content.
         uploaded_at: when the store got it, UTC. Not when it was recorded.
         metadata: the user's metadata; None when nobody looked (S3 listings do not tell).
