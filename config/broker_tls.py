@@ -55,7 +55,11 @@ def check_file(file: Path, url: str | None) -> Path:
     """
     if url is None or not is_tls(url):
         raise ValueError("needs a TONALOG_BROKER_URL that begins with rediss://")
-    if not file.is_file():
+    try:
+        is_file = file.is_file()
+    except OSError as error:
+        raise ValueError(f"there is no file '{file}' ({error.strerror})") from error
+    if not is_file:
         raise ValueError(f"there is no file '{file}'")
     return file
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +12,10 @@ from uuid import uuid4
 
 from kombu.exceptions import ChannelError
 from kombu.transport import filesystem
+from kombu.transport.filesystem import exchange_queue_t
 
-_log = logging.getLogger(__name__)
+from config.queue_files import MAX_MESSAGE_BYTES, change_bindings, list_messages, read_bindings, take_message
+
 _LONGEST_WAIT_S = 0.2
 
 
@@ -57,12 +58,14 @@ class Channel(filesystem.Channel):
 
     kombu's own file queue takes turns between its queues, so every second job of a worker was a bulk one
     while nightly work waited. It also shows a message while it is being written, and a reader that takes it then ends
-    with an error.
+    with an error; and it waits for a pipe, follows links, and ends its process for junk in its folder.
     """
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
         """Add a message, of which a reader sees all or nothing."""
         content = filesystem.dumps(payload).encode()  # type: ignore[attr-defined, no-untyped-call]
+        if len(content) > MAX_MESSAGE_BYTES:  # no reader would take it
+            raise ChannelError(f"a message has {len(content)} bytes, allowed are {MAX_MESSAGE_BYTES}")
         folder, name = Path(self.data_folder_out), f"{round(monotonic() * 1000)}_{uuid4()}"
         unfinished = folder / f".{name}.part"
         try:
@@ -74,12 +77,31 @@ class Channel(filesystem.Channel):
             raise ChannelError(f"a message cannot be added to {folder}: {error.strerror}") from error
 
     def _get(self, queue: str, timeout: Any = None) -> Any:  # noqa: ARG002 - kombu's signature
-        """Take the next message; a file that is none is dropped."""
-        while True:
-            try:
-                return super()._get(queue)  # type: ignore[no-untyped-call]
-            except (ValueError, RecursionError):
-                _log.warning("message dropped: its file is no JSON")
+        """Take the next message; a file that is none is dropped, and what is no file is left alone."""
+        folder = Path(self.data_folder_in)
+        for name in list_messages(folder, queue):
+            payload = take_message(folder / name, Path(self.processed_folder) / name)
+            if payload is not None:
+                return payload
+        raise Empty
+
+    def _size(self, queue: str) -> int:
+        return len(list_messages(Path(self.data_folder_in), queue))
+
+    def get_table(self, exchange: str) -> list[exchange_queue_t]:
+        """Return the queues that are bound to an exchange."""
+        return read_bindings(self._exchange_file(exchange))  # type: ignore[no-untyped-call]
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        binding = exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        file = self._exchange_file(exchange)  # type: ignore[no-untyped-call]
+        change_bindings(file, lambda table: table if binding in table else [binding, *table])
+
+    def _delete(self, queue: str, exchange: str, routing_key: str, pattern: str, *_: Any, **__: Any) -> None:
+        self._purge(queue)  # type: ignore[no-untyped-call]
+        binding = exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        file = self._exchange_file(exchange)  # type: ignore[no-untyped-call]
+        change_bindings(file, lambda table: [row for row in table if row != binding])
 
     def _reset_cycle(self) -> None:
         self._cycle = InOrder(self._get_and_deliver, self._active_queues)

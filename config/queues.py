@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from config.broker_tls import tls_options
-from config.settings import Settings, SettingsError
+from config.home import prepare_home
+from config.settings import Settings
 
 SCORE_TASK: Final = "tonalog.score"
 TICK_TASK: Final = "tonalog.tick"
@@ -95,6 +97,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
             "data_folder_in": str(folder / "messages"),
             "data_folder_out": str(folder / "messages"),
             "control_folder": str(folder / "control"),
+            "processed_folder": str(folder / "moved"),
             # A worker whose processes are busy looks again only after this: at 0.1 s two processes end 19 jobs a second at
             # most, at 0.02 s 73 (and an idle worker takes 1.5 % of a core in place of 0.4 %).
             "polling_interval": 0.02,
@@ -123,17 +126,14 @@ def move_messages_in_home(settings: Settings) -> None:
 
 
 def prepare_folders(settings: Settings) -> None:
-    """Make `home` and the file queue's folders, readable by their owner only.
+    """Make `home`, and in it the database's file and the file queue's folders, for their owner only.
 
     Raises:
-        SettingsError: One of them cannot be made.
+        SettingsError: One of them cannot be made, or others could write there.
     """
-    queue = [settings.home / "queue" / name for name in ("messages", "control", "moved")]
-    for folder in (settings.home, *(queue if settings.is_embedded_broker else ())):
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(
-                f"The home folder {str(settings.home)!r} cannot be used ({folder}: {error.strerror}): "
-                "give a folder where this user may write, with TONALOG_HOME."
-            ) from error
+    queue = ("queue", "queue/messages", "queue/control", "queue/moved")
+    prepare_home(
+        settings.home,
+        folders=queue if settings.is_embedded_broker else (),
+        database=settings.database if isinstance(settings.database, Path) else None,
+    )

@@ -223,6 +223,11 @@ class Settings(BaseSettings):
         return self.broker_url is None
 
     @property
+    def max_bytes(self) -> int:
+        """Largest recording, in bytes."""
+        return self.max_size_mb * 2**20
+
+    @property
     def database(self) -> str | Path:
         """The database's URL, secrets included; unless set, the file of the SQLite inside `home`.
 
@@ -230,7 +235,7 @@ class Settings(BaseSettings):
         """
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return self.home.resolve() / "tonalog.db"
+        return _resolve(self.home) / "tonalog.db"
 
     @property
     def own_places(self) -> tuple[Path, ...]:
@@ -246,7 +251,7 @@ class Settings(BaseSettings):
             if scheme.startswith("sqlite"):
                 # SQLAlchemy 2.1 decodes the file of a URL, 2.0 takes it as it stands.
                 places += [Path(name) for name in dict.fromkeys((file, unquote(file)))]
-        return tuple(place.resolve() for place in places)
+        return tuple(map(_resolve, places))
 
     @property
     def broker(self) -> str:
@@ -263,6 +268,11 @@ class Settings(BaseSettings):
             variables[f"TONALOG_{name.upper()}"] = plain
         variables["TONALOG_HOME"] = str(self.home.resolve())
         return variables
+
+
+def _resolve(path: Path) -> Path:
+    """Return an absolute path without links; `Path.resolve` raises where they go in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:

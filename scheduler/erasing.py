@@ -85,10 +85,9 @@ def _erase(store: ObjectStore, key: str) -> None:
     store.erase(key)
     if key.endswith(SUFFIX):
         return
-    own, shared = sidecar_keys(key)
-    store.erase(own)
-    if shared != own and not _has_other_recordings(store, shared, key):
-        store.erase(shared)
+    for sidecar in sidecar_keys(key):
+        if sidecar == key + SUFFIX or not _has_other_recordings(store, sidecar, key):
+            store.erase(sidecar)
 
 
 def _has_other_recordings(store: ObjectStore, sidecar: str, key: str) -> bool:

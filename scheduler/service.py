@@ -9,10 +9,10 @@ from functools import cached_property, partial
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, jobs, models, slots, subject_keys
+from db import Engine, models, slots, subject_keys
 from db.engine import make_engine
 from db.leases import expire_leases
-from db.reasons import Lane
+from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
@@ -104,18 +104,20 @@ class Service:
         store, prefix = open_place(self._settings, where)
         naming = Naming.of(self._settings, options)
         subject_keys.require(self._engine, naming.subjects.fingerprint)
+        maker = JobMaker(self._engine, model.id)
+        now = datetime.now(UTC)
         try:
-            seen = scan(self._engine, store, prefix=prefix, naming=naming, now=datetime.now(UTC))
+            seen = scan(self._engine, store, prefix=prefix, naming=naming, on_page=maker.on_page, now=now)
         except StorageError:  # What was registered before the listing broke off is scored all the same.
-            jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
+            maker.make()
             raise
-        n_jobs = jobs.create_jobs(self._engine, model.id, lane=Lane.NIGHTLY)
+        maker.make()
         corrected = f", {seen.n_corrected} corrected" if seen.n_corrected else ""
         slots.pulse(self._engine, SCAN_PULSE, detail=f"{seen.n_listed} listed, {seen.n_new} new{corrected}")
         return NightResult(
             n_listed=seen.n_listed,
             n_new=seen.n_new,
-            n_jobs=n_jobs,
+            n_jobs=maker.n_made,
             n_corrected=seen.n_corrected,
             n_without_subject=seen.n_without_subject,
             n_without_time=seen.n_without_time,

@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 PAGE_SIZE = 1_000  # what S3 gives at most (ListObjectsV2, MaxKeys)
+MAX_KEY_BYTES = 1_024  # S3's limit, "Object key naming guidelines", and ours for folders
+_UNREAD = "unread:"  # an ETag and a hexadecimal digest hold no colon
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class StoredObject:
 
     Attributes:
         key: name inside the bucket, parts separated by `/`.
-        version_tag: changes whenever the content does; opaque.
+        version_tag: changes whenever the content does; opaque. Where `is_unread`, whenever size or time do.
         size_bytes: length of the content.
         uploaded_at: when the store got it, UTC. Not when it was recorded.
         metadata: the user's metadata; None when nobody looked (S3 listings do not tell).
@@ -64,13 +66,38 @@ def is_listed(key: str, prefix: str = "") -> bool:
     return not key.endswith("/") and not any(part.startswith(".") for part in below.split("/"))
 
 
-def pages(objects: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
-    """Group objects into pages of PAGE_SIZE, the last one shorter, never an empty one."""
+def unread_tag(*facts: int) -> str:
+    """Make the version tag of an object whose content nobody read, of what is known without it.
+
+    >>> unread_tag(200 * 2**30, 1772439300000000000)
+    'unread:214748364800:1772439300000000000'
+    """
+    return _UNREAD + ":".join(map(str, facts))
+
+
+def is_unread(version_tag: str) -> bool:
+    """Whether a version tag was made without reading the object's content.
+
+    >>> is_unread("unread:1001:0"), is_unread("9f86d081884c7d65")
+    (True, False)
+    """
+    return version_tag.startswith(_UNREAD)
+
+
+def pages(objects: Iterable[StoredObject], *, max_bytes: int | None = None) -> Iterator[list[StoredObject]]:
+    """Group objects into pages of PAGE_SIZE, the last one shorter, never an empty one.
+
+    Args:
+        objects: in order.
+        max_bytes: a page also ends with the object that brings what was read for it to so much; None: it does not.
+    """
     page: list[StoredObject] = []
+    n_read_bytes = 0
     for item in objects:
         page.append(item)
-        if len(page) == PAGE_SIZE:
+        n_read_bytes += 0 if is_unread(item.version_tag) else item.size_bytes
+        if len(page) == PAGE_SIZE or (max_bytes is not None and n_read_bytes >= max_bytes):
             yield page
-            page = []
+            page, n_read_bytes = [], 0
     if page:
         yield page

@@ -8,8 +8,10 @@ from urllib.request import url2pathname
 
 from config.settings import Settings
 from storage.errors import StorageDenied
-from storage.local import LocalStore
+from storage.local import MAX_READ_BYTES, LocalStore
 from storage.protocol import ObjectStore
+
+_GIVE = "give s3://BUCKET/PREFIX, a folder or a file"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class S3Access:
         )
 
 
-def open_store(place: str | Path, *, s3: S3Access = S3Access()) -> tuple[ObjectStore, str]:
+def open_store(
+    place: str | Path, *, s3: S3Access = S3Access(), max_read_bytes: int = MAX_READ_BYTES
+) -> tuple[ObjectStore, str]:
     """Open what a person named.
 
     Args:
         place: `s3://bucket/prefix` (the prefix is plain text, nothing is percent-decoded), a folder, or one file.
         s3: how to reach S3.
+        max_read_bytes: files of a folder that have more are described without reading them.
 
     Returns:
         The store, and the prefix under which its recordings are.
@@ -61,11 +66,11 @@ def open_store(place: str | Path, *, s3: S3Access = S3Access()) -> tuple[ObjectS
     text = str(place)
     scheme, separator, rest = text.partition("://")
     if isinstance(place, Path) or not separator:
-        return _open_path(Path(text).expanduser())
+        return _open_path(_expand(Path(text)), max_read_bytes)
     if scheme == "file":
-        return _open_path(_path_of(text))
+        return _open_path(_path_of(text), max_read_bytes)
     if scheme.lower() != "s3":
-        raise StorageDenied(f"{scheme + '://'!r} is not supported: give s3://BUCKET/PREFIX, a folder or a file")
+        raise StorageDenied(f"{scheme + '://'!r} is not supported: {_GIVE}")
     bucket, _, prefix = rest.partition("/")
     if not bucket:
         raise StorageDenied(f"{text!r} names no bucket: give s3://BUCKET/PREFIX")
@@ -78,7 +83,7 @@ def open_place(settings: Settings, place: str) -> tuple[ObjectStore, str]:
     Raises:
         StorageDenied: as `open_store`; or our own database would be taken for a recording, and erased with old ones.
     """
-    store, prefix = open_store(place, s3=S3Access.of(settings))
+    store, prefix = open_store(place, s3=S3Access.of(settings), max_read_bytes=settings.max_bytes)
     if isinstance(store, LocalStore) and not prefix:
         for own in settings.own_places:
             if own.is_relative_to(store.bucket) and not _is_hidden(own.relative_to(store.bucket)):
@@ -107,7 +112,7 @@ def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:
     if name == "s3":
         return _s3_store(bucket, S3Access.of(settings))
     if name == "local":
-        return LocalStore(Path(bucket))
+        return LocalStore(Path(bucket), max_read_bytes=settings.max_bytes, is_registered=True)
     raise StorageDenied(f"a store of kind {name!r} cannot be opened: only 's3' and 'local' can")
 
 
@@ -120,13 +125,23 @@ def _path_of(url: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
-def _open_path(path: Path) -> tuple[ObjectStore, str]:
-    if path.is_dir():
-        return LocalStore(path), ""
-    if path.is_file():
-        whole = path.resolve()
-        return LocalStore(whole.parent, only=whole.name), whole.name
-    raise StorageDenied(f"there is no folder or file {str(path)!r}: give s3://BUCKET/PREFIX, a folder or a file")
+def _expand(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise StorageDenied(f"{str(path)!r} begins with the home of an unknown user: {_GIVE}") from error
+
+
+def _open_path(path: Path, max_read_bytes: int) -> tuple[ObjectStore, str]:
+    try:
+        if path.is_dir():
+            return LocalStore(path, max_read_bytes=max_read_bytes), ""
+        if path.is_file():
+            whole = path.resolve()
+            return LocalStore(whole.parent, only=whole.name, max_read_bytes=max_read_bytes), whole.name
+    except OSError as error:
+        raise StorageDenied(f"{str(path)!r} cannot be opened ({error.strerror}): {_GIVE}") from error
+    raise StorageDenied(f"there is no folder or file {str(path)!r}: {_GIVE}")
 
 
 def _s3_store(bucket: str, access: S3Access) -> ObjectStore:

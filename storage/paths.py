@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import get_ident
+from secrets import token_hex
 from typing import Literal
 
 from storage.errors import ObjectMissing, StorageDenied, StorageUnavailable
+from storage.objects import MAX_KEY_BYTES
 
-MAX_KEY_BYTES = 1_024  # as in S3
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One name in a folder: `sort_key` ends with `/` for folders, which is how S3 orders their contents."""
 
@@ -41,6 +41,30 @@ def split_key(key: str) -> list[str]:
     return parts
 
 
+def open_root(root: Path) -> int:
+    """Open a store's folder, which may have been reached through links, and return its descriptor.
+
+    Raises:
+        StorageUnavailable: it is not there.
+        StorageDenied: it may not be entered.
+    """
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _root_error(root, error) from error
+
+
+def open_inner_folder(folder: int, name: str) -> int:
+    """Open a folder that lies in one that is open, and return its descriptor; a link is none.
+
+    Raises:
+        ObjectMissing: there is no folder of this name.
+        StorageDenied: it may not be entered.
+    """
+    with translated():
+        return os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+
+
 @contextmanager
 def open_folder(root: Path, parts: list[str], *, create: bool = False) -> Iterator[int]:
     """Open a folder below `root` step by step, so that no link on the way is followed.
@@ -58,17 +82,13 @@ def open_folder(root: Path, parts: list[str], *, create: bool = False) -> Iterat
         ObjectMissing: a part is missing, or is a link or a file.
         StorageDenied: a folder may not be entered.
     """
-    try:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise _root_error(root, error) from error
+    folder = open_root(root)
     try:
         for part in parts:
-            with translated():
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, dir_fd=folder)
-                inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            if create:
+                with translated(), suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=folder)
+            inner = open_inner_folder(folder, part)
             os.close(folder)
             folder = inner
         yield folder
@@ -85,7 +105,18 @@ def open_file(root: Path, key: str) -> int:
         StorageDenied: the key is not allowed, or the file may not be read.
     """
     *folders, name = split_key(key)
-    with open_folder(root, folders) as folder, translated():
+    with open_folder(root, folders) as folder:
+        return open_regular(folder, name)
+
+
+def open_regular(folder: int, name: str) -> int:
+    """Open the regular file of a name in a folder that is open, and return its descriptor.
+
+    Raises:
+        ObjectMissing: there is no regular file (a link, a pipe and a device are none).
+        StorageDenied: it may not be read.
+    """
+    with translated():
         descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -93,18 +124,17 @@ def open_file(root: Path, key: str) -> int:
     return descriptor
 
 
-def list_folder(root: Path, parts: list[str]) -> list[Entry]:
-    """List one folder in key order.
+def list_entries(folder: int) -> list[Entry]:
+    """List a folder that is open, in key order.
 
     Returns:
         Its entries; `kind` is `folder`, `file`, or `other` for links, pipes, devices and names that are not UTF-8.
 
     Raises:
-        StorageUnavailable: `root` is not there.
         ObjectMissing: the folder is gone.
         StorageDenied: it may not be listed.
     """
-    with open_folder(root, parts) as folder, translated(), os.scandir(folder) as found:
+    with translated(), os.scandir(folder) as found:
         entries = [_describe(entry) for entry in found]
     return sorted(entries, key=lambda entry: entry.sort_key)
 
@@ -157,9 +187,9 @@ def write_file(root: Path, key: str, content: bytes) -> None:
         StorageUnavailable: there is no room; nothing of the new content is left behind.
     """
     *folders, name = split_key(key)
-    temporary = f".{os.getpid()}-{get_ident()}.part"  # hidden: no listing shows it
+    temporary = f".{token_hex(16)}.part"  # hidden: no listing shows it
     with open_folder(root, folders, create=True) as folder, translated():
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             with open(os.open(temporary, flags, 0o644, dir_fd=folder), "wb") as file:  # noqa: PTH123 - a descriptor
                 file.write(content)
@@ -171,6 +201,19 @@ def write_file(root: Path, key: str, content: bytes) -> None:
                 os.unlink(temporary, dir_fd=folder)  # on a full disk it would keep what little room there is
             raise
         os.fsync(folder)
+
+
+def refuse_moved(root: Path) -> None:
+    """Refuse to remove anything below a folder that a link has taken the place of.
+
+    Raises:
+        StorageDenied: `root`, which was no link when it was registered, leads elsewhere now.
+    """
+    now = Path(os.path.realpath(root))  # Path.resolve raises where links go in a circle
+    if now != root:
+        raise StorageDenied(
+            f"{root} leads to {now} now, and nothing is removed through a link: mount or bind that folder in its place"
+        )
 
 
 def remove_file(root: Path, key: str) -> None:

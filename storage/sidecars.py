@@ -2,21 +2,23 @@
 
 import json
 
+from storage.objects import MAX_KEY_BYTES
 from storage.statements import FIELDS, Statement, as_text, make_statement
 
 MAX_SIDECAR_BYTES = 1024 * 1024
 SUFFIX = ".json"
 
 
-def sidecar_keys(key: str) -> tuple[str, str]:
-    """Return the keys under which a recording's sidecar may lie, the better one first.
+def sidecar_keys(key: str) -> tuple[str, ...]:
+    """Return the keys under which a recording's sidecar may lie, the better one first; none that is too long for a key.
 
-    >>> sidecar_keys("ana/note.ogg")
-    ('ana/note.ogg.json', 'ana/note.json')
+    >>> sidecar_keys("ana/note.ogg"), sidecar_keys("k" * 1_020 + ".ogg")
+    (('ana/note.ogg.json', 'ana/note.json'), ())
     """
     folder, slash, name = key.rpartition("/")
     stem = name.rpartition(".")[0] or name
-    return f"{key}{SUFFIX}", f"{folder}{slash}{stem}{SUFFIX}"
+    names = (f"{key}{SUFFIX}", f"{folder}{slash}{stem}{SUFFIX}")
+    return tuple(name for name in names if len(name.encode(errors="surrogateescape")) <= MAX_KEY_BYTES)
 
 
 def read_sidecar(content: bytes) -> Statement:

@@ -85,8 +85,8 @@ class LocalWorker:
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         self._ready = FileIO(read_end)
-        with self._log_path.open("ab") as log:
-            self._log_starts_at = log.tell()
+        with _open_log(self._log_path) as log:
+            self._log_starts_at = log.tell() if log.seekable() else 0
             try:
                 return subprocess.Popen(
                     # -P: the working folder may hold other people's files, and `-m` would import from it.
@@ -106,11 +106,25 @@ class LocalWorker:
             return bool(pipe.read(1))
 
 
+def _open_log(path: Path) -> FileIO:
+    """Open the log for its owner only, and without waiting, should there be a pipe.
+
+    Raises:
+        TonalogError: it cannot be written.
+    """
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TonalogError(f"The worker's log {path} cannot be written ({error.strerror}): remove it.") from error
+    os.set_blocking(log, True)
+    return FileIO(log, "ab")
+
+
 def _last_line(log: Path, start: int) -> str:
     """Return the last line that was written to a log after a position, as a sentence."""
     with log.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(start, size - _TAIL_BYTES))
-        lines = file.read().decode(errors="backslashreplace").split("\n")
+        lines = file.read(_TAIL_BYTES).decode(errors="backslashreplace").split("\n")
     line = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
     return line if line.endswith(".") else f"{line}."

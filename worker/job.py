@@ -16,6 +16,7 @@ from db import Engine, ledger
 from db.errors import DatabaseError
 from db.reasons import ResultStatus
 from db.rows import Claim, NewResult, Segment
+from worker.audio.decode import check_size
 from worker.failures import peak_rss_kib, record
 from worker.model_time import ModelTime
 from worker.outcomes import stuck
@@ -114,6 +115,7 @@ def run_claimed(runtime: Runtime, claim: Claim, model_time: ModelTime) -> bool:
     started = time.monotonic()
     with _hold(runtime, claim, model_time, started=started) as lease:
         found = claim.recording
+        check_size(found.size_bytes, runtime.limits)  # before anything is fetched: it may be 200 GB
         with model_time.spend():
             scorer = runtime.scorer_of(claim.model)
         store = runtime.store_of(found)

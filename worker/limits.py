@@ -7,7 +7,7 @@ from worker.audio.decode import Limits
 def limits_of(settings: Settings) -> Limits:
     """Return the audio limits that the settings ask for."""
     return Limits(
-        max_bytes=settings.max_size_mb * 2**20,
+        max_bytes=settings.max_bytes,
         max_duration_s=settings.max_duration_s,
         max_decode_s=settings.max_decode_s,
     )

@@ -11,6 +11,7 @@ from config.queues import celery_settings, prepare_folders
 from config.settings import Settings
 
 QUEUE = "lane-1-nightly"
+MESSAGE = {"body": "x", "headers": {}, "properties": {"delivery_tag": "1", "delivery_info": {}}}
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def test_no_reader_sees_a_message_that_is_being_written(channel, folder, monkeyp
         return json.dumps(payload)
 
     monkeypatch.setattr(filesystem, "dumps", dump)
-    channel._put(QUEUE, {"body": "x"})
+    channel._put(QUEUE, MESSAGE)
 
     assert seen == [[]]
-    assert channel._get(QUEUE) == {"body": "x"}
+    assert channel._get(QUEUE) == MESSAGE
     assert list(folder.iterdir()) == []
 
 
@@ -50,7 +51,7 @@ def test_messages_come_in_the_order_in_which_they_were_put(channel, monkeypatch)
     ticks = iter(range(1, 100))
     monkeypatch.setattr("config.file_queue.monotonic", lambda: float(next(ticks)))
     for number in range(1, 8):
-        channel._put(QUEUE, {"number": number})
+        channel._put(QUEUE, {**MESSAGE, "number": number})
 
     assert [channel._get(QUEUE)["number"] for _ in range(7)] == list(range(1, 8))
     assert channel._size(QUEUE) == 0
@@ -59,8 +60,8 @@ def test_messages_come_in_the_order_in_which_they_were_put(channel, monkeypatch)
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100])
 def test_a_file_that_is_no_message_is_dropped_and_the_next_one_taken(channel, folder, content):
     (folder / f"1_junk.{QUEUE}.msg").write_bytes(content)
-    channel._put(QUEUE, {"body": "x"})
+    channel._put(QUEUE, MESSAGE)
 
-    assert channel._get(QUEUE) == {"body": "x"}
+    assert channel._get(QUEUE) == MESSAGE
     with pytest.raises(Empty):
         channel._get(QUEUE)

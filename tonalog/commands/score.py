@@ -51,7 +51,7 @@ def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
     from worker.scoring.pipeline import score_recording  # noqa: PLC0415
     from worker.scoring.scorer import ScoringError  # noqa: PLC0415
 
-    if file.exists() and not file.is_file():
+    if _is_special(file):
         return _failed("UNREADABLE", f"{file} is a folder or a pipe, give files")  # a pipe would be waited for
     try:
         with file.open("rb") as opened:
@@ -69,6 +69,14 @@ def _score(file: Path, scorer: Any, settings: Settings) -> dict[str, Any]:
     else:
         return note_as_dict(note)
     return _failed(code, message)
+
+
+def _is_special(file: Path) -> bool:
+    """Whether there is a folder, a pipe or a device; where that cannot be told, opening the file says why."""
+    try:
+        return file.exists() and not file.is_file()
+    except OSError:
+        return False
 
 
 def _failed(code: str, message: str) -> dict[str, Any]:

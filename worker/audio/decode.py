@@ -64,7 +64,8 @@ def iter_blocks(file: BinaryIO, *, limits: Limits | None = None) -> Generator[ND
             NON_FINITE (a NaN or an infinity) or DECODE_ERROR while decoding, or DECODE_ERROR if there is no sample in it.
     """
     allowed = limits or Limits()
-    _check_size(file, allowed)
+    check_size(file.seek(0, os.SEEK_END), allowed)
+    file.seek(0)
     parts = describe_recording(file)
     gain = _choose_gain(file, parts, allowed) if any(part.is_float for part in parts) else 1.0
     converter = _Converter(allowed, gain)
@@ -84,9 +85,16 @@ def preload() -> None:
     resample(np.zeros(2, dtype=np.float32), 2 * SAMPLING_RATE_HZ)
 
 
-def _check_size(file: BinaryIO, limits: Limits) -> None:
-    n_bytes = file.seek(0, os.SEEK_END)
-    file.seek(0)
+def check_size(n_bytes: int, limits: Limits) -> None:
+    """Refuse a file by its size alone.
+
+    Raises:
+        AudioError: ZERO_BYTES or TOO_LARGE.
+
+    >>> check_size(1_001, Limits(max_bytes=1_000))
+    Traceback (most recent call last):
+    worker.audio.errors.AudioError: TOO_LARGE: the file has 1001 bytes, allowed are 1000
+    """
     if n_bytes == 0:
         raise AudioError(AudioReason.ZERO_BYTES, "the file has 0 bytes")
     if n_bytes > limits.max_bytes:

@@ -1,0 +1,41 @@
+"""Make jobs while a scan goes on, so that nobody's recording waits for all the others to be listed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from db import Engine, jobs
+from db.reasons import Lane
+from scheduler.scan import Scanned
+
+EVERY_S = 10.0
+"""Each time looks through all recordings for those without a job."""
+
+
+class JobMaker:
+    """Makes the missing nightly jobs of one model, now and then while pages come, and at the end.
+
+    Attributes:
+        n_made: jobs, up to now.
+    """
+
+    def __init__(
+        self, engine: Engine, model_id: int, *, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._model_id = model_id
+        self._every_s = every_s
+        self._clock = clock
+        self._next_at_s = clock() + every_s
+        self.n_made = 0
+
+    def on_page(self, _: Scanned) -> None:
+        """Make jobs if it is time."""
+        if self._clock() >= self._next_at_s:
+            self.make()
+
+    def make(self) -> None:
+        """Make the jobs that are missing now."""
+        self.n_made += jobs.create_jobs(self._engine, self._model_id, lane=Lane.NIGHTLY)
+        self._next_at_s = self._clock() + self._every_s
