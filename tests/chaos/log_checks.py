@@ -18,8 +18,10 @@ N_SHOWN_CHARS = 200
 _LIMIT = re.compile(r"\b(?:Soft|Hard) time limit \((.+?)s\) exceeded")
 _OBEYED = re.compile(
     r"New time limits for tasks|New rate limit for tasks|Rate limits disabled for tasks|Tasks flagged as revoked"
-    r"|Got shutdown from remote|Terminating \S+ \(|Discarding revoked task"
+    r"|Got shutdown from remote|Terminating \S+ \(|Discarding revoked task: tonalog\.score"  # a late tick is discarded, too
 )
+# Errors of a broken connection are others.
+_STRUCK = re.compile(r"Unrecoverable error: (?!\w*(?:Connection|Timeout|Operational|OS|Database)\w*Error)\w+")
 
 
 def check_no_name_is_logged(lines: Iterable[str]) -> list[str]:
@@ -47,6 +49,11 @@ def check_no_command_was_obeyed(lines: Iterable[str]) -> list[str]:
     return [f"a command was obeyed: {_shown(line)}" for line in lines if _OBEYED.search(line)]
 
 
+def check_no_message_ended_a_process(lines: Iterable[str]) -> list[str]:
+    """L5: no process ended by an error over what it had read."""
+    return [f"a message ended a process: {_shown(line)}" for line in lines if _STRUCK.search(line)]
+
+
 def check_logs(lines: Iterable[str], *, limits_s: Iterable[float]) -> Mapping[str, list[str]]:
     """Make every check of the lines.
 
@@ -60,17 +67,18 @@ def check_logs(lines: Iterable[str], *, limits_s: Iterable[float]) -> Mapping[st
         "L2 no line of a forger": check_no_line_is_forged,
         "L3 no limit but ours": lambda given: check_limits_are_ours(given, limits_s=limits_s),
         "L4 no command obeyed": check_no_command_was_obeyed,
+        "L5 no message ends a process": check_no_message_ended_a_process,
     }
     return {name: check(lines) for name, check in checks.items()}
 
 
 def check_nothing_was_unpickled(marker: Path) -> list[str]:
-    """L5: the file that a forged pickle makes is not there."""
+    """L6: the file that a forged pickle makes is not there."""
     return [f"a forged pickle was loaded: {marker.name} is there"] if marker.exists() else []
 
 
 def check_nobody_ended_unasked(n_unasked: Mapping[str, int]) -> list[str]:
-    """L6: no process ended with status 0 that nobody had asked to: a remote shutdown does that."""
+    """L7: no process ended with status 0 that nobody had asked to: a remote shutdown does that, and Celery after an error."""
     return [f"{name} ended {n} times with status 0 and without being asked" for name, n in n_unasked.items() if n]
 
 

@@ -147,9 +147,9 @@ class _Run:
         found = {name: check(left) for name, check in invariants.CHECKS.items()}
         limits_s = (stage.settings.soft_time_limit_s, stage.settings.time_limit_s)
         found |= log_checks.check_logs(lines, limits_s=limits_s)
-        found["L5 nothing unpickled"] = log_checks.check_nothing_was_unpickled(self._marker)
+        found["L6 nothing unpickled"] = log_checks.check_nothing_was_unpickled(self._marker)
         unasked = {process.name: process.n_unasked for process in stage.processes}
-        found["L6 nobody ended unasked"] = log_checks.check_nobody_ended_unasked(unasked)
+        found["L7 nobody ended unasked"] = log_checks.check_nobody_ended_unasked(unasked)
         return Report(
             options=self._options,
             faults=self._faults,
