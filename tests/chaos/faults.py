@@ -8,8 +8,9 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +34,7 @@ BUSY_WITHIN_S, STILL_BUSY_S = 2.0, 0.15
 class World:
     """What faults act on; `job_ids` gives the ids of all jobs, `busy` the processes that hold one now.
 
-    `marker` is a file that only a pickle makes, if somebody loads it.
+    `marker` is a file that only a pickle makes, if somebody loads it; `forged` counts what reached the queue, by kind.
     """
 
     stack: Stack
@@ -43,6 +44,7 @@ class World:
     job_ids: Callable[[], list[int]]
     busy: Callable[[], list[int]]
     marker: Path
+    forged: Counter[str] = field(default_factory=Counter)
 
     @property
     def up_workers(self) -> list[Supervised]:

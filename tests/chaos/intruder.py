@@ -42,6 +42,7 @@ def give_commands(world: World, rng: random.Random) -> None:
     def give() -> None:
         for name, arguments in drawn:
             world.bell.control.broadcast(name, arguments=arguments)
+            world.forged["commands"] += 1
         redis = world.stack.redis
         if redis is not None:
             prefix = world.bell.conf.broker_transport_options["global_keyprefix"]
@@ -82,6 +83,7 @@ def leave_junk(world: World, rng: random.Random) -> None:
     ]
     with contextlib.suppress(OSError):  # the name is taken already
         rng.choice(kinds)()
+        world.forged["junk"] += 1
 
 
 def _draw_ids(world: World, rng: random.Random) -> list[int]:
@@ -96,10 +98,12 @@ def _put(world: World, messages: list[Forged]) -> None:
         with redis.connect() as client:
             for queue, content in messages:
                 client.lpush(options["global_keyprefix"] + queue, content)
+                world.forged["messages"] += 1
         return
     folder = Path(options["data_folder_in"])
     for queue, content in messages:
         (folder / f"{round(time.monotonic() * 1000)}_{uuid4()}.{queue}.msg").write_bytes(content)
+        world.forged["messages"] += 1
 
 
 def _in_thread(act: Callable[[], None]) -> None:

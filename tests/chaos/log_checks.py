@@ -20,8 +20,11 @@ _OBEYED = re.compile(
     r"New time limits for tasks|New rate limit for tasks|Rate limits disabled for tasks|Tasks flagged as revoked"
     r"|Got shutdown from remote|Terminating \S+ \(|Discarding revoked task: tonalog\.score"  # a late tick is discarded, too
 )
-# Errors of a broken connection are others.
-_STRUCK = re.compile(r"Unrecoverable error: (?!\w*(?:Connection|Timeout|Operational|OS|Database)\w*Error)\w+")
+# What a message can bring about where Celery or kombu believes it; a broken connection has other errors, and this one.
+_STRUCK = re.compile(
+    r"Unrecoverable error: (?:Type|Key|Value|Index|Lookup|Recursion|Memory|Overflow|Unicode\w*|\w*Decode\w*|Attribute)Error"
+    r"(?!.*'NoneType' object has no attribute 'hostname')"
+)
 
 
 def check_no_name_is_logged(lines: Iterable[str]) -> list[str]:
@@ -75,11 +78,6 @@ def check_logs(lines: Iterable[str], *, limits_s: Iterable[float]) -> Mapping[st
 def check_nothing_was_unpickled(marker: Path) -> list[str]:
     """L6: the file that a forged pickle makes is not there."""
     return [f"a forged pickle was loaded: {marker.name} is there"] if marker.exists() else []
-
-
-def check_nobody_ended_unasked(n_unasked: Mapping[str, int]) -> list[str]:
-    """L7: no process ended with status 0 that nobody had asked to: a remote shutdown does that, and Celery after an error."""
-    return [f"{name} ended {n} times with status 0 and without being asked" for name, n in n_unasked.items() if n]
 
 
 def _as_number(text: str) -> float | None:

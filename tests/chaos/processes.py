@@ -27,7 +27,6 @@ class Supervised:
     def __init__(self, name: str, command: list[str], *, variables: dict[str, str], log: Path) -> None:
         self.name = name
         self.exit_codes: Counter[int] = Counter()
-        self.n_unasked = 0  # ends with status 0 that `ask` had not asked for
         self._command = command
         self._variables = variables
         self._log = log
@@ -67,7 +66,6 @@ class Supervised:
         if self._ended_at_s is None:
             self._ended_at_s = now_s
             self.exit_codes[process.returncode] += 1
-            self.n_unasked += process.returncode == 0 and self._kill_at_s is None
             self.kill_tree()
         elif now_s - self._ended_at_s > RESTART_AFTER_S:
             self.start()
