@@ -14,8 +14,7 @@ SOUND = (
     "2026-11-26 23:35:36,521 INFO celery.worker.request Discarding revoked task: tonalog.tick[x]",
     "2026-11-26 23:35:36,521 CRITICAL celery.worker Unrecoverable error: ConnectionResetError(104)",
     "2026-11-26 23:35:36,521 CRITICAL celery.worker Unrecoverable error: OperationalError('refused')",
-    "2026-11-26 23:35:36,521 CRITICAL celery.worker Unrecoverable error: "
-    "AttributeError(\"'NoneType' object has no attribute 'hostname'\")",
+    "CRITICAL celery.worker Unrecoverable error: AttributeError(\"'NoneType' object has no attribute 'hostname'\")",
     f"2026-11-26 23:35:36,521 WARNING config.envelopes message dropped: x\\n{FORGED_LINE}",
 )
 BROKEN = {
