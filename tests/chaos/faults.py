@@ -55,7 +55,7 @@ class World:
         """Say whether a target is there; a fault that finds nothing would only be counted."""
         if target == "scheduler":
             return self.scheduler.is_ready
-        return bool(self.up_workers) or target not in ("pool", "frozen", "worker")
+        return bool(self.up_workers) or target not in ("pool", "frozen", "worker", "control")
 
 
 @dataclass(frozen=True)
@@ -255,6 +255,6 @@ FAULTS = (
     Fault("forged ids", "messages", 5, partial(intruder.send_forged, forged.forge_ids)),
     Fault("forged tasks and texts", "messages", 5, partial(intruder.send_forged, forged.forge_tasks)),
     Fault("forged envelopes", "messages", 5, partial(intruder.send_forged, forged.forge_envelopes)),
-    Fault("remote commands", "messages", 8, intruder.give_commands),
+    Fault("remote commands", "control", 8, intruder.give_commands),
     Fault("junk in the queue's folder", "queue folder", 8, intruder.leave_junk),
 )

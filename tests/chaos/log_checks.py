@@ -16,9 +16,10 @@ MAX_FORGED_CHARS = 12_000
 """Of a line that quotes a forger: some fields of at most 1,000 characters each."""
 N_SHOWN_CHARS = 200
 _LIMIT = re.compile(r"\b(?:Soft|Hard) time limit \((.+?)s\) exceeded")
+# Whatever Celery's commands write, but for the greeting of a worker that starts; and a job's message that it had revoked.
 _OBEYED = re.compile(
-    r"New time limits for tasks|New rate limit for tasks|Rate limits disabled for tasks|Tasks flagged as revoked"
-    r"|Got shutdown from remote|Terminating \S+ \(|Discarding revoked task: tonalog\.score"  # a late tick is discarded, too
+    r"celery\.worker\.control (?!sync with)|pidbox command error|Got shutdown from remote"
+    r"|Discarding revoked task: tonalog\.score"
 )
 # What a message can bring about where Celery or kombu believes it; a broken connection has other errors, and this one.
 _STRUCK = re.compile(

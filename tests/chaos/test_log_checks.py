@@ -12,6 +12,7 @@ SOUND = (
     "2026-11-26 23:35:36,521 WARNING celery.worker.request Soft time limit (6s) exceeded for tonalog.score[x]",
     "2026-11-26 23:35:36,521 ERROR celery.worker.request Hard time limit (9.0s) exceeded for tonalog.score[x]",
     "2026-11-26 23:35:36,521 INFO celery.worker.request Discarding revoked task: tonalog.tick[x]",
+    "2026-11-26 23:35:36,521 INFO celery.worker.control sync with worker-1@host",
     "2026-11-26 23:35:36,521 CRITICAL celery.worker Unrecoverable error: ConnectionResetError(104)",
     "2026-11-26 23:35:36,521 CRITICAL celery.worker Unrecoverable error: OperationalError('refused')",
     "CRITICAL celery.worker Unrecoverable error: AttributeError(\"'NoneType' object has no attribute 'hostname'\")",
