@@ -72,6 +72,7 @@ def tell(report: Report, *, target_s: float) -> None:
     click.echo(f"{options.backend.name}, seed {options.seed}, {options.seconds:.0f} s")
     click.echo(f"  faults: {report.faults.total()} ({_listed(report.faults)})")
     click.echo(f"  recordings spoilt: {report.spoilt.total()} ({_listed(report.spoilt)})")
+    click.echo(f"  forged and delivered: {report.forged.total()} ({_listed(report.forged)})")
     click.echo(
         f"  jobs {report.n_jobs}, results {report.n_results}, attempts again {report.n_reruns}, "
         f"late attempts refused {report.n_refused}, process restarts {report.n_restarts}"
@@ -94,10 +95,12 @@ def tell_sum(reports: list[Report]) -> None:
     """Print what all runs come to."""
     injected: Counter[str] = sum((report.faults for report in reports), Counter())
     spoilt: Counter[str] = sum((report.spoilt for report in reports), Counter())
+    forged: Counter[str] = sum((report.forged for report in reports), Counter())
     times = [report.convergence_s for report in reports if report.convergence_s is not None]
     click.echo(f"{len(reports)} runs")
     click.echo(f"  faults: {injected.total()} ({_listed(injected)})")
     click.echo(f"  recordings spoilt: {spoilt.total()} ({_listed(spoilt)})")
+    click.echo(f"  forged and delivered: {forged.total()} ({_listed(forged)})")
     for title, name in (
         ("jobs", "n_jobs"),
         ("results", "n_results"),

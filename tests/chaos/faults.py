@@ -8,9 +8,11 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import psycopg
 from celery import Celery
@@ -18,6 +20,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from config.queues import LANES, SCORE_TASK, lane_queue
+from tests.chaos import forged, intruder
 from tests.chaos.backends import Backend, Stack
 from tests.chaos.processes import Supervised
 
@@ -29,7 +32,10 @@ BUSY_WITHIN_S, STILL_BUSY_S = 2.0, 0.15
 
 @dataclass
 class World:
-    """What faults act on; `job_ids` gives the ids of all jobs, `busy` the processes that hold one now."""
+    """What faults act on; `job_ids` gives the ids of all jobs, `busy` the processes that hold one now.
+
+    `marker` is a file that only a pickle makes, if somebody loads it; `forged` counts what reached the queue, by kind.
+    """
 
     stack: Stack
     workers: list[Supervised]
@@ -37,6 +43,8 @@ class World:
     bell: Celery
     job_ids: Callable[[], list[int]]
     busy: Callable[[], list[int]]
+    marker: Path
+    forged: Counter[str] = field(default_factory=Counter)
 
     @property
     def up_workers(self) -> list[Supervised]:
@@ -47,7 +55,7 @@ class World:
         """Say whether a target is there; a fault that finds nothing would only be counted."""
         if target == "scheduler":
             return self.scheduler.is_ready
-        return bool(self.up_workers) or target not in ("pool", "frozen", "worker")
+        return bool(self.up_workers) or target not in ("pool", "frozen", "worker", "control")
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ class Fault:
 
     def fits(self, backend: Backend) -> bool:
         """Say whether the backend has what this hurts."""
-        return {"redis": backend.has_redis, "postgres": backend.has_postgres}.get(self.target, True)
+        has = {"redis": backend.has_redis, "postgres": backend.has_postgres, "queue folder": not backend.has_redis}
+        return has.get(self.target, True)
 
 
 @dataclass(frozen=True)
@@ -242,4 +251,10 @@ FAULTS = (
     Fault("database connection killed", "postgres", 8, kill_backend),
     Fault("messages sent three times", "messages", 10, triple_messages),
     Fault("old messages replayed", "messages", 10, replay_messages),
+    Fault("forged limits of time", "messages", 10, partial(intruder.send_forged, forged.forge_limits)),
+    Fault("forged ids", "messages", 5, partial(intruder.send_forged, forged.forge_ids)),
+    Fault("forged tasks and texts", "messages", 5, partial(intruder.send_forged, forged.forge_tasks)),
+    Fault("forged envelopes", "messages", 5, partial(intruder.send_forged, forged.forge_envelopes)),
+    Fault("remote commands", "control", 8, intruder.give_commands),
+    Fault("junk in the queue's folder", "queue folder", 8, intruder.leave_junk),
 )

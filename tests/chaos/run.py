@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler.app import make_app
-from tests.chaos import faults, invariants
+from tests.chaos import faults, invariants, log_checks
 from tests.chaos.backends import Backend
 from tests.chaos.faults import Mend, Planned, World
-from tests.chaos.feeder import CANARY
 from tests.chaos.stage import Stage, staged
 
 TICK_S = 0.05
@@ -38,12 +37,14 @@ class Options:
 class Report:
     """What a run did and what it left behind; `convergence_s` is None when it did not get there in time.
 
+    `forged` counts what an intruder brought into the queue while the broker was up.
     `n_refused` are attempts that came back after their lease was lost and found that they could write nothing.
     """
 
     options: Options
     faults: Counter[str]
     spoilt: Counter[str]
+    forged: Counter[str]
     n_jobs: int
     n_results: int
     n_lost: int
@@ -83,7 +84,8 @@ class _Run:
         self._stop = threading.Event()
         self._failure: list[BaseException] = []
         bell = make_app(stage.settings)
-        self._world = World(stage.place, stage.workers, stage.scheduler, bell, stage.job_ids, stage.busy)
+        self._marker = stage.folder / "unpickled"
+        self._world = World(stage.place, stage.workers, stage.scheduler, bell, stage.job_ids, stage.busy, self._marker)
 
     def go(self) -> Report:
         """Feed and hurt for the time given, wait for the end of every job, and check."""
@@ -145,11 +147,14 @@ class _Run:
         left = stage.history()
         lines = list(stage.log_lines())
         found = {name: check(left) for name, check in invariants.CHECKS.items()}
-        found["no name in a log"] = [f"a log holds a key: {line.strip()}" for line in lines if f"{CANARY}-" in line]
+        limits_s = (stage.settings.soft_time_limit_s, stage.settings.time_limit_s)
+        found |= log_checks.check_logs(lines, limits_s=limits_s)
+        found["L6 nothing unpickled"] = log_checks.check_nothing_was_unpickled(self._marker)
         return Report(
             options=self._options,
             faults=self._faults,
             spoilt=stage.feeder.injected,
+            forged=self._world.forged,
             n_jobs=len(left.jobs),
             n_results=len(left.results),
             n_lost=invariants.count_lost(left),
