@@ -2,6 +2,8 @@
 
 import logging
 
+from config.plain_text import printable
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
 # Libraries that at DEBUG write down what they are given: object keys, metadata, signatures, whole compiled functions.
 _TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "numba")
@@ -35,7 +37,7 @@ def _one_line(text: str) -> str:
     >>> len(_one_line("x" * 10_000))
     1003
     """
-    spelt = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: _MAX_TEXT + 1])
+    spelt = printable(text[: _MAX_TEXT + 1])
     return spelt if len(spelt) <= _MAX_TEXT else f"{spelt[:_MAX_TEXT]}..."
 
 

@@ -19,16 +19,17 @@ def main() -> None:
 
     from tonalog.cli import cli  # noqa: PLC0415
     from tonalog.errors import known_errors  # noqa: PLC0415
+    from tonalog.screen import say, say_usage  # noqa: PLC0415
 
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
-        error.show()
+        say_usage(error)
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
     except known_errors() as error:
-        click.echo(f"tonalog: {error}", err=True)
+        say(f"tonalog: {error}", err=True)
         sys.exit(1)
 
 

@@ -13,6 +13,7 @@ from scheduler.naming import IntakeOptions
 from storage.identity import MAX_SUBJECT_CHARACTERS, clean_name
 from storage.layouts import compile_layouts
 from tonalog.errors import TonalogError
+from tonalog.screen import say
 
 if TYPE_CHECKING:
     from scheduler.nightly import NightResult  # loads Celery
@@ -69,9 +70,7 @@ def say_unknown(found: NightResult, place: str | None) -> None:
     if not (found.n_without_subject or found.n_without_time):
         return
     command = " ".join(["tonalog identify", *([shlex.quote(place)] if place else [])])
-    click.echo(
-        f"{found.n_without_subject} recordings have no person, {found.n_without_time} no time: `{command}` shows why."
-    )
+    say(f"{found.n_without_subject} recordings have no person, {found.n_without_time} no time: `{command}` shows why.")
 
 
 def _name(option: str, text: str | None) -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from db import progress as ledger_progress
-from tonalog.report import console, minutes
+from tonalog.report import minutes
+from tonalog.screen import new_progress
 
 _BAR_WIDTH = 16  # leaves room for the words beside it in a terminal of 80 columns
 
@@ -17,15 +16,8 @@ class AudioProgress:
     """Shows recordings and minutes of audio done; a pipe gets nothing but the end."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("scoring"),
-            BarColumn(bar_width=_BAR_WIDTH),
-            TextColumn("{task.fields[audio]}"),
-            TextColumn("{task.fields[recordings]}"),
-            TimeElapsedColumn(),
-            console=console(),
-        )
+        columns = ("spinner", "scoring", "bar", "{task.fields[audio]}", "{task.fields[recordings]}", "elapsed")
+        self._bar = new_progress(*columns, bar_width=_BAR_WIDTH)
         self._task = self._bar.add_task("scoring", total=None, audio="", recordings="")
 
     def __enter__(self) -> Self:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-from rich.console import Console
-from rich.markup import escape
-
 from config.settings import Settings
 from db import Engine, history, results, trends
 from db.errors import show_url
@@ -15,18 +11,8 @@ from db.models import active_model
 from db.rows import Model
 from db.trends import Note
 from tonalog.local_run import Place
-from tonalog.report import (
-    console,
-    fits,
-    labels_of,
-    local_time,
-    minutes,
-    new_table,
-    printable,
-    score_cells,
-    shortened,
-    stacked,
-)
+from tonalog.report import labels_of, local_time, minutes, score_cells, shortened
+from tonalog.screen import Cell, fits, new_table, say, show, stacked
 from tonalog.sparkline import sparkline
 
 _COLUMNS = ("recording", "person", "recorded at", "length", "speech", "label")
@@ -39,31 +25,29 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     """Print the notes of one place and where the database is."""
     notes = trends.list_notes(engine, store=place.store, bucket=place.bucket, prefix=place.prefix)
     if not notes:
-        click.echo(f"No recordings in {place.bucket}/{place.prefix}: hidden files and links are left out.")
+        say(f"No recordings in {place.bucket}/{place.prefix}: hidden files and links are left out.")
         return
     details = {dead.recording_id: dead.detail for dead in history.dead_jobs(engine, limit=len(notes) + _MAX_ROWS)}
-    screen = console()
     model = active_model(engine)
-    _print_table(screen, [_cells(engine, note, model=model) for note in notes[:_MAX_ROWS]], labels_of(model))
+    _print_table([_cells(engine, note, model=model) for note in notes[:_MAX_ROWS]], labels_of(model))
     for note in notes[:_MAX_ROWS]:
         if note.reason is not None:
-            said = f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}"
-            screen.print(printable(said), markup=False)
+            say(f"{note.key}: {note.status}, {note.reason}: {details.get(note.recording_id)}")
     if len(notes) > _MAX_ROWS:
-        click.echo(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
-    click.echo(_summary(notes))
+        say(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
+    say(_summary(notes))
     where = str(settings.home.resolve() / "tonalog.db") if settings.database_url is None else show_url(engine.url)
-    click.echo(f"Database: {where}")
-    click.echo("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
+    say(f"Database: {where}")
+    say("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
 
 
-def _print_table(screen: Console, rows: list[list[str]], labels: Sequence[str]) -> None:
+def _print_table(rows: list[list[Cell]], labels: Sequence[str]) -> None:
     """Print a line a note, or two where the screen is too narrow for one."""
     columns = (*_COLUMNS, *labels, "segments", "state")
     table = new_table("Voice notes", columns, right=("length", "speech", *labels))
     for row in rows:
         table.add_row(*row)
-    if not fits(screen, table):
+    if not fits(table):
         narrow = shortened(labels)
         table = new_table("Voice notes", (*_NARROW_COLUMNS, *narrow), right=narrow)
         table.pad_edge, table.padding = False, (0, 0, 0, 0)
@@ -71,13 +55,13 @@ def _print_table(screen: Console, rows: list[list[str]], labels: Sequence[str]) 
             spoken = f"{speech} of {length}" if length else ""
             said = [stacked(key, f"  {person}, {moment}"), stacked(segments, spoken), stacked(label, state)]
             table.add_row(*said, *scores)
-    screen.print(table)
+    show(table, may_fold=True)
 
 
-def _cells(engine: Engine, note: Note, *, model: Model | None) -> list[str]:
+def _cells(engine: Engine, note: Note, *, model: Model | None) -> list[Cell]:
     return [
-        escape(note.key),
-        escape(note.subject or "unknown"),
+        note.key,
+        note.subject or "unknown",
         local_time(note),
         "" if note.duration_ms is None else minutes(note.duration_ms),
         "" if note.speech_ms is None else minutes(note.speech_ms),

@@ -7,7 +7,6 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 from db_samples import a_recording, a_result, new_sqlite, take
-from rich.console import Console
 
 from config.settings import Settings
 from db import jobs, ledger, models, pump, recordings
@@ -67,7 +66,7 @@ def bold_cells(monkeypatch, module, *, run):
 
     def watch(scores, label, *, labels):
         cells = score_cells(scores, label, labels=labels)
-        marked.append([name for name, cell in zip(labels, cells, strict=True) if cell.startswith("[bold]")])
+        marked.append([name for name, cell in zip(labels, cells, strict=True) if getattr(cell, "style", "") == "bold"])
         return cells
 
     monkeypatch.setattr(f"{module}.score_cells", watch)
@@ -105,20 +104,18 @@ def test_trends_show_all_five_as_numbers_as_a_picture_and_as_json(engine, monkey
 
 
 @pytest.mark.parametrize("width", [80, 200])
-def test_the_report_of_a_run_shows_all_five(engine, home, monkeypatch, width):
-    screen = Console(width=width, force_terminal=False, color_system=None)
-    monkeypatch.setattr(run_report, "console", lambda: screen)
+def test_the_report_of_a_run_shows_all_five(engine, home, monkeypatch, capsys, width):
+    monkeypatch.setattr("tonalog.screen._PIPE_WIDTH", width)
 
     def report():
         run_report.print_report(engine, Place("local", "notes", ""), Settings.read())
 
-    with screen.capture() as captured:
-        marked = bold_cells(monkeypatch, "tonalog.run_report", run=report)
+    marked = bold_cells(monkeypatch, "tonalog.run_report", run=report)
 
-    lines = captured.get().splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert marked == [["fear"]]
-    assert any("0.10 0.15 0.10 0.05 0.60" in " ".join(line.split()) for line in lines), captured.get()
-    assert max(map(len, lines)) <= width
+    assert any("0.10 0.15 0.10 0.05 0.60" in " ".join(line.split()) for line in lines), lines
+    assert max(len(line) for line in lines if not line.startswith("Database: ")) <= width
 
 
 def test_the_view_shows_all_five(engine, home):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from config.settings import Settings
 from db import Engine, history
 from db.history import DeadJob
 from db.reasons import Reason
-from tonalog.report import console, new_table, show, when
+from tonalog.report import when
+from tonalog.screen import Cell, message, new_table, say, say_json, show
 from tonalog.session import open_database
 
 _COLUMNS = ("recording", "key", "model", "reason", "message", "attempts", "ended at")
@@ -33,7 +32,7 @@ def dead_command(*, as_json: bool, reason: str | None, limit: int) -> None:
     # One more than asked for tells whether the list is whole.
     found = history.dead_jobs(engine, limit=limit + 1, reason=None if reason is None else Reason(reason))
     if as_json:
-        click.echo(json.dumps([dead_as_dict(dead) for dead in found[:limit]]))
+        say_json([dead_as_dict(dead) for dead in found[:limit]])
         return
     _print(found[:limit], is_whole=len(found) <= limit)
 
@@ -60,17 +59,16 @@ def dead_as_dict(dead: DeadJob) -> dict[str, Any]:
 
 def _print(found: list[DeadJob], *, is_whole: bool) -> None:
     if not found:
-        click.echo("No dead jobs.")
+        say("No dead jobs.")
         return
     table = new_table("Dead jobs", _COLUMNS, right=["attempts"])
     for dead in found:
         model = f"{dead.model_name}-{dead.model_version}"
-        # Keys and messages are other people's words: without `escape` a bracket in them would be read as a style.
-        said = [escape(word) for word in (dead.key, model, dead.reason, dead.detail or "")]
+        said: list[Cell] = [dead.key, model, dead.reason, message(dead.detail or "")]
         table.add_row(str(dead.recording_id), *said, str(dead.attempts), when(dead.finished_at))
-    show(console(), table)
+    show(table)
     if not is_whole:
-        click.echo("There are more: raise --limit, or narrow with --reason.")
+        say("There are more: raise --limit, or narrow with --reason.")
     if not all(dead.is_live for dead in found):
-        click.echo("Some recordings were replaced since: `tonalog retry` leaves those as they are.")
-    click.echo("`tonalog retry --reason R` or `tonalog retry --recording ID` sends dead jobs back to work.")
+        say("Some recordings were replaced since: `tonalog retry` leaves those as they are.")
+    say("`tonalog retry --reason R` or `tonalog retry --recording ID` sends dead jobs back to work.")

@@ -7,6 +7,7 @@ import click
 from config.settings import Settings
 from tonalog.doctor import examine
 from tonalog.process import ended_when_told
+from tonalog.screen import say
 
 
 @click.command(name="doctor", epilog="Example: tonalog doctor --quiet && echo well")
@@ -19,5 +20,5 @@ def doctor_command(ctx: click.Context, *, quiet: bool) -> None:
         for finding in examine(Settings.read()):
             is_well = is_well and finding.is_well
             if not (quiet and finding.is_well):
-                click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.said}")
+                say(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.said}")
     ctx.exit(0 if is_well else 1)

@@ -16,7 +16,8 @@ from scheduler.erasing import carry_out
 from scheduler.retention import expired
 from storage.open import open_bucket
 from tonalog.errors import TonalogError
-from tonalog.report import console, new_table, when
+from tonalog.report import when
+from tonalog.screen import new_table, say, show
 from tonalog.session import choose_tenant, find_subject, open_database, say_others
 
 _ERASE_EPILOG = """\b
@@ -73,7 +74,7 @@ def erase_command(*, subject: str | None, tenant: str | None, recording: str | N
     if extent is not None:
         _tell_extent(extent, scope=ErasureScope.ALL)
     if is_dry_run:
-        click.echo("Dry run: nothing was changed.")
+        say("Dry run: nothing was changed.")
         return
     _erase(settings, engine, chosen if extent is not None else None, scope=ErasureScope.ALL)
 
@@ -96,12 +97,12 @@ def retention_command(*, age: timedelta | None, keep_results: bool, is_sure: boo
     has_begun = _tell_unfinished(engine)
     extent = erasures.measure(engine, chosen, scope=scope)
     if extent.n_recordings == 0:
-        click.echo(f"No recording is older than {n_days} days.")
+        say(f"No recording is older than {n_days} days.")
     else:
         _list_old(engine, chosen, scope=scope, n_days=n_days)
         _tell_extent(extent, scope=scope)
     if not is_sure:
-        click.echo("Nothing was changed: --yes does it.")
+        say("Nothing was changed: --yes does it.")
     elif extent.n_recordings or has_begun:
         _erase(settings, engine, chosen if extent.n_recordings else None, scope=scope)
 
@@ -123,7 +124,7 @@ def _choose_person(engine: Engine, settings: Settings, subject: str, *, tenant: 
     if others and tenant is None:
         raise TonalogError(f"{others}: say with --tenant whose person to erase.")
     if others:
-        click.echo(f"{others} too; those recordings stay.")
+        say(f"{others} too; those recordings stay.")
     return Chosen(subject=person, tenant=whose)
 
 
@@ -151,20 +152,20 @@ def _measure(engine: Engine, chosen: Chosen | None, *, may_be_erased: bool) -> E
             "no recordings of this person: erased already, never scanned, or the name is another one; "
             "`tonalog subjects list` shows who there is."
         )
-    click.echo("No other recording fits.")
+    say("No other recording fits.")
     return None
 
 
 def _tell_unfinished(engine: Engine) -> bool:
     unfinished = removals.unfinished(engine)
     for erasure in unfinished:
-        click.echo(f"Erasure {erasure.id} is not finished: {erasure.n_left} objects are still to be removed.")
+        say(f"Erasure {erasure.id} is not finished: {erasure.n_left} objects are still to be removed.")
     return bool(unfinished)
 
 
 def _tell_extent(extent: Extent, *, scope: ErasureScope) -> None:
     kept = " Results and identity stay." if scope is ErasureScope.AUDIO else ""
-    click.echo(
+    say(
         f"To erase: {extent.n_recordings} recordings, {extent.n_results} results, {extent.n_objects} objects with all "
         f"their versions; {extent.n_running} are being scored and will be stopped.{kept}"
     )
@@ -175,14 +176,14 @@ def _list_old(engine: Engine, chosen: Chosen, *, scope: ErasureScope, n_days: in
     table = new_table(f"Older than {n_days} days", ["recording", "recorded at", "registered at"])
     for one in old:
         table.add_row(str(one.id), when(one.recorded_at), when(one.registered_at))
-    console().print(table)
-    click.echo(f"Listed are the oldest {len(old)}; `tonalog show ID` tells more of each.")
+    show(table)
+    say(f"Listed are the oldest {len(old)}; `tonalog show ID` tells more of each.")
 
 
 def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: ErasureScope) -> None:
     erasure_id = None if chosen is None else erasures.begin(engine, chosen, scope=scope)
     if chosen is not None and erasure_id is None:
-        click.echo("What was chosen is not there any more: somebody else erased, renamed or replaced it meanwhile.")
+        say("What was chosen is not there any more: somebody else erased, renamed or replaced it meanwhile.")
     carried = carry_out(engine, partial(open_bucket, settings))
     if carried.problem is not None or carried.n_left:
         raise TonalogError(
@@ -191,9 +192,9 @@ def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: 
         )
     audit = None if erasure_id is None else removals.read_erasure(engine, erasure_id)
     if audit is None:
-        click.echo(f"Finished: {carried.n_gone} objects are gone.")
+        say(f"Finished: {carried.n_gone} objects are gone.")
         return
-    click.echo(
+    say(
         f"Erasure {audit.id}: {audit.n_recordings} recordings, {audit.n_results} results and "
         f"{audit.n_objects} objects are gone."
     )

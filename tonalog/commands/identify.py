@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from config import logs
 from config.settings import Settings
@@ -24,7 +22,8 @@ from storage.open import open_place
 from storage.protocol import ObjectStore
 from tonalog.errors import TonalogError
 from tonalog.intake_options import intake_options, read_options
-from tonalog.report import console, in_local_time, local_time, new_table, show
+from tonalog.report import in_local_time, local_time
+from tonalog.screen import Cell, message, new_table, say, say_json, show
 from tonalog.session import open_database
 
 _EPILOG = """\b
@@ -80,7 +79,7 @@ def identify_command(path_or_url: str | None, *, as_json: bool, is_applied: bool
             if options == NO_OPTIONS
             else " Scans leave this as it is until `tonalog identify --apply` is called again."
         )
-        click.echo(f"{n_changed} of {len(known)} registered recordings corrected.{lasts}", err=as_json)
+        say(f"{n_changed} of {len(known)} registered recordings corrected.{lasts}", err=as_json)
 
 
 def _read(intake: Intake, page: list[Listed]) -> Iterator[Identified]:
@@ -109,22 +108,22 @@ def _count(counted: Counter[str], found: list[Identified]) -> None:
 def _print(found: list[Identified], *, as_json: bool) -> None:
     if as_json:
         for item in found:
-            click.echo(json.dumps(as_document(item)))
+            say_json(as_document(item))
         return
     has_tenants = any(item.identity.tenant != DEFAULT_TENANT for item in found)
     table = new_table("Recordings", [*_COLUMNS, "tenant"] if has_tenants else _COLUMNS)
     for item in found:
         identity = item.identity
-        cells = [
+        cells: list[Cell] = [
             item.stored.key,
             identity.subject or "unknown",
             local_time(identity),
             _sources(identity),
-            identity.problem or "",
+            message(identity.problem or ""),
             *([identity.tenant] if has_tenants else []),
         ]
-        table.add_row(*(escape(cell) for cell in cells))
-    show(console(), table)
+        table.add_row(*cells)
+    show(table)
 
 
 def _sources(identity: RecordingIdentity) -> str:
@@ -159,11 +158,11 @@ def as_document(item: Identified) -> dict[str, Any]:
 
 def _summarise(counted: Counter[str], intake: Intake, where: str, *, as_json: bool) -> None:
     for gap in intake.manifest_gaps():
-        click.echo(f"tonalog: {gap}", err=True)
+        say(f"tonalog: {gap}", err=True)
     if not counted["all"]:
-        click.echo(f"No recordings in {where}: hidden files and links are left out.", err=as_json)
+        say(f"No recordings in {where}: hidden files and links are left out.", err=as_json)
         return
-    click.echo(
+    say(
         f"{counted['all']} recordings: {counted['nobody']} without a person, {counted['no_time']} without a time.",
         err=as_json,
     )

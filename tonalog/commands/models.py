@@ -10,7 +10,7 @@ import click
 from config.settings import Settings
 from db import jobs, models, people
 from db.reasons import Lane
-from tonalog.report import console, new_table, show
+from tonalog.screen import new_table, say, show
 from tonalog.session import choose_tenant, find_subject, open_database, register_bundle, say_nobody
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -32,9 +32,7 @@ def models_command() -> None:
 def add(folder: Path) -> None:
     """Check the bundle in DIR and register it; it is not active yet."""
     model = register_bundle(open_database(Settings.read()), folder)
-    click.echo(
-        f"Registered {model.name}-{model.version} ({model.sha256[:12]}). To use it: {_activation(model.version)}"
-    )
+    say(f"Registered {model.name}-{model.version} ({model.sha256[:12]}). To use it: {_activation(model.version)}")
 
 
 @models_command.command(name="list", epilog="Example: tonalog models list")
@@ -47,7 +45,7 @@ def list_all() -> None:
         added = f"{model.added_at:%Y-%m-%d %H:%M}"
         labels = " ".join(model.labels)
         table.add_row(mark, model.name, model.version, labels, model.sha256[:12], added, activated)
-    show(console(), table)
+    show(table)
 
 
 @models_command.command(name="activate", epilog="Example: tonalog models activate 0.6.0")
@@ -62,9 +60,9 @@ def activate(version: str, *, force: bool) -> None:
     engine = open_database(Settings.read())
     model = models.activate(engine, models.resolve(engine, version).id, force=force)
     n_missing = jobs.create_jobs(engine, model.id, lane=Lane.BULK, is_dry_run=True)
-    click.echo(f"{model.name}-{model.version} is active.")
+    say(f"{model.name}-{model.version} is active.")
     if n_missing:
-        click.echo(f"{n_missing} recordings have no job for it yet: tonalog reprocess --model {model.version}")
+        say(f"{n_missing} recordings have no job for it yet: tonalog reprocess --model {model.version}")
 
 
 @click.command(name="reprocess", epilog=_REPROCESS_EPILOG)
@@ -105,9 +103,9 @@ def reprocess_command(
         is_dry_run=dry_run,
     )
     done = "would be made" if dry_run else "made in the bulk lane"
-    click.echo(f"{n_jobs} jobs {done} for {model.name}-{model.version}.")
+    say(f"{n_jobs} jobs {done} for {model.name}-{model.version}.")
     if subject is not None and person is not None and not people.is_known(engine, whose, person):
-        click.echo(say_nobody(engine, settings, subject, tenant=whose))
+        say(say_nobody(engine, settings, subject, tenant=whose))
 
 
 def _utc(moment: datetime | None) -> datetime | None:

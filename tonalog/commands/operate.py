@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from config import logs
 from config.queues import prepare_folders
@@ -18,7 +16,7 @@ from db.reasons import ErasureScope, JobState, Reason
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
 from tonalog.intake_options import intake_options, read_options, say_unknown
-from tonalog.report import console, new_table, show
+from tonalog.screen import message, new_table, say, say_json, show
 from tonalog.session import ensure_model, need_active_model, open_database
 
 _OFFSETS_SINCE = "0006"  # the revision that keeps them
@@ -44,7 +42,7 @@ def scan_command(path_or_url: str | None, **given: Any) -> None:
     service = Service(settings, make_app(settings))
     night = service.scan_and_queue(path_or_url, options=options)
     sent = service.publish()
-    click.echo(
+    say(
         f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_corrected} corrected, {night.n_jobs} jobs made, "
         f"{sent.n_sent} sent to workers."
     )
@@ -66,7 +64,7 @@ def upgrade() -> None:
     after = migrate.upgrade(engine)
     model = ensure_model(engine, settings)
     change = "is up to date" if before == after else f"went from {before or 'nothing'} to {after}"
-    click.echo(f"The schema {change}; active model: {model.name}-{model.version}.")
+    say(f"The schema {change}; active model: {model.name}-{model.version}.")
     if before is not None and before < _OFFSETS_SINCE:
         _tell_lost_offsets(engine)
 
@@ -74,7 +72,7 @@ def upgrade() -> None:
 def _tell_lost_offsets(engine: Engine) -> None:
     n_all, n_gone = recordings.count_without_offset(engine)
     if n_all:
-        click.echo(
+        say(
             f"{n_all} recordings have a time whose offset from UTC was not kept, so their local day is the UTC day for now. "
             f"The next scan reads {n_all - n_gone} of them again; {n_gone} are replaced or without audio and keep the UTC day."
         )
@@ -88,7 +86,7 @@ def status_command(*, as_json: bool, limit: int) -> None:
     settings = Settings.read()
     status = read_status(open_database(settings), limit=limit, retention_days=settings.retention_days)
     if as_json:
-        click.echo(json.dumps(status))
+        say_json(status)
         return
     _print_status(status)
 
@@ -102,9 +100,7 @@ def retry_command(*, reason: str | None, recording: int | None) -> None:
     """Give dead jobs a fresh start; their history stays."""
     engine = open_database(Settings.read())
     n_jobs = jobs.retry(engine, reason=None if reason is None else Reason(reason), recording_id=recording)
-    click.echo(
-        f"{n_jobs} jobs wait again." if n_jobs else "0 jobs wait again: none of those is dead, see `tonalog dead`."
-    )
+    say(f"{n_jobs} jobs wait again." if n_jobs else "0 jobs wait again: none of those is dead, see `tonalog dead`.")
 
 
 def read_status(engine: Engine, *, limit: int, retention_days: int | None = None) -> dict[str, Any]:
@@ -142,28 +138,27 @@ def _read_retention(engine: Engine, n_days: int | None) -> dict[str, Any] | None
 
 
 def _print_status(status: dict[str, Any]) -> None:
-    screen = console()
     model = status["model"]
-    click.echo(f"Active model: {model['name']}-{model['version']}" if model else "No active model.")
+    say(f"Active model: {model['name']}-{model['version']}" if model else "No active model.")
     table = new_table("Jobs", ["lane", "state", "jobs"], right=["jobs"])
     for line in status["lanes"]:
         table.add_row(line["lane"], line["state"], str(line["n_jobs"]))
-    screen.print(table)
-    click.echo(f"Oldest waiting job: {_age(status['oldest_pending_age_s'], 'none waits')}")
-    click.echo(f"Last sweep: {_age(status['last_sweep_age_s'], 'never: is a scheduler running?')}")
-    click.echo(f"Last scan: {_age(status['last_scan_age_s'], 'never')}")
-    click.echo(f"Last nightly slot: {status['last_nightly_slot'] or 'none yet'}")
+    show(table)
+    say(f"Oldest waiting job: {_age(status['oldest_pending_age_s'], 'none waits')}")
+    say(f"Last sweep: {_age(status['last_sweep_age_s'], 'never: is a scheduler running?')}")
+    say(f"Last scan: {_age(status['last_scan_age_s'], 'never')}")
+    say(f"Last nightly slot: {status['last_nightly_slot'] or 'none yet'}")
     if (retention := status["retention"]) is not None:
-        click.echo(
+        say(
             f"Retention: {retention['days']} days after registration; {retention['n_due']} recordings are due "
             f"(`tonalog retention` lists them); last run: {retention['last_day'] or 'none yet'}"
         )
     if status["dead"]:
         dead = new_table("Dead jobs (tonalog retry sends them back)", ["recording", "key", "model", "reason", "detail"])
         for job in status["dead"]:
-            said = [escape(job[name] or "") for name in ("key", "model", "reason", "detail")]
-            dead.add_row(str(job["recording_id"]), *said)
-        show(screen, dead)
+            said = [job[name] or "" for name in ("key", "model", "reason")]
+            dead.add_row(str(job["recording_id"]), *said, message(job["detail"] or ""))
+        show(dead)
 
 
 def _age(seconds: float | None, otherwise: str) -> str:

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from config.plain_text import exact
 from config.settings import Settings
 from db import Engine, corrections, history, models, recordings, results, trends
 from db.rows import Model, Recording
 from db.trends import Note
 from tonalog.errors import TonalogError
-from tonalog.report import (
-    DIMENSIONS,
-    console,
-    fits,
-    in_local_time,
-    labels_of,
-    local_time,
-    minutes,
-    new_table,
-    printable,
-    score_cells,
-    shortened,
-    show,
-    when,
-)
+from tonalog.report import DIMENSIONS, in_local_time, labels_of, local_time, minutes, score_cells, shortened, when
+from tonalog.screen import Table, fits, headline, message, new_table, say, say_json, show, width
 from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
 from tonalog.sparkline import sparkline
 
@@ -48,19 +32,18 @@ def show_command(recording: str) -> None:
     """Show RECORDING (its id or key): who and when, scores, segments, trend and every attempt."""
     engine = open_database(Settings.read())
     found = _one(engine, recording)
-    screen = console()
-    screen.print(f"[bold]{escape(printable(found.key))}[/bold] (recording {found.id}, {found.state.value.lower()})")
+    headline(found.key, f" (recording {found.id}, {found.state.value.lower()})")
     for what, who, source in (
         ("person", found.subject, found.subject_source),
         ("tenant", found.tenant, found.tenant_source),
     ):
-        screen.print(f"{what}: {printable(who or 'unknown')} (from {source})", markup=False)
-    screen.print(f"recorded at: {_moment(found)}, uploaded at: {when(found.uploaded_at)} UTC")
-    _show_changes(engine, screen, found)
+        say(f"{what}: {exact(who or 'unknown')} (from {source})")
+    say(f"recorded at: {_moment(found)}, uploaded at: {when(found.uploaded_at)} UTC")
+    _show_changes(engine, found)
     for model in models.list_models(engine):
-        _show_result(engine, screen, found, model=model)
+        _show_result(engine, found, model=model)
     for job in history.jobs_of(engine, found.id):
-        _show_attempts(engine, screen, job.id, title=f"Attempts of job {job.id}: {job.state.value}")
+        _show_attempts(engine, job.id, title=f"Attempts of job {job.id}: {job.state.value}")
 
 
 @click.command(name="trends", epilog=_TRENDS_EPILOG)
@@ -80,7 +63,7 @@ def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
         raise TonalogError(say_nobody(engine, settings, subject, tenant=whose))
     labels = labels_of(models.active_model(engine))
     if as_json:
-        click.echo(json.dumps([_as_dict(note, labels) for note in notes]))
+        say_json([_as_dict(note, labels) for note in notes])
         return
     _print_trend(notes, labels)
 
@@ -105,18 +88,18 @@ def _moment(found: Recording) -> str:
     return f"{local_time(found)} ({zone}, {where})"
 
 
-def _show_changes(engine: Engine, screen: Console, found: Recording) -> None:
+def _show_changes(engine: Engine, found: Recording) -> None:
     changes = corrections.changes_of(engine, found.id)
     if not changes:
         return
     table = new_table("Corrections", ["at", "by", "what", "was", "is"])
     for change in changes:
-        values = [escape("unknown" if value is None else value) for value in (change.old_value, change.new_value)]
+        values = ["unknown" if value is None else value for value in (change.old_value, change.new_value)]
         table.add_row(f"{when(change.changed_at)} UTC", change.cause.value, change.field, *values)
-    show(screen, table)
+    show(table)
 
 
-def _show_result(engine: Engine, screen: Console, found: Recording, *, model: Model) -> None:
+def _show_result(engine: Engine, found: Recording, *, model: Model) -> None:
     result = results.result_of(engine, found.id, model.id)
     if result is None:
         return
@@ -124,10 +107,9 @@ def _show_result(engine: Engine, screen: Console, found: Recording, *, model: Mo
     said = {**scores, **result.dimensions}
     head = ", ".join(f"{name} {value:.2f}" for name, value in said.items()) or "no speech"
     unsure = " (uncertain)" if result.is_uncertain else ""
-    screen.print(f"\n[bold]{model.name}-{model.version}[/bold]: {result.label or 'no speech'}{unsure}; {head}")
-    screen.print(
-        f"length {minutes(result.duration_ms)}, speech {minutes(result.speech_ms)}, {result.n_windows} windows"
-    )
+    say("")
+    headline(f"{model.name}-{model.version}", f": {result.label or 'no speech'}{unsure}; {head}")
+    say(f"length {minutes(result.duration_ms)}, speech {minutes(result.speech_ms)}, {result.n_windows} windows")
     columns = ["start", "end", "speech", *model.labels, *result.dimensions]
     table = new_table("Segments", columns, right=columns)
     for segment in result.segments:
@@ -136,12 +118,12 @@ def _show_result(engine: Engine, screen: Console, found: Recording, *, model: Mo
         beside = [f"{segment.dimensions[name]:.2f}" for name in result.dimensions]
         table.add_row(*clock, *score_cells(segment.scores, label, labels=model.labels), *beside)
     if result.segments:
-        screen.print(table)
+        show(table)
     for label, trend in result.trend.items():
-        screen.print(f"{label}: " + ", ".join(f"{name} {value:+.3f}" for name, value in trend.items()))
+        say(f"{label}: " + ", ".join(f"{name} {value:+.3f}" for name, value in trend.items()))
 
 
-def _show_attempts(engine: Engine, screen: Console, job_id: int, *, title: str) -> None:
+def _show_attempts(engine: Engine, job_id: int, *, title: str) -> None:
     table = new_table(title, ["n", "started", "outcome", "reason", "detail", "worker", "ms", "peak MiB"])
     for attempt in history.attempts_of(engine, job_id):
         peak = "" if attempt.peak_rss_kib is None else str(attempt.peak_rss_kib // 1024)
@@ -150,12 +132,12 @@ def _show_attempts(engine: Engine, screen: Console, job_id: int, *, title: str) 
             f"{attempt.started_at:%Y-%m-%d %H:%M:%S}",
             attempt.outcome or "running",
             attempt.reason or "",
-            escape(attempt.detail or ""),
+            message(attempt.detail or ""),
             attempt.worker,
             str(attempt.wall_ms or ""),
             peak,
         )
-    show(screen, table)
+    show(table)
 
 
 def _as_dict(note: Note, labels: Sequence[str]) -> dict[str, Any]:
@@ -188,22 +170,21 @@ def _by_label(values: Mapping[str, float | None] | None, labels: Sequence[str]) 
 
 
 def _print_trend(notes: list[Note], labels: Sequence[str]) -> None:
-    screen = console()
     table = _trend_table(notes, labels, headings=labels)
-    screen.print(table if fits(screen, table) else _trend_table(notes, labels, headings=shortened(labels)))
+    show(table if fits(table) else _trend_table(notes, labels, headings=shortened(labels)), may_fold=True)
     scored = [note.scores for note in notes if note.scores is not None and note.recorded_at is not None]
     longest = max(map(len, labels))
-    width = screen.width - longest - _PICTURE_MARGIN
+    n_bars = width() - longest - _PICTURE_MARGIN
     for name in labels:
-        line = sparkline([scores[name] for scores in scored], width=width)
-        click.echo(f"{name:>{longest}}  {line}")
-    bar = "one scored note" if len(scored) <= width else f"the mean of about {len(scored) / width:.0f} scored notes"
-    click.echo(f"Each bar is {bar} of known time, 0 to 1. Compare a person with their own past, not with others.")
+        line = sparkline([scores[name] for scores in scored], width=n_bars)
+        say(f"{name:>{longest}}  {line}")
+    bar = "one scored note" if len(scored) <= n_bars else f"the mean of about {len(scored) / n_bars:.0f} scored notes"
+    say(f"Each bar is {bar} of known time, 0 to 1. Compare a person with their own past, not with others.")
 
 
 def _trend_table(notes: list[Note], labels: Sequence[str], *, headings: Sequence[str]) -> Table:
     columns = ["recorded at", "length", "label", *headings, "state"]
-    table = new_table(f"Notes of {escape(notes[0].subject or 'unknown')}", columns, right=["length", *headings])
+    table = new_table(f"Notes of {notes[0].subject or 'unknown'}", columns, right=["length", *headings])
     for note in notes:
         length = "" if note.duration_ms is None else minutes(note.duration_ms)
         label = f"{note.label}?" if note.is_uncertain else (note.label or "")

@@ -12,6 +12,7 @@ from config.settings import Settings
 from tonalog.intake_options import intake_options, read_options, say_unknown
 from tonalog.local_run import LocalRun
 from tonalog.run_report import print_report
+from tonalog.screen import say
 
 _EPILOG = """\b
 Examples:
@@ -40,7 +41,7 @@ def run_command(
     run = LocalRun(settings, path_or_url, options=options)
     found = run.register()
     corrected = f", {found.n_corrected} corrected" if found.n_corrected else ""
-    click.echo(f"{found.n_listed} recordings found, {found.n_new} new{corrected}; {found.n_jobs} new jobs.")
+    say(f"{found.n_listed} recordings found, {found.n_new} new{corrected}; {found.n_jobs} new jobs.")
     say_unknown(found, path_or_url)
     run.work()
     print_report(run.engine, run.place, settings)

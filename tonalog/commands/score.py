@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 from config.settings import Settings
 from tonalog.bundles import default_bundle
 from tonalog.process import ended_when_told, finish_what_is_written
+from tonalog.screen import say, say_json
 from tonalog.sparkline import sparkline
 
 _EPILOG = """\b
@@ -40,7 +40,7 @@ def score_command(ctx: click.Context, files: tuple[Path, ...], *, as_json: bool,
             row = {"file": str(file), **_score(file, scorer, settings), "model": model}
             n_failed += row["status"] == "failed"
             with finish_what_is_written():
-                click.echo(json.dumps(row) if as_json else _readable(row))
+                say_json(row) if as_json else say(_readable(row))
     ctx.exit(1 if n_failed else 0)
 
 

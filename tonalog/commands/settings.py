@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from config.settings import Settings, describe
+from tonalog.screen import say
 
 
 @click.command(name="settings", epilog="Example: TONALOG_HOME=/srv/tonalog tonalog settings")
@@ -12,4 +13,4 @@ def settings_command() -> None:
     """List every TONALOG_* setting with its value; secrets are masked, '*' marks what you changed."""
     for line in describe(Settings.read()):
         mark = " " if line.is_default else "*"
-        click.echo(f"{mark} {line.variable}={line.value}\n      {line.description}")
+        say(f"{mark} {line.variable}={line.value}", f"      {line.description}")

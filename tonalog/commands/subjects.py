@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from dataclasses import asdict
 
 import click
-from rich.markup import escape
 
 from config.settings import Settings
 from db import people, subject_keys
@@ -15,7 +13,7 @@ from db.engine import scrub
 from storage.identity import MAX_SUBJECT_CHARACTERS, REFUSED_CATEGORIES
 from storage.pseudonyms import SubjectNaming, normalise
 from tonalog.errors import TonalogError
-from tonalog.report import console, new_table, show
+from tonalog.screen import new_table, say, say_json, show
 from tonalog.session import choose_tenant, open_database
 
 _TENANT = click.option("--tenant", help="Whose people; TONALOG_TENANT or 'default' if not given.")
@@ -39,13 +37,13 @@ def list_all(*, tenant: str | None, as_json: bool) -> None:
     """List every person with recordings: how many, and the first and last day by the recorders' calendars."""
     found = people.list_people(open_database(Settings.read()), tenant=tenant)
     if as_json:
-        click.echo(json.dumps([asdict(person) for person in found], default=str))
+        say_json([asdict(person) for person in found])
         return
     table = new_table("People", ["person", "tenant", "notes", "first day", "last day"], right=["notes"])
     for person in found:
         days = [day.isoformat() if day else "unknown" for day in (person.first_day, person.last_day)]
-        table.add_row(escape(person.subject), escape(person.tenant), str(person.n_notes), *days)
-    show(console(), table)
+        table.add_row(person.subject, person.tenant, str(person.n_notes), *days)
+    show(table)
 
 
 @subjects_command.command(name="rename", epilog="Example: tonalog subjects rename user-17 ana")
@@ -69,7 +67,7 @@ def rename(old: str, new: str, *, tenant: str | None, is_dry_run: bool) -> None:
         subject_key=naming.fingerprint,
         is_dry_run=is_dry_run,
     )
-    click.echo(f"{n_recordings} recordings {'would have' if is_dry_run else 'have'} the new name.")
+    say(f"{n_recordings} recordings {'would have' if is_dry_run else 'have'} the new name.")
 
 
 @subjects_command.command(name="merge", epilog=_MERGE_EPILOG)
@@ -92,7 +90,7 @@ def merge(sources: tuple[str, ...], *, into: str, tenant: str | None, is_dry_run
         subject_key=naming.fingerprint,
         is_dry_run=is_dry_run,
     )
-    click.echo(f"{n_recordings} recordings {'would be' if is_dry_run else 'are'} that person's now.")
+    say(f"{n_recordings} recordings {'would be' if is_dry_run else 'are'} that person's now.")
 
 
 @subjects_command.command(name="rehash", epilog="Example: TONALOG_SUBJECT_KEY=$(cat key) tonalog subjects rehash")
@@ -109,7 +107,7 @@ def rehash() -> None:
     engine = open_database(settings)
     n_people = subject_keys.rehash(engine, naming.fingerprint, store=naming.store)
     scrub(engine)
-    click.echo(f"{n_people} people are stored under the key now.")
+    say(f"{n_people} people are stored under the key now.")
 
 
 def _clean(name: str) -> str:

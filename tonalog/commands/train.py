@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tonalog.commands import train_model
 from tonalog.errors import TonalogError
-from tonalog.report import console
+from tonalog.screen import new_progress, say
 
 if TYPE_CHECKING:
     from training.corpora import Corpus
@@ -58,8 +57,7 @@ def _load_corpora(pairs: tuple[tuple[str, str], ...]) -> list[Corpus]:
     from training.corpora import load_corpus  # noqa: PLC0415 - heavy, and not for --help
 
     loaded = []
-    columns = (SpinnerColumn(), TextColumn("listening to {task.description}"), TextColumn("{task.completed}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console()) as bar:
+    with new_progress("spinner", "listening to {task.description}", "{task.completed}", "elapsed") as bar:
         for name, folder in pairs:
             task = bar.add_task(name, total=None)
             corpus = load_corpus(name, Path(folder), on_sound=lambda *_, task=task: bar.advance(task))
@@ -67,14 +65,14 @@ def _load_corpora(pairs: tuple[tuple[str, str], ...]) -> list[Corpus]:
             loaded.append(corpus)
     for corpus in loaded:
         counts = ", ".join(f"{n} {label}" for label, n in corpus.count_labels().items())
-        click.echo(f"{corpus.name}: {counts}; left out {len(corpus.defects)}")
+        say(f"{corpus.name}: {counts}; left out {len(corpus.defects)}")
     return loaded
 
 
 def _print_measures(summary: Summary) -> None:
     for one in summary.measures:
         spread = "" if one.deviation is None else f" +- {one.deviation:.3f}"
-        click.echo(f"{one.name:16} {one.mean:.3f}{spread}")
+        say(f"{one.name:16} {one.mean:.3f}{spread}")
 
 
 def _read_options(options: dict[str, Any]) -> Plan:
@@ -159,8 +157,7 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
             return
         plan = _read_options(options)
         corpora = _load_corpora(plan.corpora)
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console()) as bar:
+        with new_progress("{task.description}", "bar", "elapsed", "remaining") as bar:
             task = bar.add_task("training", total=None)
 
             def show(now: FoldProgress) -> None:
@@ -172,7 +169,7 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
 
             summary = run_plan(plan, corpora, options["out"], folds=folds, on_progress=show, device=device)
         _print_measures(summary)
-        click.echo(f"report: {options['out'] / 'report.html'}")
+        say(f"report: {options['out'] / 'report.html'}")
 
 
 @click.group(name="evaluate")
@@ -198,7 +195,7 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
         pairs = parse_corpora(corpora)
         for (name, _), corpus in zip(pairs, _load_corpora(pairs), strict=True):
             _print_measures(evaluate_elsewhere(plan, trained, corpus, run, folder=run / name))
-            click.echo(f"report: {run / name / 'report.html'}")
+            say(f"report: {run / name / 'report.html'}")
 
 
 @evaluate_command.command(name="default")
@@ -285,6 +282,6 @@ def export_command(run: Path, **options: Any) -> None:
             plan, _load_corpora(plan.corpora), run, options["target"], gate=gate, speech=speech, **kept
         )
         for name, value in exported.parity.as_dict().items():
-            click.echo(f"{name:24} {value:g}")
-        click.echo(_tell_gate(exported.gate))
-        click.echo(f"bundle: {options['target']}; try `tonalog score --model {options['target']} FILE`")
+            say(f"{name:24} {value:g}")
+        say(_tell_gate(exported.gate))
+        say(f"bundle: {options['target']}; try `tonalog score --model {options['target']} FILE`")

@@ -9,10 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from tonalog.report import console
+from tonalog.screen import new_progress, say
 
 if TYPE_CHECKING:
     from training.whisper3.jobs import Report
@@ -38,9 +35,8 @@ def count_workers() -> int:
 @contextmanager
 def _show_steps() -> Iterator[Report]:
     """Give a report that draws one bar for every step it hears of."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console()) as bars:
-        tasks: dict[str, TaskID] = {}
+    with new_progress("{task.description}", "bar", "elapsed", "remaining") as bars:
+        tasks = {}
 
         def show(name: str, done: int, total: int) -> None:
             if name not in tasks:
@@ -117,8 +113,8 @@ def train(options: Mapping[str, Any], *, device: str, n_processes: int) -> None:
     plan = _read_options(options, device)
     with _show_steps() as report:
         bundle = train_model(plan, options["out"], n_processes=n_processes, report=report)
-    click.echo(f"bundle: {bundle}; try `tonalog score --model {bundle} FILE`")
-    click.echo(f"next: `tonalog evaluate default {options['out']} emodb=FOLDER` measures it on unheard speakers")
+    say(f"bundle: {bundle}; try `tonalog score --model {bundle} FILE`")
+    say(f"next: `tonalog evaluate default {options['out']} emodb=FOLDER` measures it on unheard speakers")
 
 
 def _find_source(plan: ModelPlan, corpora: Sequence[str]) -> Source:
@@ -165,10 +161,8 @@ def evaluate(run: Path, corpora: Sequence[str], options: Mapping[str, Any]) -> N
             report=report,
         )
     slices = say_slices(read_slices(figures["slices"]))
-    click.echo(fill_figures(figures, scheme=FACTS.int8.text, slices=slices))
-    click.echo(
-        f"figures: {run / 'evaluation'}; `tonalog export {run} --version VERSION --out NAME-VERSION` makes the bundle"
-    )
+    say(*fill_figures(figures, scheme=FACTS.int8.text, slices=slices).split("\n"))
+    say(f"figures: {run / 'evaluation'}; `tonalog export {run} --version VERSION --out NAME-VERSION` makes the bundle")
 
 
 def is_model_run(run: Path) -> bool:
@@ -189,5 +183,5 @@ def export(run: Path, target: Path, *, version: str, revision: str) -> None:
     places = Places(run)
     publish(replace(read_model_plan(run), name=name, version=version), places, target, revision=revision)
     if read_figures(places) is None:
-        click.echo("its card has no figures: `tonalog evaluate default` was not run")
-    click.echo(f"bundle: {target}; try `tonalog score --model {target} FILE`")
+        say("its card has no figures: `tonalog evaluate default` was not run")
+    say(f"bundle: {target}; try `tonalog score --model {target} FILE`")
