@@ -14,6 +14,8 @@ from uuid import uuid4
 from kombu.exceptions import ChannelError
 from kombu.transport import filesystem
 
+from config.envelopes import Checked
+
 _log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 0.2
 
@@ -85,7 +87,7 @@ class Channel(filesystem.Channel):
         self._cycle = InOrder(self._get_and_deliver, self._active_queues)
 
 
-class Transport(filesystem.Transport):
+class Transport(Checked, filesystem.Transport):
     """kombu's file transport with the channel above, whose owner is never kept waiting for long."""
 
     Channel = Channel

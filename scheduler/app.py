@@ -8,7 +8,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_ready
 
 from config import logs
-from config.celery_base import make_celery
+from config.celery_base import forget_other_tasks, make_celery, refuse_commands
 from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from scheduler.nightly import read_crontab
@@ -58,9 +58,14 @@ def make_app(settings: Settings) -> Celery:
 
     app.task(name=TICK_TASK, shared=False)(tick)
     app.task(name=NIGHTLY_TASK, shared=False)(nightly)
+    forget_other_tasks(app, frozenset({TICK_TASK, NIGHTLY_TASK}))
 
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)
+
+    def before_messages(**_: Any) -> None:
+        move_messages_in_home(settings)
+        refuse_commands()
 
     def watch(sender: Any, **_: Any) -> None:
         if sender.app is app:
@@ -68,6 +73,6 @@ def make_app(settings: Settings) -> Celery:
             watchdog.start()
 
     setup_logging.connect(configure_logging, weak=False)
-    worker_init.connect(lambda **_: move_messages_in_home(settings), weak=False)
+    worker_init.connect(before_messages, weak=False)
     worker_ready.connect(watch, weak=False)
     return app

@@ -1,7 +1,7 @@
 """A process that scores what it is sent and says how that ended; it may crash or hang, and somebody else watches.
 
 On its standard input come recordings, each after its length in four bytes; on its standard output goes one line of
-JSON for each. It scores as a worker's child does: the same pipeline, the same limits, with a tiny model. What Python opens,
+JSON for each. It scores as a worker's child does: the same pipeline, the same limits (memory too), with a tiny model. What Python opens,
 connects to or starts while it scores is told too.
 """
 
@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from config.settings import Settings
 from tests.unit.bundles import write_bundle
 from worker.audio.decode import preload
+from worker.confine import confine
 from worker.outcomes import failure_of
 from worker.scoring.bundle import load_bundle
 from worker.scoring.pipeline import score_recording
@@ -35,6 +37,7 @@ def main() -> None:
     preload()
     with tempfile.TemporaryDirectory() as folder:
         scorer = Scorer(load_bundle(write_bundle(Path(folder))))
+    confine(Settings.model_fields["child_memory_mb"].default)
     print(json.dumps({"ended": "ready"}), file=answers)
     while len(head := sys.stdin.buffer.read(4)) == 4:
         recording = sys.stdin.buffer.read(int.from_bytes(head, "big"))
