@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from functools import cache
 
-from tests.hostile.bombs import _box, _full_box, _synchsafe
+from tests.hostile.bombs import make_box, make_full_box, make_synchsafe
 from tests.hostile.mutate import checksum_ogg
 from tests.unit.recordings import encode_foreign, encode_native
 from tests.unit.sounds import make_voice
@@ -32,12 +32,6 @@ def make_opus() -> bytes:
 
 
 @cache
-def make_vorbis() -> bytes:
-    """A good Ogg Vorbis file."""
-    return encode_native("OGG", "VORBIS", make_voice(VOICE_S))
-
-
-@cache
 def make_flac() -> bytes:
     """A good FLAC file."""
     return encode_native("FLAC", "PCM_16", make_voice(VOICE_S))
@@ -57,9 +51,12 @@ def make_ogg_page(serial: int, body: bytes, *, flags: int = 0, position: int = 0
     return page[:22] + checksum_ogg(page).to_bytes(4, "little") + page[26:]
 
 
-def add_ogg_streams(n_streams: int, *, flags: int = 0) -> bytes:
-    """Append pages of so many streams, one each."""
-    return make_opus() + b"".join(make_ogg_page(1000 + n, b"OpusHead", flags=flags) for n in range(n_streams))
+def add_ogg_streams(n_streams: int, *, flags: int = 0, first: bool = False) -> bytes:
+    """Put pages of so many streams, one each, behind the headers of a stream or behind its end."""
+    whole = make_opus()
+    pages = b"".join(make_ogg_page(1000 + n, b"OpusHead", flags=flags) for n in range(n_streams))
+    at = whole.index(b"OggS\0", whole.index(b"OpusTags")) if first else len(whole)
+    return whole[:at] + pages + whole[at:]
 
 
 def hide_ogg_streams(n_streams: int) -> bytes:
@@ -149,45 +146,30 @@ def read_track() -> bytes:
 
 def make_covers(n_covers: int) -> bytes:
     """Pictures in the metadata of an M4A file."""
-    cover = _box(b"covr", _box(b"data", struct.pack(">II", 13, 0) + b"\xff\xd8\xff" + bytes(16)))
-    handler = _full_box(b"hdlr", bytes(4) + b"mdirappl" + bytes(9))
-    return _box(b"udta", _full_box(b"meta", handler + _box(b"ilst", cover * n_covers)))
+    cover = make_box(b"covr", make_box(b"data", struct.pack(">II", 13, 0) + b"\xff\xd8\xff" + bytes(16)))
+    handler = make_full_box(b"hdlr", bytes(4) + b"mdirappl" + bytes(9))
+    return make_box(b"udta", make_full_box(b"meta", handler + make_box(b"ilst", cover * n_covers)))
 
 
 def make_names(n_names: int) -> bytes:
     """Tags of names of their own in the metadata of an M4A file."""
-    handler = _full_box(b"hdlr", bytes(4) + b"mdta" + bytes(13))
-    keys = _full_box(
-        b"keys", struct.pack(">I", n_names) + b"".join(_box(b"mdta", b"key%d" % n) for n in range(n_names))
+    handler = make_full_box(b"hdlr", bytes(4) + b"mdta" + bytes(13))
+    keys = make_full_box(
+        b"keys", struct.pack(">I", n_names) + b"".join(make_box(b"mdta", b"key%d" % n) for n in range(n_names))
     )
-    value = _box(b"data", struct.pack(">II", 1, 0) + b"v")
+    value = make_box(b"data", struct.pack(">II", 1, 0) + b"v")
     values = b"".join(struct.pack(">II", 8 + len(value), n + 1) + value for n in range(n_names))
-    return _full_box(b"meta", handler + keys + _box(b"ilst", values))[0:0] + _box(
-        b"meta", handler + keys + _box(b"ilst", values)
-    )
-
-
-def make_udta(n_texts: int) -> bytes:
-    """Texts of QuickTime."""
-    return _box(
-        b"udta", b"".join(_box(b"\xa9" + b"%03d" % (n % 1000), struct.pack(">HH", 1, 0) + b"v") for n in range(n_texts))
-    )
-
-
-def make_chapters(n_boxes: int) -> bytes:
-    """Chapter lists of Nero, 255 a box."""
-    one = struct.pack(">QB", 0, 1) + b"c"
-    return _box(b"udta", _full_box(b"chpl", bytes(4) + b"\xff" + one * 255) * n_boxes)
+    return make_box(b"meta", handler + keys + make_box(b"ilst", values))
 
 
 def add_fragments(n_fragments: int, *, runs: int = 1, indices: int = 0) -> bytes:
     """Append fragments without a sample."""
-    header = _full_box(b"tfhd", struct.pack(">I", 1))
-    run = _full_box(b"trun", struct.pack(">I", 0))
-    fragment = _box(b"moof", _full_box(b"mfhd", struct.pack(">I", 1)) + _box(b"traf", header + run * runs))
-    extends = _box(b"mvex", _full_box(b"trex", struct.pack(">IIIII", 1, 1, 1024, 0, 0)))
+    header = make_full_box(b"tfhd", struct.pack(">I", 1))
+    run = make_full_box(b"trun", struct.pack(">I", 0))
+    fragment = make_box(b"moof", make_full_box(b"mfhd", struct.pack(">I", 1)) + make_box(b"traf", header + run * runs))
+    extends = make_box(b"mvex", make_full_box(b"trex", struct.pack(">IIIII", 1, 1, 1024, 0, 0)))
     entry = struct.pack(">III", 100, 1024, 0x90000000)
-    index = _full_box(b"sidx", struct.pack(">IIIIHH", 1, 44_100, 0, 0, 0, 1000) + entry * 1000)
+    index = make_full_box(b"sidx", struct.pack(">IIIIHH", 1, 44_100, 0, 0, 0, 1000) + entry * 1000)
     return add_boxes(extends) + index * indices + fragment * n_fragments
 
 
@@ -208,7 +190,7 @@ def add_elements(elements: bytes, *, at_end: bool = False) -> bytes:
 def add_webm_tracks(n_tracks: int) -> bytes:
     """Let the one Tracks element hold many more."""
     whole = make_webm()
-    at = whole.index(b"\x16\x54\xae\x6b")
+    at = whole.rindex(b"\x16\x54\xae\x6b", 0, whole.index(b"\x1f\x43\xb6\x75"))
     n_size = 9 - whole[at + 4].bit_length()
     size = int.from_bytes(whole[at + 4 : at + 4 + n_size], "big") & ((1 << 7 * n_size) - 1)
     body = at + 4 + n_size
@@ -280,19 +262,10 @@ def make_cue_sheet() -> bytes:
     return bytes(128) + struct.pack(">Q", 0) + b"\x80" + bytes(258) + b"\x64" + tracks
 
 
-def make_tagged_aac(n_tags: int) -> bytes:
-    """Put an empty ID3 tag before each AAC frame."""
-    whole = encode_foreign("adts", "aac", make_voice(VOICE_S), 16_000)
-    at = whole.index(b"\xff\xf1", 7)
-    frame = whole[at : whole.index(b"\xff\xf1", at + 7)]
-    tag = b"ID3\4\0\0" + _synchsafe(0)
-    return (frame + tag) * n_tags + frame * 100
-
-
 def make_tagged_mp3(n_tags: int) -> bytes:
     """Put ID3 tags behind which no frame stands into an MP3 file."""
     whole = encode_native("MP3", "MPEG_LAYER_III", make_voice(VOICE_S))
-    return whole + (b"ID3\4\0\0" + _synchsafe(0)) * n_tags
+    return whole + (b"ID3\4\0\0" + make_synchsafe(0)) * n_tags
 
 
 def add_wav_chunks(n_chunks: int, *, before: bool = False, name: bytes = b"junk") -> bytes:
@@ -303,27 +276,6 @@ def add_wav_chunks(n_chunks: int, *, before: bool = False, name: bytes = b"junk"
     return whole[:at] + chunks + whole[at:]
 
 
-def add_wav_list(n_texts: int) -> bytes:
-    """Put a LIST of INFO into a WAV file."""
-    body = b"INFO" + b"".join(b"I%03d" % (n % 1000) + struct.pack("<I", 2) + b"v\0" for n in range(n_texts))
-    whole = make_wav()
-    at = whole.index(b"data")
-    return whole[:at] + b"LIST" + struct.pack("<I", len(body)) + body + whole[at:]
-
-
-def add_wav_cues(n_cues: int) -> bytes:
-    """Put cue points into a WAV file."""
-    body = struct.pack("<I", n_cues) + bytes(24) * n_cues
-    whole = make_wav()
-    at = whole.index(b"data")
-    return whole[:at] + b"cue " + struct.pack("<I", len(body)) + body + whole[at:]
-
-
-def join(recording: bytes, n_times: int) -> bytes:
-    """Join a recording with itself."""
-    return recording * n_times
-
-
 def make_caf_with(name: bytes, body: bytes) -> bytes:
     """Put a chunk before the sound of a CAF file."""
     whole = encode_native("CAF", "ALAC_16", make_voice(VOICE_S))
@@ -331,8 +283,21 @@ def make_caf_with(name: bytes, body: bytes) -> bytes:
     return whole[:at] + name + struct.pack(">q", len(body)) + body + whole[at:]
 
 
-def make_aiff_with(name: bytes, body: bytes) -> bytes:
-    """Put a chunk before the sound of an AIFF file."""
-    whole = encode_native("AIFF", "PCM_16", make_voice(VOICE_S))
-    at = whole.index(b"SSND")
-    return whole[:at] + name + struct.pack(">I", len(body)) + body + b"\0" * (len(body) % 2) + whole[at:]
+def make_protections(n_boxes: int) -> bytes:
+    """Boxes of a copy protection (ISO/IEC 23001-7, section 8.1)."""
+    return make_full_box(b"pssh", bytes(16) + struct.pack(">I", 4) + b"abcd") * n_boxes
+
+
+def make_scattered_tags(n_tags: int) -> bytes:
+    """Tags of Matroska, each behind a cluster of its own."""
+    return (b"\x1f\x43\xb6\x75\x83\xe7\x81\x00" + make_element(0x1254C367, b"")) * n_tags
+
+
+def make_caf_comments(n_comments: int) -> bytes:
+    """The strings of a CAF file (Apple, CAF Specification 1.0, Information chunk)."""
+    return struct.pack(">I", n_comments) + b"".join(b"k%d\0v\0" % n for n in range(n_comments))
+
+
+def make_short_wav() -> bytes:
+    """A WAV file of a tenth of a second."""
+    return encode_native("WAV", "PCM_16", make_voice(0.1))

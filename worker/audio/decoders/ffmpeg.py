@@ -49,6 +49,9 @@ _LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 els
 MAX_FRAME_SAMPLES = 1 << 20
 """A packet may not decode to more: 5 s at 192 kHz. An ALAC header may ask for 16 million, 512 MB at 8 channels, in a
 file of 80 kB. Real encoders stay under 65,536."""
+TRIED_MIB = 64
+"""FFmpeg says that it found no memory where it found none, and where a header asks for more than its own limits allow. Who
+finds so much memory right afterwards was not short of it; no recorder's file needs that at once to be opened."""
 PROBE_BYTES = 500_000
 """FFmpeg keeps the packets of the first 5 MB to look at them, and of 7 bytes each that was 390 MB."""
 GATHERED_SAMPLES = 8_192
@@ -138,8 +141,11 @@ class FfmpegDecoder:
         }
         try:
             opened: InputContainer = av.open(self._source, mode="r", format=demuxer, options=options, **_LENIENT)
-        except MemoryError:
-            raise
+        except MemoryError as error:
+            self._source.check()
+            if not _has_memory():
+                raise
+            raise self._refuse(f"asks for more streams, or more memory at once, than {TRIED_MIB} MiB") from error
         except (av.FFmpegError, ValueError) as error:
             self._source.check()
             raise self._refuse(f"cannot be opened: {error}") from error
@@ -237,6 +243,15 @@ class FfmpegDecoder:
         frame = AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
         frame.sample_rate = rate_hz
         return [frame]
+
+
+def _has_memory() -> bool:
+    """Whether there is memory now."""
+    try:
+        bytearray(TRIED_MIB << 20)
+    except MemoryError:
+        return False
+    return True
 
 
 class _Loss:
