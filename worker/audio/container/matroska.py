@@ -171,8 +171,11 @@ def _find_cluster(source: Source, at: int) -> int:
 
 
 def _make_part(clock: _Clock, n_bytes: int, hidden: list[tuple[int, int]]) -> Part:
-    edges = [0, *(edge for stretch in hidden for edge in stretch), n_bytes]
-    spans = tuple((first, last) for first, last in zip(edges[::2], edges[1::2], strict=True) if first < last)
+    edges = [0, *(min(edge, n_bytes) for stretch in hidden for edge in stretch), n_bytes]
+    # The last one stays though it be empty: it says where the recording ends.
+    spans = tuple(
+        (first, last) for first, last in zip(edges[::2], edges[1::2], strict=True) if first < last or last == n_bytes
+    )
     tick_s = clock.scale_ns / 1e9
     first, last = clock.first or 0, clock.last
     end_s = clock.duration * tick_s
@@ -189,7 +192,7 @@ def _make_part(clock: _Clock, n_bytes: int, hidden: list[tuple[int, int]]) -> Pa
         )  # the duration was written and the size was not: nothing else tells the end
     return Part(
         Container.MATROSKA,
-        spans or ((0, n_bytes),),
+        spans,
         length_s=length_s,
         tolerance_s=TOLERANCE_S,
         fill_to_s=end_s - from_s if is_said and clock.is_sized else None,
