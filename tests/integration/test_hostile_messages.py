@@ -12,6 +12,7 @@ import pytest
 from celery import Celery
 from command import wait_until
 from redis import Redis
+from redis.exceptions import RedisError
 
 from config.queues import SCHEDULER_QUEUE, TICK_TASK, celery_settings, lane_queue
 from db import history, slots
@@ -21,9 +22,11 @@ from tests.chaos.stage import Stage, staged
 
 CALM = {"TONALOG_SOFT_TIME_LIMIT_S": "60", "TONALOG_TIME_LIMIT_S": "90", "TONALOG_LEASE_S": "20"}
 PREFIX = "tonalog:"
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "redis.conf"
 LANE = lane_queue("nightly")
 SEP = "\x06\x16"
 MAX_GROWTH_MIB = 64
+N_TICKS = 1_000
 
 
 def encode(value) -> str:
@@ -151,6 +154,16 @@ def test_a_worker_outlives_every_message_that_is_none(stage, redis):
     assert "Traceback" not in (stage.folder / "worker-0.log").read_text()
 
 
+def test_the_broker_refuses_a_message_of_megabytes(redis):
+    configured = dict(line.split() for line in CONFIGURATION.read_text().splitlines() if line.startswith("proto"))
+    redis.config_set("proto-max-bulk-len", configured["proto-max-bulk-len"])
+
+    with pytest.raises(RedisError):
+        redis.lpush(PREFIX + LANE, b" " * (2 << 20))
+
+    assert redis.llen(PREFIX + LANE) == 0
+
+
 def test_a_worker_outlives_forged_bookkeeping_of_the_broker(stage, redis):
     pid = start_and_wait(stage)
     for n, raw in enumerate(["junk", "[]", "7", json.dumps([None, None, None]), "[" * 100_000]):
@@ -201,6 +214,8 @@ def test_a_scheduler_outlives_the_same_and_goes_on_ticking(stage, redis):
     redis.lpush(
         queue, forge(body=encode([[1, 2], {"x": 1}, {"chord": "x"}]), headers={"task": TICK_TASK, "timelimit": [1, 1]})
     )
+    for _ in range(N_TICKS):
+        redis.lpush(queue, forge(body=encode([[], {}, {}]), headers={"task": TICK_TASK}))
     client = make_client(stage)
     for command, arguments in {
         "shutdown": {},
@@ -214,5 +229,6 @@ def test_a_scheduler_outlives_the_same_and_goes_on_ticking(stage, redis):
 
     stage.workers[0].start()
     assert wait_until(lambda: is_done(stage), timeout_s=60)
+    assert wait_until(lambda: redis.llen(queue) == 0, timeout_s=30)
     assert stage.scheduler.pid == pid
     assert stage.scheduler.is_alive
