@@ -35,6 +35,7 @@ CROWDS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "MP4: 3 million references": (lambda: crowds.add_boxes(REFERENCES, within=b"minf"), REFUSED),
     "MP4: 100,000 boxes of a copy protection": (lambda: crowds.add_boxes(crowds.make_protections(100_000)), REFUSED),
     "MP4: 100,000 fragments": (lambda: crowds.add_fragments(100_000), SCORED),
+    "MP4: 2 million segments in 2,000 indices": (lambda: crowds.add_fragments(10, indices=2_000), REFUSED),
     "Matroska: 200,000 tracks": (lambda: crowds.add_webm_tracks(200_000), REFUSED),
     "Matroska: 30,000 tracks": (lambda: crowds.add_webm_tracks(30_000), REFUSED),
     "Matroska: 20 million cue points": (
@@ -60,7 +61,7 @@ CROWDS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "FLAC: 200,000 comments": (lambda: crowds.add_flac_blocks((4, crowds.make_comments(200_000))), SCORED),
     "FLAC: 1,000 cue sheets": (lambda: crowds.add_flac_blocks((5, crowds.make_cue_sheet()), times=1_000), SCORED),
     "FLAC: a million blocks": (lambda: crowds.add_flac_blocks((2, b"abcd"), times=1_000_000), REFUSED),
-    "MP3: a million tags": (lambda: crowds.make_tagged_mp3(1_000_000), SCORED),
+    "MP3: 3 million tags": (lambda: crowds.make_tagged_mp3(3_000_000), SCORED),
     "WAV: a million chunks behind the sound": (lambda: crowds.add_wav_chunks(1_000_000), SCORED),
     "CAF: 20 million packets": (
         lambda: crowds.make_caf_with(

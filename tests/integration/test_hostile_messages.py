@@ -154,6 +154,20 @@ def test_a_worker_outlives_every_message_that_is_none(stage, redis):
     assert "Traceback" not in (stage.folder / "worker-0.log").read_text()
 
 
+def test_a_worker_outlives_files_that_are_no_messages(tmp_path):
+    with staged(BACKENDS["files-sqlite"], tmp_path, seed=3, n_workers=1, changes=CALM) as stage:
+        stage.feeder.bring(["sound"])
+        folder = stage.settings.home / "queue" / "messages"
+        folder.mkdir(parents=True, exist_ok=True)
+        for n, raw in enumerate(HOSTILE.values()):
+            content = raw if isinstance(raw, bytes) else raw.encode()
+            (folder / f"{n}_forged.{LANE}.msg").write_bytes(content)
+        stage.workers[0].start()
+        assert wait_until(lambda: stage.workers[0].is_ready, timeout_s=60)
+
+        assert_worker_serves(stage, stage.workers[0].pid)
+
+
 def test_the_broker_refuses_a_message_of_megabytes(redis):
     configured = dict(line.split() for line in CONFIGURATION.read_text().splitlines() if line.startswith("proto"))
     redis.config_set("proto-max-bulk-len", configured["proto-max-bulk-len"])

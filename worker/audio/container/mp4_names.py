@@ -10,6 +10,7 @@ from worker.audio.container.source import Source
 
 PIECE_BYTES = 1 << 20
 NAME_BYTES = 4
+HEAD_BYTES = 2 * NAME_BYTES
 MAX_OF: Mapping[bytes, tuple[str, int]] = MappingProxyType(
     {
         b"data": ("tags", MAX_COMMENTS),
@@ -17,6 +18,9 @@ MAX_OF: Mapping[bytes, tuple[str, int]] = MappingProxyType(
     }
 )
 """FFmpeg compares each of these with all before it, and 100,000 took minutes. What it enters it enters anywhere."""
+INDEX = b"sidx"
+MAX_INDEX_BYTES = 12_000_000
+"""A million segments. FFmpeg keeps 5 bytes for each of these."""
 PASSED_OVER = frozenset({b"mdat", b"free", b"skip", b"wide"})
 """Outer boxes whose content FFmpeg does not read as boxes."""
 
@@ -28,6 +32,7 @@ class NameCounter:
         """Count nothing yet."""
         self._source = source
         self._counts = dict.fromkeys(MAX_OF, 0)
+        self._n_index_bytes = 0
 
     def take(self, name: bytes, start: int, end: int) -> None:
         """Count within one outer box.
@@ -38,9 +43,20 @@ class NameCounter:
         if name in PASSED_OVER:
             return
         for at in range(start, end, PIECE_BYTES):
-            self._source.seek(at)
-            content = self._source.read(min(PIECE_BYTES + NAME_BYTES - 1, end - at))
+            first = max(start, at - HEAD_BYTES)  # a head may lie across two pieces
+            self._source.seek(first)
+            content = self._source.read(min(at + PIECE_BYTES, end) - first)
             for wanted, (what, n_allowed) in MAX_OF.items():
                 self._counts[wanted] += content.count(wanted)
                 if self._counts[wanted] > n_allowed:
                     raise refuse_many(what, n_allowed)
+            self._add_indices(content, end - first)
+
+    def _add_indices(self, content: bytes, n_left: int) -> None:
+        place = content.find(INDEX)
+        while place >= 0:
+            size = int.from_bytes(content[max(0, place - NAME_BYTES) : place], "big")
+            self._n_index_bytes += min(size, n_left - place) if size > 1 else n_left - place  # 0 and 1: said elsewhere
+            if self._n_index_bytes > MAX_INDEX_BYTES:
+                raise refuse_many("bytes of indices", MAX_INDEX_BYTES)
+            place = content.find(INDEX, place + NAME_BYTES)

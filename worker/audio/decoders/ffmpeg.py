@@ -75,6 +75,8 @@ TOLERATED_LOSS_SHARE = 0.02
 TOLERATED_LOSS_SHARE_OF_SHORT = 0.1
 """So much of a recording may be damaged and is silence then; one packet always may."""
 MAX_LOST_AT_ONCE = 100
+MAX_REST_BYTES = 1 << 20
+"""Of a packet in which a frame is looked for: FFmpeg makes one of all that is none, and copies of it add up."""
 
 
 class FfmpegDecoder:
@@ -223,7 +225,8 @@ class FfmpegDecoder:
 
     def _decode_rest(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Decode the MP3 frame behind one whose header is damaged: FFmpeg makes one packet of both."""
-        content = bytes(memoryview(packet)) if self._part.container is Container.MP3 else b""
+        is_near = self._part.container is Container.MP3 and packet.size <= MAX_REST_BYTES
+        content = bytes(memoryview(packet)) if is_near else b""
         at = find_last_mpeg(content)
         if at < 0:
             return []
