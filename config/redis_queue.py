@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from kombu.transport import redis
+from redis.exceptions import ResponseError
 
 from config.envelopes import TASKS_OF, Checked
 
@@ -46,6 +48,25 @@ class Channel(redis.Channel):
         except (ValueError, RecursionError) as error:
             _log.warning("message dropped: it is no JSON", extra={"error": type(error).__name__})
             return True
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            self._remove_what_is_no_queue()
+            return True
+
+    def _remove_what_is_no_queue(self) -> None:
+        """Remove what someone put in the place of a queue or of our bookkeeping: the ledger sends again what is lost."""
+        with self.conn_or_acquire() as client:
+            queues = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in self.active_queues]  # type: ignore[no-untyped-call]
+            looks = [(key, partial(client.llen, key)) for key in queues]
+            looks.append((self.unacked_key, partial(client.hget, self.unacked_key, "")))
+            looks.append((self.unacked_index_key, partial(client.zrem, self.unacked_index_key, "")))
+            for key, look in looks:
+                try:
+                    look()
+                except ResponseError:
+                    _log.warning("removed what stood in the place of a queue")
+                    client.delete(key)
 
     def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> Any:
         """Name the queues of a routing key: for ours that is the queue, whatever bindings someone wrote into Redis."""

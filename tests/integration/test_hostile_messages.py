@@ -191,6 +191,17 @@ def test_a_worker_outlives_forged_bookkeeping_of_the_broker(stage, redis):
     assert redis.llen(PREFIX + "elsewhere") == 0
 
 
+@pytest.mark.parametrize("key", [LANE, "unacked", "unacked_index"])
+def test_a_worker_outlives_a_text_in_the_place_of_a_queue(stage, redis, key):
+    pid = start_and_wait(stage)
+    redis.delete(PREFIX + key)
+    redis.set(PREFIX + key, "x")
+    redis.lpush(PREFIX + lane_queue("bulk"), forge())
+    assert wait_until(lambda: redis.type(PREFIX + key) != b"string", timeout_s=30)
+
+    assert_worker_serves(stage, pid)
+
+
 def test_a_worker_outlives_forged_commands_and_events(stage, redis):
     pid = start_and_wait(stage)
     client = make_client(stage)
