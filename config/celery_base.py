@@ -6,6 +6,7 @@ import os
 
 from celery import Celery
 
+from config.envelopes import ALLOWED_COMMANDS
 from config.queues import celery_settings
 from config.settings import Settings
 
@@ -35,3 +36,21 @@ def make_celery(name: str, settings: Settings) -> Celery:
     app = Celery(name, set_as_current=False)
     app.conf.update(celery_settings(settings))
     return app
+
+
+def refuse_commands() -> None:
+    """Let a process that takes messages forget every remote command of Celery's that does more than look."""
+    from celery.worker import control  # noqa: PLC0415 - slow, and of no use to whoever only sends
+
+    for name in set(control.Panel.data) - ALLOWED_COMMANDS:
+        del control.Panel.data[name]
+    greet = control.hello
+    # What another worker has revoked comes with its greeting, and is forgotten here.
+    control.Panel.data["hello"] = lambda state, from_node, **_: greet(state, from_node)
+
+
+def forget_other_tasks(app: Celery, ours: frozenset[str]) -> None:
+    """Forget Celery's own tasks: `celery.map` and others would run ours inside theirs, with their limits."""
+    app.finalize()
+    for name in set(app.tasks) - ours:
+        app.tasks.unregister(name)

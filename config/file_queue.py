@@ -14,6 +14,7 @@ from kombu.exceptions import ChannelError
 from kombu.transport import filesystem
 from kombu.transport.filesystem import exchange_queue_t
 
+from config.envelopes import Checked
 from config.queue_files import MAX_MESSAGE_BYTES, change_bindings, list_messages, read_bindings, take_message
 
 _LONGEST_WAIT_S = 0.2
@@ -107,7 +108,7 @@ class Channel(filesystem.Channel):
         self._cycle = InOrder(self._get_and_deliver, self._active_queues)
 
 
-class Transport(filesystem.Transport):
+class Transport(Checked, filesystem.Transport):
     """kombu's file transport with the channel above, whose owner is never kept waiting for long."""
 
     Channel = Channel

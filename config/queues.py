@@ -26,6 +26,7 @@ NIGHTLY_TASK: Final = "tonalog.nightly"
 LANES: Final = ("nightly", "quarantine", "bulk")
 SCHEDULER_QUEUE: Final = "scheduler"
 _FILE_TRANSPORT: Final = "config.file_queue:Transport"
+_REDIS_TRANSPORT: Final = "config.redis_queue:Transport"
 
 # Twice the hard time limit would hold a lost message for half an hour; the sweep heals it sooner,
 # and this only bounds how long Redis itself keeps an unacknowledged copy.
@@ -49,7 +50,7 @@ def celery_settings(settings: Settings) -> Mapping[str, Any]:
     """
     return {
         "broker_url": settings.broker,
-        "broker_transport": _FILE_TRANSPORT if settings.is_embedded_broker else None,
+        "broker_transport": _FILE_TRANSPORT if settings.is_embedded_broker else _REDIS_TRANSPORT,
         "broker_transport_options": _transport_options(settings),
         "broker_use_ssl": tls_options(
             settings.broker,
@@ -105,6 +106,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
     return {
         "visibility_timeout": _VISIBILITY_FACTOR * settings.time_limit_s,
         "unacked_restore_throttle": 1,
+        "unacked_restore_limit": 1_000,  # at a time: Redis keeps as many as someone writes into it
         # Strict lanes: kombu asks the queues in sorted order, and lane queues are numbered.
         "queue_order_strategy": "sorted",
         "socket_timeout": 30,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_ready
 
 from config import logs
-from config.celery_base import make_celery
+from config.celery_base import forget_other_tasks, make_celery, refuse_commands
 from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from scheduler.nightly import read_crontab
@@ -16,6 +18,27 @@ from scheduler.service import Service
 from scheduler.watchdog import Watchdog, end_process
 
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
+
+
+def make_rate_limit(interval_s: float, clock: Callable[[], float] = monotonic) -> Callable[[], bool]:
+    """Return a function that says True at most once in an interval, and at once the first time.
+
+    >>> times = iter([0.0, 1.0, 8.0, 9.0])
+    >>> is_due = make_rate_limit(7.5, clock=lambda: next(times))
+    >>> [is_due() for _ in range(4)]
+    [True, False, True, False]
+    """
+    last_s: float | None = None
+
+    def is_due() -> bool:
+        nonlocal last_s
+        now_s = clock()
+        if last_s is not None and now_s - last_s < interval_s:
+            return False
+        last_s = now_s
+        return True
+
+    return is_due
 
 
 def make_app(settings: Settings) -> Celery:
@@ -44,23 +67,30 @@ def make_app(settings: Settings) -> Celery:
     )
     service = Service(settings, app)
     beats: list[int] = []
+    is_due = make_rate_limit(settings.sweep_s / 2)
     watchdog = Watchdog(
         limit_s=max(settings.watchdog_s, _MISSED_SWEEPS * settings.sweep_s), end=lambda: end_process(beats)
     )
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
     def tick() -> None:
-        watchdog.hear()
-        service.tick()
+        if is_due():  # else somebody floods the queue
+            watchdog.hear()
+            service.tick()
 
     def nightly() -> None:
         service.nightly()
 
     app.task(name=TICK_TASK, shared=False)(tick)
     app.task(name=NIGHTLY_TASK, shared=False)(nightly)
+    forget_other_tasks(app, frozenset({TICK_TASK, NIGHTLY_TASK}))
 
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)
+
+    def before_messages(**_: Any) -> None:
+        move_messages_in_home(settings)
+        refuse_commands()
 
     def watch(sender: Any, **_: Any) -> None:
         if sender.app is app:
@@ -68,6 +98,6 @@ def make_app(settings: Settings) -> Celery:
             watchdog.start()
 
     setup_logging.connect(configure_logging, weak=False)
-    worker_init.connect(lambda **_: move_messages_in_home(settings), weak=False)
+    worker_init.connect(before_messages, weak=False)
     worker_ready.connect(watch, weak=False)
     return app

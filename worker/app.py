@@ -9,13 +9,13 @@ from celery import Celery
 from celery.signals import setup_logging, task_received, worker_init, worker_process_init, worker_ready
 
 from config import logs
-from config.celery_base import make_celery
+from config.celery_base import forget_other_tasks, make_celery, refuse_commands
 from config.queues import LANES, SCORE_TASK, lane_queue, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from db.engine import make_engine
 from db.reasons import Lane
 from db.waiting import Waiting, look
-from worker import messages, runtime, tasks
+from worker import runtime, tasks
 from worker.confine import confine
 from worker.watchdog import Watchdog, end_process
 
@@ -28,12 +28,12 @@ def make_app(settings: Settings) -> Celery:
     """
     prepare_folders(settings)
     app = make_celery("tonalog.worker", settings)
-    app.task(name=SCORE_TASK, shared=False, Strategy="worker.messages:strategy")(tasks.score)
-    messages.forget_builtins(app)
+    app.task(name=SCORE_TASK, shared=False)(tasks.score)
+    forget_other_tasks(app, frozenset({SCORE_TASK}))
 
     def before_fork(**_: Any) -> None:
         move_messages_in_home(settings)
-        messages.refuse_commands()
+        refuse_commands()
         runtime.preload()
 
     def after_fork(**_: Any) -> None:

@@ -101,6 +101,16 @@ class Supervised:
         return victim
 
     @property
+    def pid(self) -> int:
+        """The main process; after it was started again, another one."""
+        return self._pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the main process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def is_ready(self) -> bool:
         """Whether the process that runs now has said that it takes work."""
         if not self._is_ready and self._process is not None and self._process.poll() is None:

@@ -11,12 +11,12 @@ from tests.unit.sounds import make_voice
 MIB = 1 << 20
 
 
-def _box(name: bytes, body: bytes) -> bytes:
+def make_box(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(body), name) + body
 
 
-def _full_box(name: bytes, body: bytes, flags: int = 0) -> bytes:
-    return _box(name, struct.pack(">I", flags) + body)
+def make_full_box(name: bytes, body: bytes, flags: int = 0) -> bytes:
+    return make_box(name, struct.pack(">I", flags) + body)
 
 
 def make_mp4(
@@ -43,44 +43,45 @@ def make_mp4(
     sound = b"\x00" * 6 + struct.pack(">H8xHHHHI", 1, 1, 16, 0, 0, 16_000 << 16)
     rows = times or [(n_samples, 1024)]
     tables = [
-        _full_box(b"stsd", struct.pack(">I", 1) + _box(codec, sound)),
-        _full_box(b"stts", struct.pack(">I", len(rows)) + b"".join(struct.pack(">II", *row) for row in rows)),
-        _full_box(b"stsc", struct.pack(">IIII", 1, 1, n_samples if per_chunk is None else per_chunk, 1)),
-        _full_box(b"stsz", struct.pack(">II", 1, n_samples)),
-        _full_box(b"stco", struct.pack(">I", chunk_offsets) + struct.pack(">I", 48) * chunk_offsets),
+        make_full_box(b"stsd", struct.pack(">I", 1) + make_box(codec, sound)),
+        make_full_box(b"stts", struct.pack(">I", len(rows)) + b"".join(struct.pack(">II", *row) for row in rows)),
+        make_full_box(b"stsc", struct.pack(">IIII", 1, 1, n_samples if per_chunk is None else per_chunk, 1)),
+        make_full_box(b"stsz", struct.pack(">II", 1, n_samples)),
+        make_full_box(b"stco", struct.pack(">I", chunk_offsets) + struct.pack(">I", 48) * chunk_offsets),
     ]
-    reference = _full_box(b"url ", data_url + b"\x00", 0) if data_url else _full_box(b"url ", b"", 1)
-    where = _box(b"dinf", _full_box(b"dref", struct.pack(">I", 1) + reference))
-    media = _box(b"minf", _full_box(b"smhd", bytes(4)) + where + _box(b"stbl", b"".join(tables)))
-    clock = _full_box(b"mdhd", struct.pack(">IIIIHH", 0, 0, 16_000, 16_000, 0, 0))
-    handler = _full_box(b"hdlr", bytes(4) + b"soun" + bytes(13))
-    edit_list = _full_box(b"elst", struct.pack(">I", edits) + struct.pack(">III", 1, 0, 1 << 16) * edits)
-    track = _full_box(b"tkhd", struct.pack(">IIIII", 0, 0, 1, 0, 16_000) + bytes(60), 7)
-    header = _full_box(b"mvhd", struct.pack(">IIII", 0, 0, 16_000, 16_000) + bytes(80))
-    index = _box(
-        b"moov", header + _box(b"trak", track + _box(b"edts", edit_list) + _box(b"mdia", clock + handler + media))
+    reference = make_full_box(b"url ", data_url + b"\x00", 0) if data_url else make_full_box(b"url ", b"", 1)
+    where = make_box(b"dinf", make_full_box(b"dref", struct.pack(">I", 1) + reference))
+    media = make_box(b"minf", make_full_box(b"smhd", bytes(4)) + where + make_box(b"stbl", b"".join(tables)))
+    clock = make_full_box(b"mdhd", struct.pack(">IIIIHH", 0, 0, 16_000, 16_000, 0, 0))
+    handler = make_full_box(b"hdlr", bytes(4) + b"soun" + bytes(13))
+    edit_list = make_full_box(b"elst", struct.pack(">I", edits) + struct.pack(">III", 1, 0, 1 << 16) * edits)
+    track = make_full_box(b"tkhd", struct.pack(">IIIII", 0, 0, 1, 0, 16_000) + bytes(60), 7)
+    header = make_full_box(b"mvhd", struct.pack(">IIII", 0, 0, 16_000, 16_000) + bytes(80))
+    index = make_box(
+        b"moov",
+        header + make_box(b"trak", track + make_box(b"edts", edit_list) + make_box(b"mdia", clock + handler + media)),
     )
-    return _box(b"ftyp", b"M4A \x00\x00\x00\x00M4A mp42") + _box(b"mdat", bytes(range(256)) * 16) + index
+    return make_box(b"ftyp", b"M4A \x00\x00\x00\x00M4A mp42") + make_box(b"mdat", bytes(range(256)) * 16) + index
 
 
 def make_fragmented_mp4(n_samples: int) -> bytes:
     """Write an MP4 whose one fragment promises samples that take no byte in its table."""
-    run = _full_box(b"trun", struct.pack(">I", n_samples))
-    header = _full_box(b"tfhd", struct.pack(">III", 1, 1024, 1), 0x18)
-    fragment = _box(b"moof", _full_box(b"mfhd", struct.pack(">I", 1)) + _box(b"traf", header + run))
-    return make_mp4(n_samples=0, times=[]) + fragment + _box(b"mdat", bytes(4096))
+    run = make_full_box(b"trun", struct.pack(">I", n_samples))
+    header = make_full_box(b"tfhd", struct.pack(">III", 1, 1024, 1), 0x18)
+    fragment = make_box(b"moof", make_full_box(b"mfhd", struct.pack(">I", 1)) + make_box(b"traf", header + run))
+    return make_mp4(n_samples=0, times=[]) + fragment + make_box(b"mdat", bytes(4096))
 
 
 def make_id3_bomb(*, n_pictures: int, mib_each: int) -> bytes:
     """Write an MP3 whose tag holds packed pictures of zeros (ID3v2.4, section 4.1.2: flags 8 and 1)."""
     picture = b"\x00image/png\x00\x03x\x00" + bytes(mib_each * MIB)
     packed = zlib.compress(picture, 9)
-    body = _synchsafe(len(picture)) + packed
-    frames = (b"APIC" + _synchsafe(len(body)) + b"\x00\x09" + body) * n_pictures
-    return b"ID3\x04\x00\x00" + _synchsafe(len(frames)) + frames + _make_mp3()
+    body = make_synchsafe(len(picture)) + packed
+    frames = (b"APIC" + make_synchsafe(len(body)) + b"\x00\x09" + body) * n_pictures
+    return b"ID3\x04\x00\x00" + make_synchsafe(len(frames)) + frames + _make_mp3()
 
 
-def _synchsafe(number: int) -> bytes:
+def make_synchsafe(number: int) -> bytes:
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
 
 

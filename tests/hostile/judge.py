@@ -1,28 +1,30 @@
 """A process that scores what it is sent and says how that ended; it may crash or hang, and somebody else watches.
 
 On its standard input come recordings, each after its length in four bytes; on its standard output goes one line of
-JSON for each. It scores as a worker's child does: the same pipeline, the same limits, with a tiny model. What Python opens,
+JSON for each. It scores as a worker's child does: the same pipeline, the same limits (memory too), with a tiny model. What Python opens,
 connects to or starts while it scores is told too.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from config.settings import Settings
 from tests.unit.bundles import write_bundle
 from worker.audio.decode import preload
+from worker.confine import confine
 from worker.outcomes import failure_of
 from worker.scoring.bundle import load_bundle
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer
 
+PIECE_BYTES = 1 << 20
 AUDITED = ("open", "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.fork", "os.system", "urllib.")
 
 
@@ -35,15 +37,26 @@ def main() -> None:
     preload()
     with tempfile.TemporaryDirectory() as folder:
         scorer = Scorer(load_bundle(write_bundle(Path(folder))))
+    confine(Settings.model_fields["child_memory_mb"].default)
     print(json.dumps({"ended": "ready"}), file=answers)
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - as a worker, which does not hold the recording in memory
     while len(head := sys.stdin.buffer.read(4)) == 4:
-        recording = sys.stdin.buffer.read(int.from_bytes(head, "big"))
+        take_recording(spool, int.from_bytes(head, "big"))
         touched.clear()
-        answer = judge(recording, scorer)
+        answer = judge(spool, scorer)
         print(json.dumps({**answer, "touched": [one for one in touched if "/proc/self/" not in one]}), file=answers)
 
 
-def judge(recording: bytes, scorer: Scorer) -> dict[str, Any]:
+def take_recording(spool: BinaryIO, n_bytes: int) -> None:
+    """Put the next recording into the file, in place of the last one."""
+    spool.seek(0)
+    spool.truncate()
+    while n_bytes > 0 and (piece := sys.stdin.buffer.read(min(n_bytes, PIECE_BYTES))):
+        spool.write(piece)
+        n_bytes -= len(piece)
+
+
+def judge(recording: BinaryIO, scorer: Scorer) -> dict[str, Any]:
     """Score one recording as a worker does.
 
     Returns:
@@ -53,7 +66,7 @@ def judge(recording: bytes, scorer: Scorer) -> dict[str, Any]:
     _reset_peak()
     start_s = time.monotonic()
     try:
-        ended, detail = score_recording(io.BytesIO(recording), scorer).status.value, ""
+        ended, detail = score_recording(recording, scorer).status.value, ""
     except Exception as error:  # noqa: BLE001 - as worker.tasks does
         failure = failure_of(error)
         ended, detail = failure.reason.value, failure.detail

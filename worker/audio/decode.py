@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.audio.container import Part, describe_recording
+from worker.audio.container.parts import MAX_LINKS
 from worker.audio.decoders import Block, read_part
 from worker.audio.errors import AudioError, AudioReason
 from worker.audio.mono import MonoMixer
@@ -19,7 +20,7 @@ from worker.audio.resample import SAMPLING_RATE_HZ, Resampler, resample
 __all__ = ["SAMPLING_RATE_HZ", "Limits", "iter_blocks", "preload"]
 LOUDEST = 10 ** (-1 / 20)
 """-1 dBFS: where the peak of a recording is put that goes beyond full scale."""
-MAX_CHANGES = 1000
+MAX_CHANGES = MAX_LINKS
 """How often rate or channels may change; a recording of several links has a change at each."""
 
 

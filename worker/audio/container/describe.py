@@ -15,7 +15,7 @@ from worker.audio.container.matroska import describe_matroska
 from worker.audio.container.mp3 import describe_mp3
 from worker.audio.container.mp4 import describe_mp4
 from worker.audio.container.ogg import describe_ogg
-from worker.audio.container.parts import MAX_JOINED, Container, Part
+from worker.audio.container.parts import MAX_JOINED, Container, Part, refuse_many
 from worker.audio.container.riff import describe_w64, describe_wav
 from worker.audio.container.source import Source
 from worker.audio.container.streams import describe_adts, describe_amr, describe_loas
@@ -58,7 +58,7 @@ def describe_recording(file: BinaryIO) -> list[Part]:
     found = identify(file)
     n_bytes, start = file.seek(0, os.SEEK_END), found.start
     parts: list[Part] = []
-    while len(parts) < MAX_JOINED:
+    while True:
         for part in _DESCRIBE[found.container](Source(file, start=start)):
             spans = tuple((first + start, last + start) for first, last in part.spans)
             parts.append(replace(part, spans=spans))
@@ -66,4 +66,6 @@ def describe_recording(file: BinaryIO) -> list[Part]:
         file.seek(start)
         if start >= n_bytes or match_container(file.read(HEAD_BYTES), n_bytes - start) is not found.container:
             break
+        if len(parts) >= MAX_JOINED:
+            raise refuse_many("recordings joined", MAX_JOINED)
     return parts

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from worker.audio.container.parts import MAX_UNITS, Container, Part, refuse_cut
+from worker.audio.container.parts import MAX_CHUNKS, MAX_TRACKS, MAX_UNITS, Container, Part, refuse_cut, refuse_many
 from worker.audio.container.source import Peek, Source
+from worker.audio.errors import AudioError, AudioReason
 
 SEGMENT, CLUSTER, TRACKS, TRACK, INFO, GROUP = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE, 0x1549A966, 0xA0
 ENTERED = frozenset({SEGMENT, CLUSTER, TRACKS, TRACK, INFO, GROUP})
@@ -18,6 +19,13 @@ CLUSTER_TIME, SIMPLE_BLOCK, BLOCK = 0xE7, 0xA3, 0xA1
 BLOCKS = frozenset({SIMPLE_BLOCK, BLOCK})
 READ = frozenset({NUMBER, KIND, CODEC, SCALE, DURATION, CLUSTER_TIME})
 HEADER, SEEKS, CUES, TAGS, ATTACHMENTS = 0x1A45DFA3, 0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1941A469
+CHAPTERS, ADDITIONS = 0x1043A770, 0x75A1
+HIDDEN = frozenset({SEEKS, CUES, TAGS, ATTACHMENTS, CHAPTERS})
+"""What no decoder needs and FFmpeg reads into memory at once: it takes 16 bytes or more for each 2 of the file, and
+compares each tag with all before it."""
+SHOWN = frozenset({TRACKS, INFO})
+MAX_TABLE_BYTES = 1 << 20
+"""Recorders write some hundred."""
 KNOWN = frozenset({*ENTERED, *BLOCKS, HEADER, SEEKS, CUES, TAGS, ATTACHMENTS, CLUSTER_TIME, 0xEC})
 """What may be cut off at the end of a file; anything else there is no element."""
 MAX_VALUE_BYTES = 64
@@ -66,13 +74,44 @@ class _Clock:
             self.last = time if self.last is None else max(self.last, time)
 
 
+@dataclass
+class _Tables:
+    """What the tables so far take, and where those are that no decoder is to see."""
+
+    hidden: list[tuple[int, int]] = field(default_factory=list)
+    n_bytes: int = 0
+    n_tracks: int = 0
+
+    def take(self, element: int, at: int, n_head: int, size: int | None) -> None:
+        """Note a table; refuse one of no size, and more of those that a decoder sees than recorders write."""
+        self.n_tracks += element == TRACK
+        if self.n_tracks > MAX_TRACKS:
+            raise refuse_many("tracks", MAX_TRACKS)
+        if element == ADDITIONS and (size is None or size > MAX_TABLE_BYTES):
+            raise refuse_many("bytes added to one block", MAX_TABLE_BYTES)
+        if element not in HIDDEN and element not in SHOWN:
+            return
+        if size is None:
+            raise AudioError(AudioReason.DECODE_ERROR, f"the element {element:#x} has no size, which it must have")
+        if element in SHOWN:
+            self.n_bytes += size
+            if self.n_bytes > MAX_TABLE_BYTES:
+                raise refuse_many("bytes of tables", MAX_TABLE_BYTES)
+            return
+        begin = self.hidden.pop()[0] if self.hidden and self.hidden[-1][1] == at else at
+        self.hidden.append((begin, at + n_head + size))
+        if len(self.hidden) > MAX_CHUNKS:
+            raise refuse_many("tables between its clusters", MAX_CHUNKS)
+
+
 def describe_matroska(source: Source) -> list[Part]:
     """Walk the elements; those that hold others are entered, whether they name their size or not.
 
     Raises:
-        AudioError: TRUNCATED if an element ends behind the file.
+        AudioError: TRUNCATED if an element ends behind the file; DECODE_ERROR for a table beyond reason.
     """
     clock, at, n_bytes, peek = _Clock(), 0, source.n_bytes, Peek(source)
+    tables = _Tables()
     end = n_bytes  # of the segment
     for _ in range(MAX_UNITS):
         if at >= end and peek(at, 4) == CLUSTER.to_bytes(4, "big"):
@@ -87,6 +126,7 @@ def describe_matroska(source: Source) -> list[Part]:
         if element == 0 or (size is not None and at + body + size > n_bytes):
             at = _get_over(source, at, element, at + body + (size or 0))
             continue
+        tables.take(element, at, body, size)
         if element == SEGMENT:
             clock.is_sized = size is not None
             end = n_bytes if size is None else at + body + size
@@ -95,7 +135,7 @@ def describe_matroska(source: Source) -> list[Part]:
         elif element in READ and size is not None and size <= MAX_VALUE_BYTES:
             clock.take(element, peek(at + body, size))
         at += body if size is None or element in ENTERED else body + size
-    return [_make_part(clock, end)]
+    return [_make_part(clock, end, tables.hidden)]
 
 
 def _read_element(head: bytes) -> tuple[int, int, int | None]:
@@ -130,7 +170,12 @@ def _find_cluster(source: Source, at: int) -> int:
     return source.n_bytes
 
 
-def _make_part(clock: _Clock, n_bytes: int) -> Part:
+def _make_part(clock: _Clock, n_bytes: int, hidden: list[tuple[int, int]]) -> Part:
+    edges = [0, *(min(edge, n_bytes) for stretch in hidden for edge in stretch), n_bytes]
+    # The last one stays though it be empty: it says where the recording ends.
+    spans = tuple(
+        (first, last) for first, last in zip(edges[::2], edges[1::2], strict=True) if first < last or last == n_bytes
+    )
     tick_s = clock.scale_ns / 1e9
     first, last = clock.first or 0, clock.last
     end_s = clock.duration * tick_s
@@ -147,7 +192,7 @@ def _make_part(clock: _Clock, n_bytes: int) -> Part:
         )  # the duration was written and the size was not: nothing else tells the end
     return Part(
         Container.MATROSKA,
-        ((0, n_bytes),),
+        spans,
         length_s=length_s,
         tolerance_s=TOLERANCE_S,
         fill_to_s=end_s - from_s if is_said and clock.is_sized else None,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from worker.audio.container.mp4_names import NameCounter
 from worker.audio.container.mp4_tables import Track, read_tracks
 from worker.audio.container.parts import MAX_UNITS, TOLERATED_BYTES, Container, Part, refuse_cut
 from worker.audio.container.source import Source
@@ -35,7 +36,7 @@ def describe_mp4(source: Source) -> list[Part]:
 
 def _walk_boxes(source: Source, n_bytes: int) -> tuple[int, tuple[str, int, int] | None]:
     """Walk the outer boxes; return where the recording ends, and which box ends behind the file, if any does."""
-    start, has_index = 0, False
+    start, has_index, names = 0, False, NameCounter(source)
     for _ in range(MAX_UNITS):
         source.seek(start)
         head = source.read(16)
@@ -46,6 +47,8 @@ def _walk_boxes(source: Source, n_bytes: int) -> tuple[int, tuple[str, int, int]
             return start, None  # another file that was joined to this one
         is_box = len(head) >= 8 and name.isascii() and (size == 0 or size >= 8)  # else bytes that someone appended
         has_index = has_index or (is_box and name == b"moov")
+        if is_box:
+            names.take(name, start, min(start + size, n_bytes) if size else n_bytes)
         if not is_box or size == 0:  # a size of 0: the box goes on to the end of the file
             break
         if start + size > n_bytes:

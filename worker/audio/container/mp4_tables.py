@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.audio.container.parts import MAX_PACKETS, MAX_TRACKS, refuse_many
 from worker.audio.container.source import Source
 from worker.audio.errors import AudioError, AudioReason
 
-ENTERED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"edts", b"mvex"})
+ENTERED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"edts", b"mvex", b"dinf"})
 MAX_BOXES = 1_000_000
 MAX_ENTRIES = 1_000_000
-MAX_PACKETS = 6_000_000
-"""Four hours in packets of 2.5 ms, the shortest of any codec that is taken, are 5,760,000."""
 MAX_EDITS = 1_000
 """FFmpeg copies its index for each edit; recorders write one or two."""
+MAX_REFERENCES = 1_000
+"""To files that hold the sound: it is in this one."""
 MAX_SAMPLES_A_BYTE = 8
 RAW_SAMPLES = 1024
 """Uncompressed sound FFmpeg takes in packets of so many samples."""
@@ -39,11 +40,14 @@ def read_tracks(file: Source, n_bytes: int) -> list[Track]:
 
     Raises:
         AudioError: TRUNCATED where samples are promised that the file cannot hold; TOO_LONG where there are too many;
-            DECODE_ERROR for an edit list beyond reason.
+            DECODE_ERROR for an edit list beyond reason, or for too many tracks or references.
     """
-    tracks, movie = [_Tables()], _Tables()
+    tracks, movie, n_tracks = [_Tables()], _Tables(), 0
     for name, start, size in _walk(file, n_bytes):
         if name in (b"trak", b"moof"):
+            n_tracks += name == b"trak"
+            if n_tracks > MAX_TRACKS:
+                raise refuse_many("tracks", MAX_TRACKS)
             tracks.append(_Tables(is_fragment=name == b"moof"))
         elif name in _TABLES:
             file.seek(start)
@@ -199,6 +203,10 @@ class _Tables:
     def read_chunk_runs(self, body: bytes) -> None:
         self.runs = _read_table(body, 3)[:, :2]
 
+    def read_references(self, body: bytes) -> None:
+        if _read_number(body, 4) > MAX_REFERENCES:
+            raise refuse_many("references", MAX_REFERENCES)
+
     def read_edits(self, body: bytes) -> None:
         self.n_edits = _read_number(body, 4)
         form = np.dtype([("length", ">u8"), ("begin", ">i8"), ("rate", ">u4")])
@@ -225,6 +233,7 @@ _TABLES = {
     b"co64": _Tables.read_far_chunks,
     b"stsc": _Tables.read_chunk_runs,
     b"elst": _Tables.read_edits,
+    b"dref": _Tables.read_references,
 }
 _OF_THE_MOVIE = frozenset({b"mvhd", b"mehd", b"trex"})
 

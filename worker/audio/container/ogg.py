@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from worker.audio.container.parts import MAX_UNITS, Container, Part, refuse_cut
+from worker.audio.container.ogg_comments import CommentCounter
+from worker.audio.container.parts import MAX_LINKS, MAX_UNITS, Container, Part, refuse_cut, refuse_many
 from worker.audio.container.source import Peek, Source
 from worker.audio.errors import AudioError, AudioReason
 
@@ -17,9 +18,8 @@ HEAD_BYTES = 27
 LOOK_BYTES = 400
 """A page's head, its table of lengths, and the beginning of its first packet."""
 MAX_PAGE_BYTES = HEAD_BYTES + 255 + 255 * 255
-MAX_LINKS = 1000
-"""Each link starts a decoder of its own; a recorder that was paused a thousand times is none."""
 MAX_STREAMS = 100
+"""In one link, whether they begin or not: FFmpeg keeps each number that a page names."""
 OPUS_RATE_HZ = 48_000
 MAX_LOST_START_S = 60
 """Where a page is missing before the first that says where it ends, the recording began at 0."""
@@ -43,6 +43,7 @@ class _Page:
     number: int
     n_packets: int
     packet: bytes
+    laces: bytes = b""
     is_whole: bool = True
 
 
@@ -66,6 +67,7 @@ class _Link:
     n_streams: int = 0
     seen: list[bytes] = field(default_factory=list)
     serials: set[int] = field(default_factory=set)
+    headers: dict[int, CommentCounter] = field(default_factory=dict)
 
 
 def describe_ogg(source: Source) -> list[Part]:
@@ -81,9 +83,7 @@ def describe_ogg(source: Source) -> list[Part]:
         if page.flags & 2:
             if not is_beginning:
                 if len(links) >= MAX_LINKS:
-                    raise AudioError(
-                        AudioReason.DECODE_ERROR, f"the Ogg file has over {MAX_LINKS} links, which are allowed"
-                    )
+                    raise refuse_many("links", MAX_LINKS)
                 links.append(_Link(page.start))
             _begin(links[-1], page)
         elif links:
@@ -92,6 +92,7 @@ def describe_ogg(source: Source) -> list[Part]:
             links.append(_Link(page.start))
         is_beginning = bool(page.flags & 2)
         links[-1].end = page.end
+        _read_headers(links[-1], page, source)
     if not links:
         raise AudioError(AudioReason.DECODE_ERROR, "the Ogg file has no whole page")
     links[-1].end = source.n_bytes
@@ -137,6 +138,7 @@ def _read_page(peek: Peek, at: int, n_bytes: int) -> _Page | None:
         number=int.from_bytes(head[18:22], "little"),
         n_packets=len(laces) - laces.count(255),
         packet=head[body:],
+        laces=laces,
         is_whole=_checksum(peek(at, body + sum(laces))) == int.from_bytes(head[22:26], "little"),
     )
 
@@ -161,6 +163,17 @@ def _find_page(source: Source, at: int) -> int:
         if len(content) <= 4:
             break
     return -1
+
+
+def _read_headers(link: _Link, page: _Page, source: Source) -> None:
+    """Count the streams of a link, and the comments before the sound of each."""
+    if page.serial not in link.headers:
+        link.headers[page.serial] = CommentCounter()
+        if len(link.headers) > MAX_STREAMS:
+            raise refuse_many("streams in one link", MAX_STREAMS)
+    if link.first is None or page.serial != link.serial:
+        source.seek(page.start + HEAD_BYTES + len(page.laces))
+        link.headers[page.serial].take(page.laces, source.read(sum(page.laces)))
 
 
 def _begin(link: _Link, page: _Page) -> None:

@@ -12,6 +12,15 @@ MAX_UNITS = 2_000_000
 minute to walk; four hours of AMR have 720,000. Beyond it, it cannot be told whether a file is whole."""
 MAX_JOINED = 1000
 """How many recordings of one file are decoded."""
+MAX_TRACKS = 100
+"""Recorders write one or two, cameras some five. FFmpeg ends beyond 1,000, and says then that it found no memory."""
+MAX_PACKETS = 6_000_000
+"""Four hours in packets of 2.5 ms, the shortest of any codec that is taken, are 5,760,000."""
+MAX_COMMENTS = 1000
+"""How many tags of a recording FFmpeg is shown: it compares each with all before it, and 200,000 took minutes. Programs
+write some ten, and two for each chapter."""
+MAX_LINKS = 5_000
+"""Recordings of an Ogg file, one behind the other: each starts a decoder, 3 ms. A recorder writes one for each pause."""
 MAX_CHUNKS = 10_000
 """How many RIFF, AIFF or CAF chunks are looked at; recorders write under a hundred."""
 TAGS = (b"TAG", b"ID3", b"APE")
@@ -51,7 +60,8 @@ class Part:
         clock_from_s: the time stamp at which the recording begins; None if that is the first one of the sound.
         has_gaps: the clock is known to run on where sound is missing.
         is_float: the samples are floating-point numbers, which may lie beyond full scale.
-        size_at: where in the decoder's view 4 bytes say how much sound there is, wrongly: it goes on to the end.
+        overlay: (place, bytes): what a decoder reads there in place of what the file holds: a size that is wrong, or a
+            mark of what is hidden from it.
         is_swapped: a WAV file of the other byte order, which FFmpeg takes for noise.
     """
 
@@ -64,8 +74,13 @@ class Part:
     clock_from_s: float | None = None
     has_gaps: bool = False
     is_float: bool = False
-    size_at: int | None = None
+    overlay: tuple[int, bytes] | None = None
     is_swapped: bool = False
+
+
+def refuse_many(what: str, n_allowed: int) -> AudioError:
+    """Say that a file has more of something than any recorder writes."""
+    return AudioError(AudioReason.DECODE_ERROR, f"the file has over {n_allowed} {what}, which are allowed")
 
 
 def refuse_cut(what: str, promised: int, held: int) -> AudioError:

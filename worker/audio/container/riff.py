@@ -18,6 +18,8 @@ CODECS = {0x45: "g726", 0x64: "g726", 0x50: "mp2", 0x55: "mp3", 0xFF: "aac", 0x1
 """Those that libsndfile does not know, or not well (mmreg.h)."""
 MAGICS = (b"RIFF", b"RF64", b"RIFX", b"BW64")
 LOOK_BYTES = 4096
+UP_TO_THE_END = b"\xff\xff\xff\xff"
+"""A size that makes decoders read on to the end of the file."""
 MAX_LEFT_OVER_S = 0.5
 W64_HEAD_BYTES = 40
 W64_CHUNK_BYTES = 24
@@ -143,7 +145,7 @@ def _describe_data(
         length_s=_measure_s(held, encoding) or None,
         tolerance_s=(2 * encoding.n_samples + 1) / max(encoding.rate_hz, 1),
         is_float=encoding.tag == FLOAT,
-        size_at=body - 4 if is_size_wrong else None,
+        overlay=(body - 4, UP_TO_THE_END) if is_size_wrong else None,
     )
 
 

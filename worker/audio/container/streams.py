@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from worker.audio.container.frames import read_frame
 from worker.audio.container.identify import measure_tag
-from worker.audio.container.parts import MAX_JOINED, MAX_UNITS, Container, Part, refuse_cut
+from worker.audio.container.parts import MAX_CHUNKS, MAX_JOINED, MAX_UNITS, Container, Part, refuse_cut, refuse_many
 from worker.audio.container.source import Peek, Source
 
 AMR_NB_FRAME_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 6, 6, 6, 1, 1, 1, 1)
@@ -39,6 +39,8 @@ def describe_adts(source: Source) -> list[Part]:
         if tag:
             spans.append((first, at))
             first = at = at + tag
+            if len(spans) > MAX_CHUNKS:
+                raise refuse_many("tags between its frames", MAX_CHUNKS)
             continue
         frame = read_frame(head)
         if frame is None or frame.container is not Container.ADTS:
@@ -73,7 +75,7 @@ def describe_amr(source: Source) -> list[Part]:
     """Count the frames of AMR, of one recording or of several that were joined.
 
     Raises:
-        AudioError: TRUNCATED if the last frame is cut.
+        AudioError: TRUNCATED if the last frame is cut; DECODE_ERROR if too many were joined.
     """
     n_bytes, peek = source.n_bytes, Peek(source)
     parts: list[Part] = []
@@ -82,7 +84,9 @@ def describe_amr(source: Source) -> list[Part]:
     while at < n_bytes and n_frames < MAX_UNITS:
         head = peek(at, 9)
         magic = next((magic for magic in AMR_SIZES if head.startswith(magic)), None)
-        if magic is not None and len(parts) < MAX_JOINED:
+        if magic is not None:
+            if len(parts) >= MAX_JOINED:
+                raise refuse_many("recordings joined", MAX_JOINED)
             if n_frames:
                 parts.append(_make_amr(first, at, n_frames))
             first, sizes, n_frames = at, AMR_SIZES[magic], 0

@@ -49,6 +49,9 @@ _LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 els
 MAX_FRAME_SAMPLES = 1 << 20
 """A packet may not decode to more: 5 s at 192 kHz. An ALAC header may ask for 16 million, 512 MB at 8 channels, in a
 file of 80 kB. Real encoders stay under 65,536."""
+TRIED_MIB = 64
+"""FFmpeg says that it found no memory where it found none, and where a header asks for more than its own limits allow. Who
+finds so much memory right afterwards was not short of it; no recorder's file needs that at once to be opened."""
 PROBE_BYTES = 500_000
 """FFmpeg keeps the packets of the first 5 MB to look at them, and of 7 bytes each that was 390 MB."""
 GATHERED_SAMPLES = 8_192
@@ -72,6 +75,8 @@ TOLERATED_LOSS_SHARE = 0.02
 TOLERATED_LOSS_SHARE_OF_SHORT = 0.1
 """So much of a recording may be damaged and is silence then; one packet always may."""
 MAX_LOST_AT_ONCE = 100
+MAX_REST_BYTES = 1 << 20
+"""Of a packet in which a frame is looked for: FFmpeg makes one of all that is none, and copies of it add up."""
 
 
 class FfmpegDecoder:
@@ -138,8 +143,11 @@ class FfmpegDecoder:
         }
         try:
             opened: InputContainer = av.open(self._source, mode="r", format=demuxer, options=options, **_LENIENT)
-        except MemoryError:
-            raise
+        except MemoryError as error:
+            self._source.check()
+            if not _has_memory():
+                raise
+            raise self._refuse(f"asks for more streams, or more memory at once, than {TRIED_MIB} MiB") from error
         except (av.FFmpegError, ValueError) as error:
             self._source.check()
             raise self._refuse(f"cannot be opened: {error}") from error
@@ -217,7 +225,8 @@ class FfmpegDecoder:
 
     def _decode_rest(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Decode the MP3 frame behind one whose header is damaged: FFmpeg makes one packet of both."""
-        content = bytes(memoryview(packet)) if self._part.container is Container.MP3 else b""
+        is_near = self._part.container is Container.MP3 and packet.size <= MAX_REST_BYTES
+        content = bytes(memoryview(packet)) if is_near else b""
         at = find_last_mpeg(content)
         if at < 0:
             return []
@@ -237,6 +246,15 @@ class FfmpegDecoder:
         frame = AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
         frame.sample_rate = rate_hz
         return [frame]
+
+
+def _has_memory() -> bool:
+    """Whether there is memory now."""
+    try:
+        bytearray(TRIED_MIB << 20)
+    except MemoryError:
+        return False
+    return True
 
 
 class _Loss:

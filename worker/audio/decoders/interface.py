@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from worker.audio.container.parts import Part
 from worker.audio.container.source import Source
 
-UP_TO_THE_END = b"\xff\xff\xff\xff"
-"""A size that makes decoders read on to the end of the file."""
 PIECE_SAMPLES = 65_536
 """Frames of a block at most."""
 
@@ -38,8 +36,7 @@ class Block:
 
 def open_source(file: BinaryIO, part: Part) -> Source:
     """Show a decoder its part of a file, and no size that is wrong."""
-    overlay = None if part.size_at is None else (part.size_at, UP_TO_THE_END)
-    return Source(file, spans=part.spans, overlay=overlay)
+    return Source(file, spans=part.spans, overlay=part.overlay)
 
 
 class Decoder(Protocol):
