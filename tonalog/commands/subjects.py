@@ -11,11 +11,12 @@ from rich.markup import escape
 
 from config.settings import Settings
 from db import people, subject_keys
-from db.engine import scrub
+from db.residue import scrub
 from storage.identity import MAX_SUBJECT_CHARACTERS, REFUSED_CATEGORIES
 from storage.pseudonyms import SubjectNaming, normalise
 from tonalog.errors import TonalogError
 from tonalog.report import console, new_table, show
+from tonalog.residue import tell_residue
 from tonalog.session import choose_tenant, open_database
 
 _TENANT = click.option("--tenant", help="Whose people; TONALOG_TENANT or 'default' if not given.")
@@ -108,8 +109,9 @@ def rehash() -> None:
         raise TonalogError("TONALOG_SUBJECT_KEY is not set: give a secret of 32 characters, `openssl rand -hex 32`.")
     engine = open_database(settings)
     n_people = subject_keys.rehash(engine, naming.fingerprint, store=naming.store)
-    scrub(engine)
+    residue = scrub(engine)
     click.echo(f"{n_people} people are stored under the key now.")
+    tell_residue(residue)
 
 
 def _clean(name: str) -> str:
