@@ -1,10 +1,9 @@
 """Removes what deleted rows leave behind in a database: their old versions, statistics of them, bytes in its files."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
@@ -46,17 +45,21 @@ _MAY_CLEAN = """
         AND (pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.pg_has_role(d.datdba, 'USAGE'){maintain})
 """
 _OR_MAINTAIN = " OR pg_catalog.has_table_privilege(c.oid, 'MAINTAIN')"
-# Whoever looks at the database as it was before a transaction; where the server itself cleans, there is no user.
+# Sessions that look at the database as it was before a mark; the server's own, which do no such thing, have no user.
 _OLD_READERS = text("""
     SELECT 'session of', a.usename, CAST(a.pid AS text) FROM pg_catalog.pg_stat_activity a
     WHERE (a.datname = pg_catalog.current_database() OR a.datname IS NULL) AND a.usename IS NOT NULL
-        AND a.pid <> pg_catalog.pg_backend_pid() AND greatest(pg_catalog.age(a.backend_xmin), pg_catalog.age(a.backend_xid))
-            > pg_catalog.age(CAST(CAST(:mark AS text) AS xid))
+        AND a.pid <> pg_catalog.pg_backend_pid()
+        AND pg_catalog.age(a.backend_xmin) > pg_catalog.age(CAST(CAST(:mark AS text) AS xid))
+""")
+# Whatever else has VACUUM FULL write rows into the new file that nobody can read any more, in other databases too.
+_OLD_TRANSACTIONS = text("""
+    SELECT 'session of', a.usename, CAST(a.pid AS text) FROM pg_catalog.pg_stat_activity a
+    WHERE pg_catalog.age(a.backend_xid) > pg_catalog.age(CAST(CAST(:mark AS text) AS xid))
     UNION ALL SELECT 'replication slot', s.slot_name, NULL FROM pg_catalog.pg_replication_slots s
     WHERE pg_catalog.age(s.xmin) > pg_catalog.age(CAST(CAST(:mark AS text) AS xid))
     UNION ALL SELECT 'prepared transaction of', p.owner, p.gid FROM pg_catalog.pg_prepared_xacts p
-    WHERE p.database = pg_catalog.current_database()
-        AND pg_catalog.age(p.transaction) > pg_catalog.age(CAST(CAST(:mark AS text) AS xid))
+    WHERE pg_catalog.age(p.transaction) > pg_catalog.age(CAST(CAST(:mark AS text) AS xid))
 """)
 
 
@@ -84,6 +87,7 @@ def scrub(engine: Engine) -> Residue:
     """
     if engine.dialect.name == "sqlite":
         return _rewrite_file(engine)
+    _wait_until_none_is_left(engine, [_OLD_READERS])
     uncleaned = _clean(engine, _TABLES, "VACUUM (ANALYZE)")
     return Residue(uncleaned_tables=uncleaned, has_bytes=True)
 
@@ -109,8 +113,10 @@ def rewrite(engine: Engine) -> Residue:
         raise DatabaseError(
             f"{engine.url.username} may not rewrite {', '.join(forbidden)}: connect as their owner or as the database's"
         )
+    _wait_until_none_is_left(engine, [_OLD_READERS, _OLD_TRANSACTIONS])
     _clean(engine, _TABLES, "VACUUM (FULL, ANALYZE)")
     # After them, since each of them has just left old statistics behind.
+    _wait_until_none_is_left(engine, [_OLD_READERS, _OLD_TRANSACTIONS])
     uncleaned = _clean(engine, (_STATISTICS,), "VACUUM (FULL)")
     return Residue(uncleaned_tables=uncleaned, has_bytes=bool(uncleaned))
 
@@ -126,7 +132,6 @@ def _rewrite_file(engine: Engine) -> Residue:
 
 def _clean(engine: Engine, tables: tuple[str, ...], command: str) -> tuple[str, ...]:
     """Run a VACUUM on each table that this role may clean, and give the others."""
-    _wait_for_old_readers(engine)
     uncleaned = []
     with without_transaction(engine) as connection:
         for table in tables:
@@ -144,19 +149,28 @@ def _may_clean(connection: Connection, table: str) -> bool:
     return connection.scalar(text(asked), {"table": table}) is not None
 
 
-def _wait_for_old_readers(engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
-    """Wait until nobody looks at the database as it was before now: VACUUM keeps whatever somebody may still read."""
-    deadline = clock() + OLD_READERS_TIMEOUT_S
+def _wait_until_none_is_left(engine: Engine, questions: list[TextClause]) -> None:
+    """Wait until nobody is left who began before now: VACUUM keeps whatever somebody may still read.
+
+    Args:
+        engine: the database.
+        questions: each asks who is older than a mark.
+
+    Raises:
+        DatabaseUnavailable: somebody is left after `OLD_READERS_TIMEOUT_S`; the message names the session.
+    """
+    deadline = time.monotonic() + OLD_READERS_TIMEOUT_S
     with engine.begin() as connection:
         mark = str(connection.scalar(text("SELECT CAST(pg_catalog.pg_current_xact_id() AS xid)")))
     while True:
         with reading(engine) as connection:
-            reader = connection.execute(_OLD_READERS, {"mark": mark}).first()
-        if reader is None:
+            answers = [connection.execute(question, {"mark": mark}).first() for question in questions]
+        somebody = next((row for row in answers if row is not None), None)
+        if somebody is None:
             return
-        if clock() > deadline:
+        if time.monotonic() > deadline:
+            who = " ".join(str(word) for word in somebody if word is not None)
             raise DatabaseUnavailable(
-                f"{' '.join(filter(None, reader))} began before and may still read deleted rows: let it end, or end "
-                "it, and run the same command again"
+                f"{who} began before now and keeps deleted rows: let it end, or end it, and run the same command again"
             )
         time.sleep(_POLL_S)

@@ -9,7 +9,7 @@ def tell_residue(residue: Residue) -> None:
     """Print what is left of erased rows; nothing where nothing is."""
     if residue.uncleaned_tables:
         click.echo(
-            "The database's statistics may still show what was erased, since this role may not clean "
+            "The database's statistics may still show what was removed, since this role may not clean "
             f"{', '.join(residue.uncleaned_tables)}: run `tonalog db rewrite` as the owner."
         )
     elif residue.has_bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
-from db_samples import a_recording, new_postgres
+from db_samples import a_recording, new_postgres, upgrade_to
 from roles import Roles, ask, run
 from sqlalchemy import text
 
@@ -61,6 +61,21 @@ def test_statistics_know_nobody_who_was_erased(roles, role):
         assert "recordings" in carried.residue.uncleaned_tables
 
 
+def test_an_upgrade_drops_the_statistics_that_an_earlier_release_has_left_of_empty_tables(postgres_url):
+    admin = make_engine(postgres_url)
+    upgrade_to(admin, "0006")
+    for alias in ("canary-1", "canary-2"):
+        run(admin, f"INSERT INTO subject_aliases VALUES ('default', '{alias}', 'canary-0')")
+    run(admin, "ANALYZE")
+    run(admin, "DELETE FROM subject_aliases")
+    run(admin, "ANALYZE")
+    assert ("subject_aliases", "subject") in ask(admin, EXPOSED)
+
+    migrate.upgrade(admin)
+
+    assert ask(admin, EXPOSED) == []
+
+
 def test_an_erasure_is_not_finished_while_somebody_reads_the_old_rows(roles, monkeypatch):
     monkeypatch.setattr(residue, "OLD_READERS_TIMEOUT_S", 0.2)
     add_people(roles.admin)
@@ -68,7 +83,7 @@ def test_an_erasure_is_not_finished_while_somebody_reads_the_old_rows(roles, mon
         assert reader.execute(text("SELECT key FROM recordings WHERE subject = 'canary-0'")).all()
         begin(roles.admin)
 
-        with pytest.raises(DatabaseUnavailable, match=r"session of tonalog_scheduler \d+ began before"):
+        with pytest.raises(DatabaseUnavailable, match=r"session of tonalog_scheduler \d+ began before now"):
             carry_out(roles.admin, lambda *_: MemoryStore())
 
         assert len(removals.unfinished(roles.admin)) == 1
@@ -76,7 +91,21 @@ def test_an_erasure_is_not_finished_while_somebody_reads_the_old_rows(roles, mon
     assert removals.unfinished(roles.admin) == []
 
 
-def test_readers_and_writers_of_now_hold_no_erasure_up(roles, monkeypatch):
+@pytest.mark.parametrize("database", ["its own", "postgres"])
+def test_a_rewrite_waits_for_any_writer_since_it_would_copy_what_was_deleted(roles, monkeypatch, database):
+    monkeypatch.setattr(residue, "OLD_READERS_TIMEOUT_S", 0.2)
+    add_people(roles.admin)
+    place = roles.admin.url if database == "its own" else roles.admin.url.set(database=database)
+    with make_engine(place.render_as_string(hide_password=False)).connect() as writer:
+        writer.execute(text("SELECT pg_current_xact_id()"))
+        begin(roles.admin)
+        carry_out(roles.admin, lambda *_: MemoryStore())
+
+        with pytest.raises(DatabaseUnavailable, match="session of tonalog "):
+            residue.rewrite(roles.admin)
+
+
+def test_a_session_between_two_statements_holds_no_erasure_up(roles, monkeypatch):
     monkeypatch.setattr(residue, "OLD_READERS_TIMEOUT_S", 0.2)
     add_people(roles.admin)
     begin(roles.admin)
@@ -121,6 +150,18 @@ def test_who_owns_the_tables_can_rewrite_them_and_is_told_what_is_left(roles, ro
     assert ("pg_statistic" in said) is (role == "migrator")
     assert ask(roles.admin, EXPOSED) == []
     assert people.is_known(roles.admin, "default", "ben")
+
+
+@pytest.mark.parametrize("role", ["admin", "eraser"])
+def test_an_operator_is_told_what_is_left_and_who_can_remove_it(roles, role, monkeypatch, tmp_path):
+    point_to(getattr(roles, role), monkeypatch, tmp_path)
+    add_people(roles.admin, bucket=str(tmp_path / "notes"))
+
+    said = call(erase_command, "--subject", "canary-0")
+
+    assert ("this role may not clean recordings, identity_changes" in said) is not can_clean(roles, role)
+    assert ("Bytes of it are in free space" in said) is can_clean(roles, role)
+    assert "`tonalog db rewrite`" in said
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api"])
