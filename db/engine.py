@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from db.errors import DatabaseError, DatabaseUnavailable, translate
+from db.errors import DatabaseError, translate
 
 SQLITE_BUSY_TIMEOUT_S = 30.0
 POSTGRES_CONNECT_TIMEOUT_S = 10
@@ -85,19 +85,13 @@ def verify(engine: Engine) -> str:
         return f"PostgreSQL {version}{' over TLS' if driver.pgconn.ssl_in_use else ''}"
 
 
-def scrub(engine: Engine) -> None:
-    """Rewrite a SQLite file without what is left of deleted rows; PostgreSQL's own vacuum does so in its time.
-
-    Raises:
-        DatabaseUnavailable: somebody keeps the file busy.
-    """
-    if engine.dialect.name != "sqlite":
-        return
-    with engine.connect().execution_options(**{_NO_TRANSACTION: True}) as connection:
-        connection.exec_driver_sql("VACUUM")
-        is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
-    if is_busy:
-        raise DatabaseUnavailable("another process keeps the database busy, so deleted rows may still be in its files")
+@contextmanager
+def without_transaction(engine: Engine) -> Iterator[Connection]:
+    """Open a connection whose statements are each a transaction by itself, as VACUUM needs."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    options: dict[str, Any] = {_NO_TRANSACTION: True} if is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+    with engine.connect().execution_options(**options) as connection:
+        yield connection
 
 
 def _parse(url: str) -> URL:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db import Engine, removals
-from db.engine import scrub
 from db.removals import DoomedObject
+from db.residue import Residue, scrub
 from storage.errors import StorageDenied, StorageError
 from storage.protocol import ObjectStore
 from storage.sidecars import SUFFIX, sidecar_keys
@@ -20,11 +20,12 @@ MAX_UNAVAILABLE = 3
 
 @dataclass(frozen=True)
 class Carried:
-    """How far it came: objects gone by now, objects left, and what the first one left said."""
+    """How far it came: objects gone by now, objects left, what the first one left said, and what the database keeps."""
 
     n_gone: int
     n_left: int
     problem: str | None
+    residue: Residue = field(default_factory=Residue)
 
 
 def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> Carried:
@@ -38,7 +39,7 @@ def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> 
         open_store: from kind of store and bucket to the store.
 
     Raises:
-        DatabaseError: the database cannot be reached, or is too busy to be rewritten.
+        DatabaseError: the database cannot be reached, or is too busy to be cleaned of old rows.
     """
     stores: dict[tuple[str, str], ObjectStore] = {}
     problems: list[StorageError] = []
@@ -50,11 +51,13 @@ def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> 
         after_id = batch[-1].id
         if _is_hopeless(problems):
             break
-    scrub(engine)
+    residue = scrub(engine)
     removals.finish(engine)
     n_left = sum(erasure.n_left for erasure in removals.unfinished(engine))
     _log.info("erasures carried out", extra={"n_gone": n_gone, "n_left": n_left})
-    return Carried(n_gone=n_gone, n_left=n_left, problem=str(problems[0]) if problems else None)
+    if residue.uncleaned_tables:
+        _log.warning("this role may not clean all tables", extra={"tables": residue.uncleaned_tables})
+    return Carried(n_gone=n_gone, n_left=n_left, problem=str(problems[0]) if problems else None, residue=residue)
 
 
 def _remove(

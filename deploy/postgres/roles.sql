@@ -212,4 +212,19 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Whoever erases cleans the tables afterwards (VACUUM, ANALYZE), so that no statistic keeps a name. Before PostgreSQL 17 only
+-- their owner may.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
+        'results', 'segments', 'jobs', 'attempts']
+    LOOP
+        IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
+            EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);
+        END IF;
+    END LOOP;
+END $$;
+
 COMMIT;

@@ -12,11 +12,12 @@ from config.settings import Settings
 from db import Engine, erasures, recordings, removals
 from db.erasures import Chosen, Extent
 from db.reasons import ErasureScope, RecordingState
-from scheduler.erasing import carry_out
+from scheduler.erasing import Carried, carry_out
 from scheduler.retention import expired
 from storage.open import open_bucket
 from tonalog.errors import TonalogError
 from tonalog.report import when
+from tonalog.residue import tell_residue
 from tonalog.screen import new_table, say, show
 from tonalog.session import choose_tenant, find_subject, open_database, say_others
 
@@ -190,11 +191,16 @@ def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: 
             f"{carried.n_left} objects could not be removed yet ({carried.problem}); the database has forgotten all "
             "else. Run the same command again to finish."
         )
+    _tell_done(engine, erasure_id, carried)
+
+
+def _tell_done(engine: Engine, erasure_id: int | None, carried: Carried) -> None:
     audit = None if erasure_id is None else removals.read_erasure(engine, erasure_id)
     if audit is None:
         say(f"Finished: {carried.n_gone} objects are gone.")
-        return
-    say(
-        f"Erasure {audit.id}: {audit.n_recordings} recordings, {audit.n_results} results and "
-        f"{audit.n_objects} objects are gone."
-    )
+    else:
+        say(
+            f"Erasure {audit.id}: {audit.n_recordings} recordings, {audit.n_results} results and "
+            f"{audit.n_objects} objects are gone."
+        )
+    tell_residue(carried.residue)

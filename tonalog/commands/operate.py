@@ -10,7 +10,7 @@ import click
 from config import logs
 from config.queues import prepare_folders
 from config.settings import Settings
-from db import Engine, erasures, history, jobs, migrate, models, recordings, slots
+from db import Engine, erasures, history, jobs, migrate, models, recordings, residue, slots
 from db.engine import make_engine
 from db.reasons import ErasureScope, JobState, Reason
 from scheduler.retention import RETENTION, expired
@@ -51,7 +51,7 @@ def scan_command(path_or_url: str | None, **given: Any) -> None:
 
 @click.group(name="db")
 def db_command() -> None:
-    """Set up or upgrade the database."""
+    """Set up, upgrade or rewrite the database."""
 
 
 @db_command.command(name="upgrade", epilog="Example: TONALOG_DATABASE_URL=postgresql://... tonalog db upgrade")
@@ -67,6 +67,19 @@ def upgrade() -> None:
     say(f"The schema {change}; active model: {model.name}-{model.version}.")
     if before is not None and before < _OFFSETS_SINCE:
         _tell_lost_offsets(engine)
+
+
+@db_command.command(name="rewrite", epilog="Example: TONALOG_DATABASE_URL=postgresql://... tonalog db rewrite")
+def rewrite() -> None:
+    """Write tables anew without the bytes of what was erased, as their owner.
+
+    On PostgreSQL everybody who needs such a table waits meanwhile, and each takes as much disk again: choose a quiet
+    hour. Its write-ahead log, server logs and backups are not touched.
+    """
+    left = residue.rewrite(open_database(Settings.read())).uncleaned_tables
+    say("The tables are rewritten; nothing of what was erased is in their files.")
+    if left:
+        say(f"Old statistics may be in {', '.join(left)}: the database's owner removes them with the same command.")
 
 
 def _tell_lost_offsets(engine: Engine) -> None:

@@ -9,10 +9,11 @@ import click
 
 from config.settings import Settings
 from db import people, subject_keys
-from db.engine import scrub
+from db.residue import scrub
 from storage.identity import MAX_SUBJECT_CHARACTERS, REFUSED_CATEGORIES
 from storage.pseudonyms import SubjectNaming, normalise
 from tonalog.errors import TonalogError
+from tonalog.residue import tell_residue
 from tonalog.screen import new_table, say, say_json, show
 from tonalog.session import choose_tenant, open_database
 
@@ -106,8 +107,9 @@ def rehash() -> None:
         raise TonalogError("TONALOG_SUBJECT_KEY is not set: give a secret of 32 characters, `openssl rand -hex 32`.")
     engine = open_database(settings)
     n_people = subject_keys.rehash(engine, naming.fingerprint, store=naming.store)
-    scrub(engine)
+    residue = scrub(engine)
     say(f"{n_people} people are stored under the key now.")
+    tell_residue(residue)
 
 
 def _clean(name: str) -> str:
