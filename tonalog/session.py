@@ -93,6 +93,7 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
         labels=tuple(manifest.labels),
         manifest=manifest.as_document(),
         folder=str(folder.resolve()),
+        bundle_sha256=bundle.sha256,
     )
     return models.add_model(engine, new)
 
