@@ -145,6 +145,11 @@ def change_manifest(bundle, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
+def respell(bundle):
+    file = bundle / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()), indent=3))
+
+
 SWAPS = {
     "labels": lambda bundle: change_manifest(bundle, labels=["sadness", "happiness", "neutral", "anger"]),
     "uncertain_below": lambda bundle: change_manifest(bundle, uncertain_below=0.0),
@@ -152,15 +157,10 @@ SWAPS = {
     "vad": lambda bundle: change_manifest(bundle, vad={"min_voiced_ms": 0}),
     "version": lambda bundle: change_manifest(bundle, version="0.0.2"),
     "temperature": lambda bundle: change_manifest(bundle, temperature=9.0),
-    "spelling of manifest.json": lambda bundle: _respell(bundle),
+    "spelling of manifest.json": respell,
     "card": lambda bundle: (bundle / "MODEL_CARD.md").write_text("# for every purpose"),
     "licence text": lambda bundle: (bundle / "LICENSE").write_text("None"),
 }
-
-
-def _respell(bundle):
-    file = bundle / "manifest.json"
-    file.write_text(json.dumps(json.loads(file.read_text()), indent=3))
 
 
 @pytest.mark.parametrize("what", SWAPS)

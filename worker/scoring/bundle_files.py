@@ -93,12 +93,13 @@ def _read_file(opened: int, folder: Path, name: str) -> bytes:
         # Looked at before it is opened as well: opening a device may already do something.
         _check_kind(path, os.stat(name, dir_fd=opened, follow_symlinks=False), limit)
         with open(os.open(name, _OPEN, dir_fd=opened), "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-            _check_kind(path, os.fstat(file.fileno()), limit)
-            content = file.read(limit + 1)
+            status = os.fstat(file.fileno())
+            _check_kind(path, status, limit)
+            content = file.read(status.st_size + 1)  # it takes that much memory at once, whatever comes
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > limit:
-        raise BundleError(f"{path} has more than {limit} bytes, allowed are {limit}")
+    if len(content) != status.st_size:
+        raise BundleError(f"{path} changed while it was read, a bundle's files stay as they are")
     return content
 
 
