@@ -9,7 +9,7 @@ from config.queues import prepare_folders
 from config.settings import SHIPPED_MODELS, Settings
 from db import Engine, migrate, models, people, subject_keys
 from db.engine import make_engine
-from db.errors import ModelConflict
+from db.errors import DatabaseError
 from db.rows import DEFAULT_TENANT, Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
@@ -136,8 +136,8 @@ def _fill_hash(engine: Engine, model: Model) -> Model:
         bundle = load_bundle(Path(model.folder))
         if (bundle.manifest.name, bundle.manifest.version) == (model.name, model.version):
             return _register(engine, bundle)
-    except (BundleError, ModelConflict):
-        pass  # it may lie on the workers' machines only, and they refuse a bundle that is another one
+    except (BundleError, DatabaseError):
+        pass  # it may lie on workers' machines only, and this role may only read; workers refuse another bundle anyway
     return model
 
 
