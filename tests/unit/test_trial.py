@@ -71,6 +71,23 @@ def make_endless() -> onnx.ModelProto:
     )
 
 
+def make_busy_while_built() -> onnx.ModelProto:
+    """One operator that takes minutes and depends on no input: onnxruntime runs it while it builds the session."""
+    n_boxes = 200_000
+    shapes = {"boxes_shape": [1, n_boxes, 4], "scores_shape": [1, 1, n_boxes], "most": [n_boxes]}
+    return add_to_energy(
+        helper.make_node("Expand", ["unit", "boxes_shape"], ["boxes"]),
+        helper.make_node("Expand", ["unit", "scores_shape"], ["box_scores"]),
+        helper.make_node("NonMaxSuppression", ["boxes", "box_scores", "most"], ["chosen"]),
+        helper.make_node("ReduceMax", ["chosen"], ["last"], keepdims=0),
+        helper.make_node("Cast", ["last"], ["extra"], to=TensorProto.FLOAT),
+        initializers=(
+            numpy_helper.from_array(np.asarray(1, dtype=np.float32), "unit"),
+            *(numpy_helper.from_array(np.asarray(sizes, dtype=np.int64), name) for name, sizes in shapes.items()),
+        ),
+    )
+
+
 def make_giant() -> onnx.ModelProto:
     """It takes 100 GB; their size comes from the signal, so that nothing is known of it before it runs."""
     return add_to_energy(
@@ -79,6 +96,21 @@ def make_giant() -> onnx.ModelProto:
         helper.make_node("ConstantOfShape", ["huge"], ["zeros"]),
         helper.make_node("ReduceMax", ["zeros"], ["extra"], keepdims=0),
         initializers=(numpy_helper.from_array(np.asarray([1, 400_000], dtype=np.int64), "factor"),),
+    )
+
+
+def make_crash() -> onnx.ModelProto:
+    """The least whole number by -1 has no answer: the processor ends the process with SIGFPE."""
+    return add_to_energy(
+        helper.make_node("ReduceMax", ["energy"], ["loudest"], keepdims=0),
+        helper.make_node("Cast", ["loudest"], ["whole"], to=TensorProto.INT64),  # 0 at peak 0.95
+        helper.make_node("Sub", ["whole", "one"], ["divisor"]),
+        helper.make_node("Div", ["least", "divisor"], ["quotient"]),
+        helper.make_node("Cast", ["quotient"], ["extra"], to=TensorProto.FLOAT),
+        initializers=(
+            numpy_helper.from_array(np.asarray(1, dtype=np.int64), "one"),
+            numpy_helper.from_array(np.asarray(-(2**63), dtype=np.int64), "least"),
+        ),
     )
 
 
@@ -105,7 +137,9 @@ def test_a_sound_bundle_is_registered_and_its_hash_shown(tmp_path: Path, monkeyp
 
 HOSTILE = [
     (make_endless, 4, "the graph took more than 4 s for a few windows, allowed are 4 s"),
+    (make_busy_while_built, 4, "the graph took more than 4 s"),
     (make_giant, 60, "the graph needs more than 512 MiB, allowed are 512"),
+    (make_crash, 60, "the graph ended its process with SIGFPE"),
     (make_random, 60, "the graph gives .* and then .*, allowed is always the same"),
     (make_nan_of_silence, 60, "of silence: the scores are .nan"),
     (lambda: make_graph(constant=[float("nan")] * 4), 60, "the scores are .nan"),
@@ -113,7 +147,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(
-    ("make", "time_s", "message"), HOSTILE, ids=["endless", "giant", "random", "NaN of silence", "NaN"]
+    ("make", "time_s", "message"),
+    HOSTILE,
+    ids=["endless", "busy while built", "giant", "crash", "random", "NaN of silence", "NaN"],
 )
 def test_a_hostile_graph_is_refused_in_words(tmp_path: Path, make, time_s: int, message: str) -> None:  # type: ignore[no-untyped-def]
     bundle = load_bundle(write_bundle(tmp_path, make()))
@@ -139,9 +175,9 @@ def test_models_add_registers_nothing_that_was_refused(tmp_path: Path, monkeypat
     ("number", "message"),
     [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGKILL, "SIGKILL"), (signal.SIGXCPU, "more than 60 s")],
 )
-def test_a_graph_that_brings_its_process_down_is_refused(tmp_path: Path, number: signal.Signals, message: str) -> None:
+def test_a_process_that_is_killed_is_a_refusal(tmp_path: Path, number: signal.Signals, message: str) -> None:
     bundle = load_bundle(write_bundle(tmp_path, make_endless()))
-    killer = threading.Thread(target=lambda: os.kill(find_child(), number))
+    killer = threading.Thread(target=lambda: os.kill(find_busy_child(), number))
     killer.start()
 
     with pytest.raises(BundleError, match=message):
@@ -156,7 +192,7 @@ def test_the_trial_ends_with_its_parent(tmp_path: Path) -> None:
         "require_runnable(Path(sys.argv[1]), sys.argv[2], memory_mib=512, time_s=60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(bundle.folder), bundle.sha256])
-    child = find_child(parent.pid)
+    child = find_busy_child(parent.pid)
 
     parent.kill()
     parent.wait()
@@ -169,7 +205,7 @@ def test_ctrl_c_ends_the_trial_at_once(tmp_path: Path) -> None:
     found: list[int] = []
 
     def interrupt() -> None:
-        found.append(find_child())
+        found.append(find_busy_child())
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
@@ -182,19 +218,24 @@ def test_the_trial_gets_no_secrets_and_writes_nothing(tmp_path: Path, monkeypatc
     monkeypatch.setenv("TONALOG_DATABASE_URL", "postgresql://tonalog:secret@db/tonalog")
     bundle = load_bundle(write_bundle(tmp_path, make_endless()))
     seen: list[str] = []
+    limits: list[str] = []
 
     def look() -> None:
-        process = Path("/proc") / str(find_child())
-        wait_until(lambda: "Max file size             0 " in (process / "limits").read_text(encoding="ascii"))
+        process = Path("/proc") / str(find_busy_child())
+        limits.extend((process / "limits").read_text(encoding="ascii").splitlines())
         seen.append((process / "environ").read_text(encoding="utf-8"))
 
     looker = threading.Thread(target=look)
     looker.start()
-    with pytest.raises(BundleError, match="took more than 6 s"):
-        require_runnable(bundle.folder, bundle.sha256, memory_mib=512, time_s=6)
+    with pytest.raises(BundleError, match="took more than 8 s"):
+        require_runnable(bundle.folder, bundle.sha256, memory_mib=512, time_s=8)
     looker.join()
     assert len(seen) == 1
     assert "secret" not in seen[0]
+    soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
+    assert (soft["Max file size"], soft["Max open files"], soft["Max core file size"]) == ("0", "64", "0")
+    assert soft["Max cpu time"] == "8"
+    assert 512 << 20 < int(soft["Max data size"]) < 4096 << 20
 
 
 def test_a_bundle_that_was_changed_after_it_was_loaded_is_refused(tmp_path: Path) -> None:
@@ -231,6 +272,20 @@ def find_child(parent: int | None = None) -> int:
 
     wait_until(look)
     return found[0]
+
+
+def find_busy_child(parent: int | None = None) -> int:
+    """Wait until the trial runs the graph: it is limited, and has had half a second of the processor since."""
+    pid = find_child(parent)
+    wait_until(lambda: "Max file size             0 " in Path(f"/proc/{pid}/limits").read_text(encoding="ascii"))
+    before_s = read_processor_s(pid)
+    wait_until(lambda: read_processor_s(pid) > before_s + 0.5)
+    return pid
+
+
+def read_processor_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def is_alive(pid: int) -> bool:

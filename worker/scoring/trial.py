@@ -78,12 +78,9 @@ def main(arguments: list[str]) -> None:
 
 def _limit(memory_mib: int, time_s: int) -> None:
     confine(memory_mib)
-    for kind, most in (
-        (resource.RLIMIT_CPU, time_s),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
-    ):
-        resource.setrlimit(kind, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (time_s, time_s + 1))  # SIGXCPU first, which says why, then SIGKILL
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
 
 
 def _end_with_parent() -> None:
