@@ -46,7 +46,7 @@ def require_runnable(folder: Path, sha256: str, *, memory_mib: int, time_s: int 
             f"{folder}: the graph ended its process with {end}, allowed are graphs that run within {memory_mib} MiB"
         )
     if "error" in said:
-        raise BundleError(_spell_out(said["error"]))
+        raise BundleError(f"{_spell_out(said['error'])} (tried with {memory_mib} MiB and {time_s} s)")
     if said.get("sha256") != sha256:
         raise BundleError(f"{folder} was changed while it was tried: run `tonalog models add` again")
 
