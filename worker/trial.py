@@ -39,15 +39,15 @@ def require_runnable(folder: Path, sha256: str, *, memory_mib: int, time_s: int 
     answer, status = _run_child(folder.resolve(), memory_mib=memory_mib, time_s=time_s)
     if status is None or status == -signal.SIGXCPU:
         raise BundleError(f"{folder}: the graph took more than {time_s} s for a few windows, allowed are {time_s} s")
-    said = _parse(answer)
-    if said is None:
+    outcome = _parse(answer)
+    if outcome is None:
         end = describe_end(status)
         raise BundleError(
             f"{folder}: the graph ended its process with {end}, allowed are graphs that run within {memory_mib} MiB"
         )
-    if "error" in said:
-        raise BundleError(f"{_spell_out(said['error'])} (tried with {memory_mib} MiB and {time_s} s)")
-    if said.get("sha256") != sha256:
+    if "error" in outcome:
+        raise BundleError(f"{_spell_out(outcome['error'])} (tried with {memory_mib} MiB and {time_s} s)")
+    if outcome.get("sha256") != sha256:
         raise BundleError(f"{folder} was changed while it was tried: run `tonalog models add` again")
 
 
@@ -95,11 +95,11 @@ def _read_until(stream: IO[bytes], deadline_s: float) -> bytes:
 
 def _parse(answer: bytes) -> dict[str, str] | None:
     try:
-        said = json.loads(answer)
+        outcome = json.loads(answer)
     except (ValueError, RecursionError):
         return None
-    is_ours = isinstance(said, dict) and all(isinstance(value, str) for value in said.values())
-    return said if is_ours else None
+    is_ours = isinstance(outcome, dict) and all(isinstance(value, str) for value in outcome.values())
+    return outcome if is_ours else None
 
 
 def _spell_out(text: str) -> str:

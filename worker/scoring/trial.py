@@ -64,14 +64,14 @@ def main(arguments: list[str]) -> None:
         bundle = load_bundle(folder)
         try_bundle(bundle)
     except (BundleError, ScoringError) as error:
-        said = {"error": str(error)}
+        outcome = {"error": str(error)}
     except MemoryError:
-        said = {"error": "the graph found no memory to run in"}
+        outcome = {"error": "the graph found no memory to run in"}
     except Exception as error:  # noqa: BLE001 - onnxruntime's dozen classes; it is told, and the bundle refused
-        said = {"error": f"the graph cannot be run: {error}"}
+        outcome = {"error": f"the graph cannot be run: {error}"}
     else:
-        said = {"sha256": bundle.sha256}
-    sys.stdout.write(json.dumps(said))
+        outcome = {"sha256": bundle.sha256}
+    sys.stdout.write(json.dumps(outcome))
     sys.stdout.flush()
     os._exit(0)  # the graph's own threads may not end
 
