@@ -32,7 +32,7 @@ def add_model(engine: Engine, new: NewModel) -> Model:
     """Register a bundle; again with the same content changes nothing but the folder it lies in.
 
     Raises:
-        ModelConflict: this name and version is registered with another hash or manifest.
+        ModelConflict: this name and version is registered with other files; the message names the first that differs.
     """
     try:
         with engine.begin() as connection:
@@ -166,6 +166,7 @@ def _add(connection: Connection, new: NewModel) -> Model:
             "labels": list(new.labels),
             "manifest": dict(new.manifest),
             "folder": new.folder,
+            "bundle_sha256": new.bundle_sha256,
             "is_active": False,
             "added_at": db_now(),
         }
@@ -173,11 +174,14 @@ def _add(connection: Connection, new: NewModel) -> Model:
         return as_model(added._asdict())
     known = as_model(row._asdict())
     what = f"model {new.name}-{new.version} is registered"
-    mend = "results are kept by version, so give the changed bundle a new version"
+    fix = "results are kept by version, so give the changed bundle a new version"
     if known.sha256 != new.sha256:
-        raise ModelConflict(f"{what} with sha256 {known.sha256}, not {new.sha256}: {mend}")
+        raise ModelConflict(f"{what} with another model.onnx (sha256 {known.sha256}, not {new.sha256}): {fix}")
     if known.manifest != dict(new.manifest):
         differing = sorted(k for k in {*known.manifest, *new.manifest} if known.manifest.get(k) != new.manifest.get(k))
-        raise ModelConflict(f"{what} with another manifest ({', '.join(differing)} differ): {mend}")
-    moved = update(models).where(c.id == known.id).values(folder=new.folder).returning(*models.c)
+        raise ModelConflict(f"{what} with another manifest.json ({', '.join(differing)} differ): {fix}")
+    if known.bundle_sha256 and new.bundle_sha256 and known.bundle_sha256 != new.bundle_sha256:
+        raise ModelConflict(f"{what} with another MODEL_CARD.md, licence text or spelling of manifest.json: {fix}")
+    values = {"folder": new.folder, "bundle_sha256": known.bundle_sha256 or new.bundle_sha256}
+    moved = update(models).where(c.id == known.id).values(values).returning(*models.c)
     return as_model(connection.execute(moved).one()._asdict())

@@ -54,7 +54,10 @@ class Recording(NewRecording):
 
 @dataclass(frozen=True, kw_only=True)
 class NewModel:
-    """A bundle to register; `sha256` is that of its `model.onnx`, `folder` where it lies."""
+    """A bundle to register; `sha256` is that of its `model.onnx`, `folder` where it lies.
+
+    `bundle_sha256` is that of all its files together; None in rows of releases that did not keep it.
+    """
 
     name: str
     version: str
@@ -62,6 +65,7 @@ class NewModel:
     labels: tuple[str, ...]
     manifest: Mapping[str, Any]
     folder: str
+    bundle_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

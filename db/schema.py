@@ -113,6 +113,7 @@ models = Table(
     Column("is_active", Boolean, nullable=False),
     Column("added_at", UtcDateTime, nullable=False),
     Column("activated_at", UtcDateTime),
+    Column("bundle_sha256", String),  # of all files of the bundle; NULL: registered before this was kept
     UniqueConstraint("name", "version"),
 )
 Index(

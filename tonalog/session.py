@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config.queues import prepare_folders
-from config.settings import Settings
+from config.settings import SHIPPED_MODELS, Settings
 from db import Engine, migrate, models, people, subject_keys
 from db.engine import make_engine
+from db.errors import DatabaseError
 from db.rows import DEFAULT_TENANT, Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
 from tonalog.errors import TonalogError
+
+if TYPE_CHECKING:
+    from worker.scoring.bundle import Bundle
 
 
 def open_database(settings: Settings) -> Engine:
@@ -68,15 +73,23 @@ def say_nobody(engine: Engine, settings: Settings, subject: str, *, tenant: str)
 
 
 def ensure_model(engine: Engine, settings: Settings) -> Model:
-    """Return the active model; register and activate the shipped one if none is active."""
+    """Return the active model; register and activate the shipped one if none is active.
+
+    An active model that was registered before bundles had one hash gets it, if its bundle is still the same.
+    """
     active = models.active_model(engine)
-    if active is not None:
-        return active
-    return models.activate(engine, register_bundle(engine, default_bundle(settings)).id)
+    if active is None:
+        folder = default_bundle(settings)
+        is_shipped = folder.resolve().parent == SHIPPED_MODELS.resolve()
+        added = register_bundle(engine, folder) if is_shipped else register_tried(engine, settings, folder)
+        return models.activate(engine, added.id)
+    if active.bundle_sha256 is None:
+        return _fill_hash(engine, active)
+    return active
 
 
 def register_bundle(engine: Engine, folder: Path) -> Model:
-    """Check a bundle folder and register it; again with the same content changes nothing.
+    """Check a bundle folder and register it, without a run; again with the same content changes nothing.
 
     Raises:
         BundleError: The folder is no sound bundle.
@@ -84,7 +97,25 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
     """
     from worker.scoring.bundle import load_bundle  # noqa: PLC0415 - loads the audio stack, and most commands need none
 
+    return _register(engine, load_bundle(folder))
+
+
+def register_tried(engine: Engine, settings: Settings, folder: Path) -> Model:
+    """Check a bundle folder, run its graph in a confined process, and register it.
+
+    Raises:
+        BundleError: The folder is no sound bundle, or its graph does not run as a worker would need it to.
+        ModelConflict: Another bundle has this name and version.
+    """
+    from worker.scoring.bundle import load_bundle  # noqa: PLC0415
+    from worker.trial import require_runnable  # noqa: PLC0415
+
     bundle = load_bundle(folder)
+    require_runnable(folder, bundle.sha256, memory_mib=settings.child_memory_mb)
+    return _register(engine, bundle)
+
+
+def _register(engine: Engine, bundle: Bundle) -> Model:
     manifest = bundle.manifest
     new = NewModel(
         name=manifest.name,
@@ -92,9 +123,22 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
         sha256=manifest.sha256,
         labels=tuple(manifest.labels),
         manifest=manifest.as_document(),
-        folder=str(folder.resolve()),
+        folder=str(bundle.folder.resolve()),
+        bundle_sha256=bundle.sha256,
     )
     return models.add_model(engine, new)
+
+
+def _fill_hash(engine: Engine, model: Model) -> Model:
+    from worker.scoring.bundle import BundleError, load_bundle  # noqa: PLC0415
+
+    try:
+        bundle = load_bundle(Path(model.folder))
+        if (bundle.manifest.name, bundle.manifest.version) == (model.name, model.version):
+            return _register(engine, bundle)
+    except (BundleError, DatabaseError):
+        pass  # it may lie on workers' machines only, and this role may only read; workers refuse another bundle anyway
+    return model
 
 
 def need_active_model(engine: Engine) -> Model:

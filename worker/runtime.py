@@ -17,7 +17,7 @@ from storage.protocol import ObjectStore
 from worker.audio import decode
 from worker.audio.decode import Limits
 from worker.limits import limits_of
-from worker.scoring.bundle import BundleError, load_bundle
+from worker.scoring.bundle import BundleError, check_registered, load_bundle
 from worker.scoring.scorer import Scorer
 
 _MAX_SCORERS = 2  # the active model and one that is being reprocessed; each holds about 60 MB
@@ -60,7 +60,7 @@ class Runtime:
         """Return a scorer of exactly this model.
 
         Raises:
-            BundleError: No folder holds the bundle, or its `model.onnx` is not the registered one.
+            BundleError: No folder holds the bundle, or any of its files is not the registered one.
         """
         if model.id not in self._scorers:
             self._scorers[model.id] = self._load(model)
@@ -76,11 +76,7 @@ class Runtime:
             tried = " or ".join(str(place) for place in places)
             raise BundleError(f"model {model.name}-{model.version} is not at {tried}")
         bundle = load_bundle(folder)
-        if bundle.manifest.sha256 != model.sha256:
-            raise BundleError(
-                f"{folder} holds {bundle.manifest.sha256[:12]}, but {model.name}-{model.version} "
-                f"was registered as {model.sha256[:12]}; put the registered bundle back"
-            )
+        check_registered(bundle, sha256=model.bundle_sha256, model_sha256=model.sha256, manifest=model.manifest)
         return Scorer(bundle, threads=self.settings.scorer_threads)
 
 

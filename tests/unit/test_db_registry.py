@@ -38,13 +38,28 @@ def test_adding_a_model_twice_keeps_one_and_notes_where_it_lies_now(engine):
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"sha256": "other"}, "sha256 sha-1.0, not other"), ({"manifest": {"vad": 1}}, "format, vad differ")],
+    [
+        ({"sha256": "other"}, "another model.onnx .sha256 sha-1.0, not other"),
+        ({"manifest": {"vad": 1}}, "another manifest.json .format, vad differ"),
+        ({"bundle_sha256": "other"}, "another MODEL_CARD.md, licence text or spelling of manifest.json"),
+    ],
 )
-def test_another_bundle_under_the_same_version_is_refused(engine, change, said):
-    models.add_model(engine, a_model())
+def test_another_bundle_under_the_same_version_is_refused_by_the_file_that_differs(engine, change, said):
+    models.add_model(engine, replace(a_model(), bundle_sha256="whole"))
 
     with pytest.raises(ModelConflict, match=said):
         models.add_model(engine, replace(a_model(), **change))
+
+
+def test_a_model_from_before_bundles_had_a_hash_gets_it_once(engine):
+    models.add_model(engine, a_model())
+
+    filled = models.add_model(engine, replace(a_model(), bundle_sha256="whole"))
+
+    assert filled.bundle_sha256 == "whole"
+    assert models.add_model(engine, a_model()).bundle_sha256 == "whole"
+    with pytest.raises(ModelConflict):
+        models.add_model(engine, replace(a_model(), bundle_sha256="other"))
 
 
 def test_eight_processes_that_add_the_same_model_at_once_all_get_it(engine):

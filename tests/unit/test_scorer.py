@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def test_scores_that_are_no_probabilities_are_refused(tmp_path: Path, constant: 
 def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path)
     bundle = load_bundle(folder)
-    broken = type(bundle)(bundle.manifest, bundle.folder, b"not a graph")
+    broken = replace(bundle, model_bytes=b"not a graph")
 
     with pytest.raises(BundleError, match="the graph is refused: it is no ONNX model"):
         Scorer(broken)

@@ -1,5 +1,6 @@
 """One job from message to ledger, in this process: every end is recorded, and only its owner writes."""
 
+import json
 import shutil
 
 import pytest
@@ -30,14 +31,16 @@ class Place:
         self.notes = folder / "notes"
         self.notes.mkdir()
         self.bundle = write_bundle(folder / "tiny-0.0.1", graph or make_graph())
-        manifest = load_bundle(self.bundle).manifest
+        bundle = load_bundle(self.bundle)
+        manifest = bundle.manifest
         new = NewModel(
             name=manifest.name,
             version=manifest.version,
             sha256=manifest.sha256,
             labels=manifest.labels,
-            manifest={},
+            manifest=manifest.as_document(),
             folder=str(self.bundle),
+            bundle_sha256=bundle.sha256,
         )
         self.model = models.activate(self.engine, models.add_model(self.engine, new).id)
         url = f"sqlite:///{folder / 'tonalog.db'}"
@@ -137,6 +140,71 @@ def test_a_model_file_that_was_swapped_is_never_scored_with(place, voice):
 
     assert place.job().reason == Reason.MODEL_UNAVAILABLE
     assert "was registered as" in place.job().detail
+
+
+def change_manifest(bundle, **changes):
+    file = bundle / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def respell(bundle):
+    file = bundle / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()), indent=3))
+
+
+SWAPS = {
+    "labels": lambda bundle: change_manifest(bundle, labels=["sadness", "happiness", "neutral", "anger"]),
+    "uncertain_below": lambda bundle: change_manifest(bundle, uncertain_below=0.0),
+    "min_speech_ms": lambda bundle: change_manifest(bundle, min_speech_ms=0),
+    "vad": lambda bundle: change_manifest(bundle, vad={"min_voiced_ms": 0}),
+    "version": lambda bundle: change_manifest(bundle, version="0.0.2"),
+    "temperature": lambda bundle: change_manifest(bundle, temperature=9.0),
+    "spelling of manifest.json": respell,
+    "card": lambda bundle: (bundle / "MODEL_CARD.md").write_text("# for every purpose"),
+    "licence text": lambda bundle: (bundle / "LICENSE").write_text("None"),
+}
+
+
+@pytest.mark.parametrize("what", SWAPS)
+def test_a_bundle_of_which_any_file_was_swapped_is_never_scored_with(place, voice, what):
+    job_id = place.add("a.wav", voice)
+    SWAPS[what](place.bundle)
+
+    tasks.score(job_id)
+
+    job = place.job()
+    assert (job.state, job.reason, job.failures) == (JobState.PENDING, Reason.MODEL_UNAVAILABLE, 0)
+    assert what in job.detail
+
+
+@pytest.mark.parametrize("what", ["labels", "uncertain_below", "vad"])
+def test_a_manifest_swapped_under_a_row_from_before_the_hash_is_never_scored_with(place, voice, what):
+    job_id = place.add("a.wav", voice)
+    forget_hash(place.engine)
+    SWAPS[what](place.bundle)
+
+    tasks.score(job_id)
+
+    assert place.job().reason == Reason.MODEL_UNAVAILABLE
+    assert what in place.job().detail
+
+
+def test_a_model_from_before_the_hash_and_before_some_keys_of_its_manifest_still_scores(place, voice):
+    job_id = place.add("a.wav", voice)
+    forget_hash(place.engine)
+    document = dict(place.model.manifest)
+    document["vad"] = {key: document["vad"][key] for key in ("mode", "frame_ms", "hangover_ms", "pre_roll_ms")}
+    with place.engine.begin() as connection:
+        connection.execute(text("UPDATE models SET manifest = :document"), {"document": json.dumps(document)})
+
+    tasks.score(job_id)
+
+    assert place.job().state == JobState.DONE
+
+
+def forget_hash(engine):
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE models SET bundle_sha256 = NULL"))
 
 
 def test_a_surprise_is_tried_three_times_and_then_dead_with_its_type_alone(place, voice, monkeypatch):

@@ -10,8 +10,9 @@ import click
 from config.settings import Settings
 from db import jobs, models, people
 from db.reasons import Lane
+from db.rows import Model
 from tonalog.screen import new_table, say, show
-from tonalog.session import choose_tenant, find_subject, open_database, register_bundle, say_nobody
+from tonalog.session import choose_tenant, find_subject, open_database, register_tried, say_nobody
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
@@ -30,21 +31,25 @@ def models_command() -> None:
 @models_command.command(name="add", epilog="Example: tonalog models add new/whisper3-0.6.0")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def add(folder: Path) -> None:
-    """Check the bundle in DIR and register it; it is not active yet."""
-    model = register_bundle(open_database(Settings.read()), folder)
-    say(f"Registered {model.name}-{model.version} ({model.sha256[:12]}). To use it: {_activation(model.version)}")
+    """Check the bundle in DIR, run it once in a confined process, and register it; it is not active yet.
+
+    From then on no file of it may change: workers leave the jobs of a changed bundle waiting with MODEL_UNAVAILABLE.
+    """
+    settings = Settings.read()
+    model = register_tried(open_database(settings), settings, folder)
+    say(f"Registered {model.name}-{model.version} ({_shorten_hash(model)}). To use it: {_activation(model.version)}")
 
 
 @models_command.command(name="list", epilog="Example: tonalog models list")
 def list_all() -> None:
     """List every registered model; '*' marks the active one."""
-    table = new_table("Models", ["active", "name", "version", "labels", "sha256", "added", "activated"])
+    table = new_table("Models", ["active", "name", "version", "labels", "bundle", "added", "activated"])
     for model in models.list_models(open_database(Settings.read())):
         activated = f"{model.activated_at:%Y-%m-%d %H:%M}" if model.activated_at else ""
         mark = "*" if model.is_active else ""
         added = f"{model.added_at:%Y-%m-%d %H:%M}"
         labels = " ".join(model.labels)
-        table.add_row(mark, model.name, model.version, labels, model.sha256[:12], added, activated)
+        table.add_row(mark, model.name, model.version, labels, _shorten_hash(model), added, activated)
     show(table)
 
 
@@ -110,6 +115,11 @@ def reprocess_command(
 
 def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _shorten_hash(model: Model) -> str:
+    """Show the hash of the whole bundle, or say that a release registered it that kept none."""
+    return model.bundle_sha256[:12] if model.bundle_sha256 else "not kept"
 
 
 def _activation(version: str) -> str:

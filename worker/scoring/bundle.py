@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from worker.scoring.bundle_files import (
+    CARD_FILE,
+    LICENCE_PREFIXES,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    BundleError,
+    hash_files,
+    read_files,
+)
 from worker.scoring.manifest import Manifest
 
-MANIFEST_FILE, MODEL_FILE, CARD_FILE = "manifest.json", "model.onnx", "MODEL_CARD.md"
-LICENCE_PREFIXES = ("LICENSE", "LICENCE", "NOTICE")
+__all__ = [
+    "CARD_FILE",
+    "LICENCE_PREFIXES",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "Bundle",
+    "BundleError",
+    "check_registered",
+    "load_bundle",
+]
 
-
-class BundleError(Exception):
-    """A bundle that cannot be used; the message names the value and what was allowed."""
+_MAX_DEPTH = 16
+_MAX_INTEGER = (1 << 53) - 1
+"""Beyond it JSON's numbers differ between readers: RFC 8259, section 6."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +47,17 @@ class Bundle:
         manifest: checked.
         folder: where it was read.
         model_bytes: model.onnx, whose sha256 is the manifest's.
+        sha256: of all files of the folder, names and contents, in hex.
     """
 
     manifest: Manifest
     folder: Path
     model_bytes: bytes
+    sha256: str
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle folder and check it. The model is read once, so that what was checked is what runs.
+    """Read a bundle folder and check it. Each file is read once, so that what was checked and hashed is what runs.
 
     Args:
         folder: holds manifest.json, model.onnx, MODEL_CARD.md and licence texts, and nothing else.
@@ -43,34 +66,65 @@ def load_bundle(folder: Path) -> Bundle:
         The bundle.
 
     Raises:
-        BundleError: a file is missing or not allowed there, the manifest does not hold what it should, or the model
-            is not the one that the manifest was written for.
+        BundleError: a file is missing, not allowed there, no regular file or too large, the manifest does not hold
+            what it should, or the model is not the one that the manifest was written for.
     """
-    _check_files(folder)
-    manifest = _read_manifest(folder / MANIFEST_FILE)
-    model_bytes = (folder / MODEL_FILE).read_bytes()
+    files = read_files(folder)
+    manifest = _parse_manifest(folder / MANIFEST_FILE, files[MANIFEST_FILE])
+    model_bytes = files[MODEL_FILE]
     sha256 = hashlib.sha256(model_bytes).hexdigest()
     if sha256 != manifest.sha256:
         raise BundleError(f"sha256 of {MODEL_FILE} in {folder} is {sha256}, the manifest allows {manifest.sha256}")
-    return Bundle(manifest, folder, model_bytes)
+    return Bundle(manifest, folder, model_bytes, hash_files(files))
 
 
-def _check_files(folder: Path) -> None:
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not a folder, a bundle is a folder with {MANIFEST_FILE} and {MODEL_FILE}")
-    held = sorted(path.name for path in folder.iterdir())
-    needed = (MANIFEST_FILE, MODEL_FILE, CARD_FILE)
-    missing = [name for name in needed if name not in held]
-    if missing:
-        raise BundleError(f"{folder} lacks {missing}, a bundle needs {list(needed)}")
-    unknown = [name for name in held if name not in needed and not name.startswith(LICENCE_PREFIXES)]
-    if unknown:
-        raise BundleError(f"{folder} holds {unknown}, allowed are {list(needed)} and licence texts")
+def check_registered(bundle: Bundle, *, sha256: str | None, model_sha256: str, manifest: Mapping[str, Any]) -> None:
+    """Hold a bundle against what was registered of it.
+
+    Args:
+        bundle: that was loaded.
+        sha256: of the whole bundle, None where a release that did not keep it registered the bundle.
+        model_sha256: of model.onnx.
+        manifest: the registered document.
+
+    Raises:
+        BundleError: it is another bundle; the message names the file that differs.
+    """
+    what = f"{bundle.manifest.name}-{bundle.manifest.version}"
+    fix = f"{what} was registered as {{}}; put the registered bundle back"
+    if bundle.manifest.sha256 != model_sha256:
+        found = f"{bundle.folder} holds another {MODEL_FILE} ({bundle.manifest.sha256[:12]})"
+        raise BundleError(f"{found}, but {fix.format(model_sha256[:12])}")
+    if differing := _list_differing(bundle.manifest, manifest):
+        found = f"{bundle.folder} holds another {MANIFEST_FILE} ({', '.join(differing)} differ)"
+        raise BundleError(f"{found}, but {fix.format((sha256 or model_sha256)[:12])}")
+    if sha256 is not None and bundle.sha256 != sha256:
+        found = (
+            f"{bundle.folder} holds another card, licence text or spelling of {MANIFEST_FILE} ({bundle.sha256[:12]})"
+        )
+        raise BundleError(f"{found}, but {fix.format(sha256[:12])}")
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _list_differing(manifest: Manifest, registered: Mapping[str, Any]) -> list[str]:
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        # An older release did not write the keys that have a default now.
+        document = Manifest.model_validate(dict(registered)).as_document()
+    except ValidationError:
+        document = dict(registered)
+    found = manifest.as_document()
+    return sorted(key for key in {*found, *document} if found.get(key) != document.get(key))
+
+
+def _parse_manifest(path: Path, content: bytes) -> Manifest:
+    try:
+        document = json.loads(content.decode("utf-8"), object_pairs_hook=_refuse_twice)
+        _check_values(document, ())
+    except RecursionError:
+        raise BundleError(f"{path}: it is nested too deeply, allowed are {_MAX_DEPTH} levels") from None
+    except ValueError as error:  # no JSON, no UTF-8, an integer of thousands of digits, or what we refuse
+        raise BundleError(f"{path}: the manifest is refused: {_shorten_text(str(error))}") from error
+    try:
+        return Manifest.model_validate(document)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in one['loc']) or 'manifest'} is {_shorten(one['input'])}: {one['msg']}"
@@ -79,6 +133,43 @@ def _read_manifest(path: Path) -> Manifest:
         raise BundleError(f"{path}: {wrong}") from error
 
 
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice, each is allowed once")
+    return document
+
+
+def _check_values(value: object, at: tuple[str, ...]) -> None:
+    """Refuse what JSON readers or a database would not keep as it is."""
+    where = ".".join(at) or "manifest"
+    if len(at) > _MAX_DEPTH:
+        raise ValueError(f"{_shorten_text(where)} is nested too deeply, allowed are {_MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check_text(key, f"a key of {where}")
+            _check_values(one, (*at, key))
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            _check_values(one, (*at, str(index)))
+    elif isinstance(value, str):
+        _check_text(value, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} is {value}, allowed are finite numbers")
+    elif isinstance(value, int) and abs(value) > _MAX_INTEGER:
+        raise ValueError(f"{where} is {_shorten(value)}, allowed are integers of at most {_MAX_INTEGER}")
+
+
+def _check_text(text: str, where: str) -> None:
+    if not text.replace("\n", "").isprintable():  # also lone surrogates and NUL, which PostgreSQL does not store
+        raise ValueError(f"{where} is {_shorten(text)}, allowed is printable text")
+
+
 def _shorten(value: object) -> str:
-    text = repr(value)
+    return _shorten_text(repr(value))
+
+
+def _shorten_text(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a line of a terminal

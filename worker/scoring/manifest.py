@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +16,15 @@ from worker.audio.windows import WindowConfig
 
 FORMATS = (1,)
 LABELS = ("anger", "happiness", "neutral", "sadness")
+MAX_LABELS = 32
+MIN_WINDOW_MS, MAX_WINDOW_MS = 100, 60_000
+MAX_OVERLAP = 16
+"""A hop of a sixteenth of a window has each second of speech scored sixteen times; less would cost hours."""
+MAX_VAD_MS = 120_000
+"""The detector holds so much of the signal at the most: 8 MB."""
+MAX_TRIM_DB = 200.0
+OutputName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]{1,128}$")]
+_LABEL = re.compile("[a-z_]{1,32}")
 DimensionName = Literal["arousal", "valence"]
 
 
@@ -37,6 +47,11 @@ def _check_format(value: int) -> int:
 
 
 def _check_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    odd = [label for label in labels if not _LABEL.fullmatch(label)]
+    if odd:
+        raise ValueError(f"labels {odd} are not allowed: a label is 1 to 32 of a to z and _")
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"there are {len(labels)} labels, allowed are {MAX_LABELS}")
     missing = [label for label in LABELS if label not in labels]
     if missing:
         raise ValueError(f"labels {list(labels)} lack {missing}, all of {list(LABELS)} are needed")
@@ -46,7 +61,7 @@ def _check_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class Pooling(_Part):
@@ -59,16 +74,16 @@ class Pooling(_Part):
 class SpeechGate(_Part):
     """Which output says that a window holds speech, and from which probability it is believed."""
 
-    output: str = Field(min_length=1)
+    output: OutputName
     threshold: float = Field(ge=0.0, le=1.0)
 
 
 class Dimension(_Part):
     """Which output says how aroused or pleasant a window sounds, and between which values."""
 
-    output: str = Field(min_length=1)
-    low: float = Field(allow_inf_nan=False)
-    high: float = Field(allow_inf_nan=False)
+    output: OutputName
+    low: float = Field(ge=-1000.0, le=1000.0)
+    high: float = Field(ge=-1000.0, le=1000.0)
 
     @model_validator(mode="after")
     def _check_span(self) -> Self:
@@ -106,32 +121,49 @@ class Manifest(_Part):
     """
 
     format: Annotated[int, AfterValidator(_check_format)]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
-    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.+-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)
+    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.+-]*$", max_length=64)
     labels: Annotated[tuple[str, ...], AfterValidator(_check_labels)]
     sampling_rate_hz: Literal[16000]
     front_end: Annotated[FrontEnd, BeforeValidator(_refuse_unknown_fields(FrontEnd))]
     vad: Annotated[VadConfig, BeforeValidator(_refuse_unknown_fields(VadConfig))]
-    min_speech_ms: int = Field(ge=0)
+    min_speech_ms: int = Field(ge=0, le=600_000)
     window: Annotated[WindowConfig, BeforeValidator(_refuse_unknown_fields(WindowConfig))]
     padding: Literal["zeros_masked"]
     pooling: Pooling
-    temperature: float = Field(gt=0.0)
+    temperature: float = Field(gt=0.0, le=100.0)
     uncertain_below: float = Field(ge=0.0, le=1.0)
     speech_gate: SpeechGate | None
     dimensions: dict[DimensionName, Dimension] = Field(default_factory=dict)
     quantisation: dict[str, Any]
     batch: Literal[1]
-    opset: int = Field(ge=1)
+    opset: int = Field(ge=1, le=1000)
     training: dict[str, Any]
     metrics: dict[str, Any]
-    licence: str = Field(min_length=1)
+    licence: str = Field(min_length=1, max_length=200)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         if both := sorted(set(self.labels) & set(self.dimensions)):
             raise ValueError(f"{both} are labels and dimensions, allowed is one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _check_costs(self) -> Self:
+        """Refuse what would make a recording cost hours or gigabytes."""
+        window, hop_ms = self.window.window_ms, self.window.hop_ms
+        if not MIN_WINDOW_MS <= window <= MAX_WINDOW_MS:
+            raise ValueError(f"window_ms is {window}, allowed are {MIN_WINDOW_MS} to {MAX_WINDOW_MS}")
+        if hop_ms < max(MIN_WINDOW_MS, window // MAX_OVERLAP):
+            raise ValueError(f"hop_ms is {hop_ms}, allowed are {max(MIN_WINDOW_MS, window // MAX_OVERLAP)} to {window}")
+        for field in fields(self.vad):
+            value = getattr(self.vad, field.name)
+            if field.name.endswith("_ms") and value > MAX_VAD_MS:
+                raise ValueError(f"vad {field.name} is {value}, allowed are at most {MAX_VAD_MS}")
+        trim_db = self.front_end.trim_top_db
+        if trim_db is not None and trim_db > MAX_TRIM_DB:
+            raise ValueError(f"trim_top_db is {trim_db}, allowed are at most {MAX_TRIM_DB}")
         return self
 
     def as_document(self) -> dict[str, Any]:
