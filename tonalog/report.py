@@ -90,7 +90,6 @@ def shortened(labels: Sequence[str]) -> list[str]:
 
 
 def score_cells(scores: Mapping[str, float] | None, label: str | None, *, labels: Sequence[str]) -> list[Cell]:
-    """Return the score of each label as a cell, the note's own label in bold; empty when there are none."""
-    if scores is None:
-        return [""] * len(labels)
-    return [strong(f"{scores[name]:.2f}") if name == label else f"{scores[name]:.2f}" for name in labels]
+    """Return the score of each label as a cell, the note's own label in bold; empty where there is none."""
+    shown = {name: f"{score:.2f}" for name, score in (scores or {}).items()}
+    return [strong(shown.get(name, "")) if name == label else shown.get(name, "") for name in labels]

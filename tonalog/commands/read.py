@@ -103,7 +103,7 @@ def _show_result(engine: Engine, found: Recording, *, model: Model) -> None:
     result = results.result_of(engine, found.id, model.id)
     if result is None:
         return
-    scores = {name: result.scores[name] for name in model.labels} if result.scores else {}
+    scores = {name: result.scores[name] for name in model.labels if name in result.scores}
     said = {**scores, **result.dimensions}
     head = ", ".join(f"{name} {value:.2f}" for name, value in said.items()) or "no speech"
     unsure = " (uncertain)" if result.is_uncertain else ""
@@ -113,7 +113,7 @@ def _show_result(engine: Engine, found: Recording, *, model: Model) -> None:
     columns = ["start", "end", "speech", *model.labels, *result.dimensions]
     table = new_table("Segments", columns, right=columns)
     for segment in result.segments:
-        label = max(model.labels, key=lambda name: segment.scores[name])
+        label = max(segment.scores, key=segment.scores.__getitem__)
         clock = [minutes(segment.start_ms), minutes(segment.end_ms), f"{segment.speech_ms / 1000:.1f} s"]
         beside = [f"{segment.dimensions[name]:.2f}" for name in result.dimensions]
         table.add_row(*clock, *score_cells(segment.scores, label, labels=model.labels), *beside)
@@ -166,7 +166,7 @@ def _as_dict(note: Note, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _by_label(values: Mapping[str, float | None] | None, labels: Sequence[str]) -> dict[str, float | None] | None:
-    return None if values is None else {name: values[name] for name in labels}
+    return None if values is None else {name: values.get(name) for name in labels}
 
 
 def _print_trend(notes: list[Note], labels: Sequence[str]) -> None:
@@ -176,7 +176,7 @@ def _print_trend(notes: list[Note], labels: Sequence[str]) -> None:
     longest = max(map(len, labels))
     n_bars = width() - longest - _PICTURE_MARGIN
     for name in labels:
-        line = sparkline([scores[name] for scores in scored], width=n_bars)
+        line = sparkline([scores[name] for scores in scored if name in scores], width=n_bars)
         say(f"{name:>{longest}}  {line}")
     bar = "one scored note" if len(scored) <= n_bars else f"the mean of about {len(scored) / n_bars:.0f} scored notes"
     say(f"Each bar is {bar} of known time, 0 to 1. Compare a person with their own past, not with others.")
