@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +151,7 @@ def test_onnxruntimes_own_format_is_refused(tmp_path: Path) -> None:
     options.add_session_config_entry("session.save_model_format", "ORT")
     ort.InferenceSession(make_graph().SerializeToString(), options, providers=["CPUExecutionProvider"])
     bundle = load_bundle(write_bundle(tmp_path / "bundle"))
-    converted = type(bundle)(bundle.manifest, bundle.folder, (tmp_path / "model.ort").read_bytes())
+    converted = replace(bundle, model_bytes=(tmp_path / "model.ort").read_bytes())
 
     with pytest.raises(BundleError, match="is refused"):
         build_session(converted, 1)

@@ -1,5 +1,6 @@
 """What changes between a look at a local store and its use: nothing outside is read, overwritten or removed."""
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -83,7 +84,10 @@ def test_a_folder_that_turns_into_a_link_and_back_never_gives_what_lies_outside(
             with suppress(StorageError):
                 store.delete("ana/b.wav")
 
-    assert seen == {b"sound", sound.version_tag}
+    assert seen - {hashlib.sha256(b"mine").hexdigest()} == {
+        b"sound",
+        sound.version_tag,
+    }  # ours, that could not be deleted
     assert [path.name for path in (outside / "ana").iterdir()] == ["a.wav"]
     assert (outside / "ana" / "a.wav").read_bytes() == SECRET
 
