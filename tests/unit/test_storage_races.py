@@ -1,6 +1,5 @@
 """What changes between a look at a local store and its use: nothing outside is read, overwritten or removed."""
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -79,15 +78,14 @@ def test_a_folder_that_turns_into_a_link_and_back_never_gives_what_lies_outside(
             with suppress(StorageError), store.open("ana/a.wav", version_tag=sound.version_tag, size_bytes=5) as opened:
                 seen.add(opened.file.read())
             seen |= {item.version_tag for page in store.list_objects("ana/") for item in page}
+    with swapping(to_link, to_folder):
+        for _ in range(300):  # after the reads: `put` makes the folder again where it is away
             with suppress(StorageError):
                 store.put("ana/b.wav", b"mine")
             with suppress(StorageError):
                 store.delete("ana/b.wav")
 
-    assert seen - {hashlib.sha256(b"mine").hexdigest()} == {
-        b"sound",
-        sound.version_tag,
-    }  # ours, that could not be deleted
+    assert seen == {b"sound", sound.version_tag}
     assert [path.name for path in (outside / "ana").iterdir()] == ["a.wav"]
     assert (outside / "ana" / "a.wav").read_bytes() == SECRET
 
