@@ -1,5 +1,6 @@
 """A report's figures agree with each other, and its page needs nothing but itself."""
 
+import csv
 import json
 import re
 import sys
@@ -303,3 +304,37 @@ def test_the_command_writes_both_files_and_prints_the_measures(tmp_path, monkeyp
     assert {path.name for path in out.iterdir()} == {"report.html", "report.json"}
     assert "UA" in capsys.readouterr().out
     assert "Speaker-dependent" in (out / "report.html").read_text()
+
+
+HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx", "'=1", "'", "<script>alert(1)</script>", '"><b>', "plain"]
+
+
+def make_hostile():
+    """Predictions whose utterances, speakers and folds are called what harms a reader."""
+    predictions = make_predictions(n=len(HOSTILE) * 4)
+    names = np.array(HOSTILE * 4)
+    unique = np.array([f"{name}{n}" for n, name in enumerate(names)])
+    return replace(predictions, utterances=unique, speakers=names, folds=names)
+
+
+def test_no_name_is_a_formula_in_a_spreadsheet_and_each_is_read_as_it_was(tmp_path):
+    predictions = make_hostile()
+
+    write_predictions(predictions, tmp_path / "p.csv")
+
+    cells = [cell for row in csv.reader((tmp_path / "p.csv").open(newline="")) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    back = read_predictions(tmp_path / "p.csv")
+    for field in ("utterances", "speakers", "folds"):
+        assert getattr(back, field).tolist() == getattr(predictions, field).tolist()
+
+
+def test_no_name_is_a_tag_in_a_page(tmp_path):
+    protocol = replace(PROTOCOL, name=HOSTILE[-3], description=HOSTILE[-2])
+
+    write_report(make_hostile(), tmp_path, title=HOSTILE[-3], protocol=protocol, n_draws=FEW)
+
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>" not in page
+    assert '"><b>' not in page.replace('class="lead"><b>', "")
+    assert "&lt;script&gt;" in page

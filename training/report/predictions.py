@@ -15,6 +15,15 @@ from training.protocols import Protocol
 
 SUM_TOLERANCE = 1e-3  # float32 probabilities, printed and read again
 COLUMNS = ("utterance", "speaker", "fold", "truth")
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "'",
+)  # what begins one in a spreadsheet, and the sign that keeps it from that
 
 
 @dataclass(frozen=True)
@@ -94,13 +103,18 @@ def collect_predictions(protocol: Protocol, probabilities: Sequence[NDArray[np.f
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
-    """Write a CSV: utterance, speaker, fold, truth, and one column of probabilities a label."""
+    """Write a CSV: utterance, speaker, fold, truth, and one column of probabilities a label.
+
+    A name that a spreadsheet would take for a formula gets an apostrophe in front, which `read_predictions` takes away.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow((*COLUMNS, *predictions.labels))
         for row, chances in enumerate(predictions.probabilities.tolist()):
             known = (predictions.utterances[row], predictions.speakers[row], predictions.folds[row])
-            writer.writerow((*known, predictions.labels[int(predictions.truth[row])], *(f"{p:.6f}" for p in chances)))
+            writer.writerow(
+                (*map(_as_cell, known), predictions.labels[int(predictions.truth[row])], *(f"{p:.6f}" for p in chances))
+            )
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -124,9 +138,17 @@ def read_predictions(path: Path) -> Predictions:
         raise ValueError(message)
     return Predictions(
         labels,
-        np.array([row["utterance"] for row in rows], dtype=np.str_),
-        np.array([row["speaker"] for row in rows], dtype=np.str_),
-        np.array([row["fold"] for row in rows], dtype=np.str_),
+        np.array([_from_cell(row["utterance"]) for row in rows], dtype=np.str_),
+        np.array([_from_cell(row["speaker"]) for row in rows], dtype=np.str_),
+        np.array([_from_cell(row["fold"]) for row in rows], dtype=np.str_),
         np.array([labels.index(row["truth"]) for row in rows], dtype=np.int64),
         np.array([[float(row[label]) for label in labels] for row in rows], dtype=np.float64).reshape(-1, len(labels)),
     )
+
+
+def _as_cell(name: str) -> str:
+    return f"'{name}" if name.startswith(_FORMULA) else name
+
+
+def _from_cell(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
