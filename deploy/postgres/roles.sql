@@ -97,6 +97,10 @@ BEGIN
         ('migrator', 'lock_timeout', '30s'), -- an upgrade that waits for a lock holds up everybody behind it
         ('migrator', 'idle_in_transaction_session_timeout', '60s')
     ) AS listed (role, setting, value) JOIN pg_settings s ON s.name = listed.setting
+    -- Names of people are parameters and rows: however much the server logs, these are not in it.
+    UNION ALL SELECT role, setting, value FROM (VALUES
+        ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'), ('log_error_verbosity', 'terse')
+    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'eraser']) AS role
     LOOP
         EXECUTE format(
             'ALTER ROLE %I IN DATABASE %I SET %I = %L',

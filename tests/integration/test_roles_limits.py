@@ -193,3 +193,14 @@ def test_an_upgrade_gives_up_where_a_session_holds_a_table_and_says_so(roles):
         holder.execute("SELECT * FROM v1_note")
         with pytest.raises(DatabaseError, match="lock timeout"):
             run(roles.migrator, "SET LOCAL lock_timeout = '200ms'; DROP VIEW v1_note")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_row_and_no_parameter_is_in_the_servers_log_however_much_it_logs(granted, role):
+    url = getattr(granted, role).url.set(drivername="postgresql").render_as_string(hide_password=False)
+    quiet = ("log_parameter_max_length", "log_parameter_max_length_on_error", "log_error_verbosity")
+
+    with psycopg.connect(url) as connection:
+        assert [connection.execute(f"SHOW {name}").fetchone()[0] for name in quiet] == ["0", "0", "terse"]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SET log_error_verbosity = 'verbose'")
