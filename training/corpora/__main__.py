@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from training.corpora.registry import find_layout, list_layouts, load_corpus
+from training.screen import say
 
 
 def main() -> None:
@@ -18,17 +19,14 @@ def main() -> None:
     arguments = parser.parse_args()
     corpus = load_corpus(arguments.name, arguments.root, is_inspected=not arguments.names_only)
     hours = sum(utterance.duration_s or 0.0 for utterance in corpus.utterances) / 3600
-    print(
-        f"{corpus.name} ({find_layout(arguments.name).licence}): {len(corpus.utterances)} utterances to use,", end=" "
-    )
-    print(
-        f"{len(corpus.speakers)} speakers, {hours:.2f} h" if corpus.is_inspected else f"{len(corpus.speakers)} speakers"
-    )
-    print("  ".join(f"{label} {n}" for label, n in corpus.count_labels().items()))
+    length = f", {hours:.2f} h" if corpus.is_inspected else ""
+    counts = f"{len(corpus.utterances)} utterances to use, {len(corpus.speakers)} speakers{length}"
+    say(f"{corpus.name} ({find_layout(arguments.name).licence}): {counts}")
+    say("  ".join(f"{label} {n}" for label, n in corpus.count_labels().items()))
     for kind, n in sorted(Counter(finding.kind for finding in corpus.findings).items()):
-        print(f"{n} x {kind}")
+        say(f"{n} x {kind}")
     for finding in corpus.findings:
-        print(f"- {finding.name}: {finding.reason}{'; left out' if finding.is_left_out else ''}")
+        say(f"- {finding.name}: {finding.reason}{'; left out' if finding.is_left_out else ''}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from training.protocols import Protocol
 from training.report.predictions import read_predictions
 from training.report.writing import write_report
+from training.screen import say
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     )
     for one in summary.measures:
         spread = "" if one.deviation is None else f" +- {one.deviation:.3f}"
-        print(f"{one.name:16} {one.mean:.3f}{spread}")
+        say(f"{one.name:16} {one.mean:.3f}{spread}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from training.corpora.votes import read_votes
 from training.dimensions import DIMENSIONS
 from training.report.bootstrap import COVERAGE, Interval
 from training.report.predictions import Predictions, read_predictions
+from training.screen import say
 
 N_DRAWS = 1000
 Measure = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -141,7 +142,7 @@ def main() -> None:
         found += judge_votes(predictions, read_votes(arguments.votes, predictions.labels))
     for one in found:
         span = f"{one.interval.low:.3f} to {one.interval.high:.3f}"
-        print(f"{one.name:32} {one.value:.3f} ({span}), {one.n_rows} utterances")
+        say(f"{one.name:32} {one.value:.3f} ({span}), {one.n_rows} utterances")
 
 
 if __name__ == "__main__":

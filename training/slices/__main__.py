@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from training.report.predictions import read_predictions
+from training.screen import say
 from training.slices.actors import group_speakers, read_actors
 from training.slices.measures import N_DRAWS, measure_slices
 from training.slices.writing import HTML_NAME, JSON_NAME, MARKDOWN_NAME, write_slices
@@ -32,7 +33,7 @@ def main() -> None:
         seed=arguments.seed,
         n_draws=arguments.draws,
     )
-    print(write_slices(report, arguments.out, title=arguments.title))
+    say(*write_slices(report, arguments.out, title=arguments.title).split("\n"))
 
 
 if __name__ == "__main__":

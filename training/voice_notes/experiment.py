@@ -8,6 +8,7 @@ from pathlib import Path
 
 from training.corpora import LABELS
 from training.protocols.folds import assign_folds
+from training.screen import say
 from training.voice_notes import tables
 from training.voice_notes.encode import Graphs
 from training.voice_notes.judge import Judged, judge_speakers
@@ -106,7 +107,7 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
     encoded = encode_speakers(speakers, view, corpus=corpus, graphs=open_graphs, folder=out)
     heads = {speaker: load_head(nets.means[folds[speaker]]) for speaker in speakers}
     judged = judge_speakers(encoded, heads, temperature=nets.temperature)
-    print(
+    say(
         PROTOCOL.format(
             speakers=len(speakers),
             per_fold=speakers_per_fold,
@@ -115,7 +116,7 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
             snr=", ".join(str(snr_db) for snr_db in SNR_DB),
         )
     )
-    print(describe_notes(judged))
+    say(describe_notes(judged))
     for heading, make in (
         ("UA (8 s windows, mean probability)", tables.tabulate_ua),
         ("Labels given to the notes, all four SNR together", tables.tabulate_shares),
@@ -126,5 +127,5 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
         ("Pooling", tables.tabulate_poolings),
         ("Mixed notes, 20 dB", tabulate_mixed),
     ):
-        print("", f"### {heading}", "", *make(judged), sep="\n", flush=True)
+        say("", f"### {heading}", "", *make(judged))
     (out / "voice-notes.svg").write_text(picture(judged), encoding="utf-8")

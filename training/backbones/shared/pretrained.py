@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["DO_NOT_TRACK"] = "1"
 
 from transformers import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model  # noqa: TID251
+
+from training.screen import say
 
 __all__ = ["HubertConfig", "HubertModel", "Wav2Vec2Config", "Wav2Vec2Model", "load_pretrained"]
 
@@ -25,5 +26,5 @@ def load_pretrained(kind: Any, pretrained: Path | str) -> Any:
     """
     is_folder = Path(pretrained).is_dir()
     if not is_folder:
-        print(f"{str(pretrained)!r} is no folder on this machine: asking huggingface.co for it", file=sys.stderr)
+        say(f"{str(pretrained)!r} is no folder on this machine: asking huggingface.co for it", err=True)
     return kind.from_pretrained(pretrained, apply_spec_augment=False, local_files_only=is_folder)
