@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from training.corpora import LABELS
 from training.metrics import count_confusion, measure_unweighted_accuracy
@@ -18,6 +19,7 @@ from training.slices.found import read_slices
 from training.slices.measures import ALL, MIN_SPEAKERS
 from training.slices.page import draw_forest, draw_risk
 from training.slices.text import conclude
+from training.slices.writing import write_slices
 
 FEW = 1000  # draws; precision of tails is not what is tested
 N_SPEAKERS = 40
@@ -250,3 +252,29 @@ def test_the_command_refuses_a_limit_that_is_no_confidence(tmp_path, monkeypatch
         main()
 
     assert "--uncertain-below 63" in capsys.readouterr().err
+
+
+def test_what_a_table_calls_its_groups_is_text_in_page_and_markdown(tmp_path):
+    everything = "<script>\u202e ![](https://example.org) | `a`\n\n# two"
+    groups = {everything: {f"{everything} {name}": held for name, held in GROUPS["side"].items()}}
+    report = measure(make_predictions(skills=(2.5, 0.5)), groups=groups)
+
+    markdown = write_slices(report, tmp_path, title=everything)
+
+    page = (tmp_path / "slices.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "\u202e" not in page + markdown
+    as_it_is = write_slices(measure(make_predictions(skills=(2.5, 0.5))), tmp_path, title="plain")
+    assert list_tokens(markdown) == list_tokens(as_it_is)
+
+
+def list_tokens(markdown):
+    """What a text is made of, apart from its words."""
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)
+    return [
+        inner.type
+        for token in tokens
+        for inner in (token, *(token.children or ()))
+        if inner.type not in {"text", "text_special"}
+    ]

@@ -247,7 +247,7 @@ def test_the_page_is_whole_and_asks_for_nothing_from_outside(tmp_path):
 
     page = (tmp_path / "report.html").read_text()
 
-    assert re.findall(r"(?:src|href|@import|url\()", page) == []
+    assert re.findall(r"(?:(?:src|href)\s*=|@import|url\()", page) == []
     assert "https:" not in page
     assert "http:" not in page
     assert "A &lt;b&gt;bold&lt;/b&gt; &amp; model" in page
@@ -338,3 +338,23 @@ def test_no_name_is_a_tag_in_a_page(tmp_path):
     assert "<script>" not in page
     assert '"><b>' not in page.replace('class="lead"><b>', "")
     assert "&lt;script&gt;" in page
+
+
+def test_a_page_may_run_no_script_and_load_nothing_whatever_is_in_it(tmp_path):
+    write_report(make_hostile(), tmp_path, title="t", protocol=PROTOCOL, n_draws=FEW)
+
+    (policy,) = re.findall(
+        r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', (tmp_path / "report.html").read_text()
+    )
+    assert policy.split("; ") == ["default-src 'none'", "style-src 'unsafe-inline'"]
+
+
+def test_names_that_no_encoding_has_are_written_and_read(tmp_path):
+    predictions = make_hostile()
+    strange = replace(predictions, speakers=np.array([f"\udcff{name}\u202e" for name in predictions.speakers]))
+
+    write_predictions(strange, tmp_path / "p.csv")
+    write_report(strange, tmp_path, title="\udcff\u202e", protocol=PROTOCOL, n_draws=FEW)
+
+    assert read_predictions(tmp_path / "p.csv").speakers.tolist() == strange.speakers.tolist()
+    assert "\u202e" not in (tmp_path / "report.html").read_text()

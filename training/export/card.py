@@ -7,13 +7,14 @@ from string import Template
 from typing import Any
 
 from training.backbones.base import Facts
+from training.escaping import code_span, escape_markdown
 from training.whisper3.card import tabulate
 
 _CARD = Template("""\
 # $name $version
 
 Four-class speech emotion model for `tonalog score` and `tonalog worker`: $backbone ($source), trained with the recipe
-`$recipe`. One ONNX graph, opset $opset, $megabytes MB, from a 16 kHz waveform to probabilities.
+$recipe. One ONNX graph, opset $opset, $megabytes MB, from a 16 kHz waveform to probabilities.
 
 ## Intended use
 
@@ -66,30 +67,35 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
     """
     training, measured = manifest["training"], dict(manifest["metrics"])
     parity, gate = measured.pop("parity"), measured.pop("gate")
-    corpora = [[one["name"], one["licence"], str(one["n_utterances"])] for one in training["corpora"]]
+    corpora = [
+        [*map(escape_markdown, (one["name"], one["licence"])), str(one["n_utterances"])] for one in training["corpora"]
+    ]
     return _CARD.substitute(
-        name=manifest["name"],
-        version=manifest["version"],
+        name=escape_markdown(manifest["name"]),
+        version=escape_markdown(manifest["version"]),
         backbone=facts.name,
         source=facts.source,
-        recipe=training["recipe"]["name"],
+        recipe=code_span(training["recipe"]["name"]),
         opset=manifest["opset"],
         megabytes=f"{parity['megabytes']:.1f}",
         corpora=tabulate(["corpus", "licence", "utterances"], corpora),
         training=json.dumps({key: value for key, value in training.items() if key != "corpora"}, indent=1),
-        figures=tabulate(["measure", "value"], [[key, _format(value)] for key, value in measured.items()]),
+        figures=tabulate(
+            ["measure", "value"],
+            [[escape_markdown(key), escape_markdown(_format(value))] for key, value in measured.items()],
+        ),
         scheme=manifest["quantisation"]["scheme"],
         notes=facts.export_notes,
         parity=tabulate(["measure", "value"], [[key, _format(value)] for key, value in parity.items()]),
         gate=_describe_gate(gate, is_gated=manifest["speech_gate"] is not None),
-        licence=manifest["licence"],
+        licence=escape_markdown(manifest["licence"]),
     )
 
 
 def _describe_gate(gate: dict[str, Any], *, is_gated: bool) -> str:
     if not is_gated:
         return (
-            f"There is none: {gate['left_out']}. What the voice activity detector takes for speech is scored, a loud "
+            f"There is none: {escape_markdown(gate['left_out'])}. What the voice activity detector takes for speech is scored, a loud "
             "noise among it."
         )
     rows = [[name.split("/")[0], _format(share)] for name, share in gate["false_accept"].items()]

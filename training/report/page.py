@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
+from training.escaping import escape_html
 from training.protocols import Protocol
 from training.report.bootstrap import Interval
 from training.report.pictures import draw_arousal, draw_confusion, draw_f1_bars, draw_reliability
 from training.report.summary import Measure, Summary
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # no script, no picture and no font from anywhere
 TILES = ("UA", "WA", "macro F1", "ECE")
 MEANINGS = {
     "UA": "unweighted accuracy: mean recall of the labels",
@@ -34,8 +35,8 @@ def render_page(summary: Summary, *, title: str, protocol: Protocol) -> str:
     """
     scope = f"{summary.n_utterances} utterances, {summary.n_speakers} speakers, {len(summary.folds)} folds"
     sections = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="lead"><b>{escape(protocol.name)}</b>: {escape(protocol.description)}. {scope}.</p>',
+        f"<h1>{escape_html(title)}</h1>",
+        f'<p class="lead"><b>{escape_html(protocol.name)}</b>: {escape_html(protocol.description)}. {scope}.</p>',
         "" if protocol.is_speaker_independent else f'<p class="warning">{WARNING}</p>',
         _render_tiles(summary),
         _render_labels(summary),
@@ -52,8 +53,9 @@ def wrap_page(title: str, sections: Sequence[str]) -> str:
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>\n{style}</style></head>\n<body><main>\n{chr(10).join(sections)}\n"
+        f"<title>{escape_html(title)}</title><style>\n{style}</style></head>\n<body><main>\n{chr(10).join(sections)}\n"
         "</main></body></html>\n"
     )
 
@@ -98,7 +100,7 @@ def _deviate(measure: Measure) -> str:
 def _render_confusion(summary: Summary) -> str:
     small = "".join(
         f"<figure>{draw_confusion(fold.confusion, summary.labels, is_small=True)}"
-        f"<figcaption>{escape(fold.name)} · UA {fold.figures['UA']:.3f}</figcaption></figure>"
+        f"<figcaption>{escape_html(fold.name)} · UA {fold.figures['UA']:.3f}</figcaption></figure>"
         for fold in summary.folds
     )
     many = f'<div class="small">{small}</div>' if len(summary.folds) > 1 else ""
@@ -141,6 +143,6 @@ def _render_folds(summary: Summary) -> str:
 
 def render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table of plain text that scrolls where it is too wide."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    top = "".join(f"<th>{escape_html(cell)}</th>" for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape_html(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
+from training.escaping import escape_html
 from training.report.arousal import Arousal
 from training.report.summary import Measure, ReliabilityBin
 
@@ -109,7 +109,7 @@ def _draw_cell(x: float, y: float, size: float, share: float, n: int, *, said: s
     tone = " on" if share >= IS_DARK_FROM else ""
     drawn = (
         f'<rect class="cell" x="{x}" y="{y}" width="{size}" height="{size}" fill-opacity="{share:.3f}">'
-        f"<title>{escape(said)}</title></rect>"
+        f"<title>{escape_html(said)}</title></rect>"
     )
     middle = x + size / 2
     if is_small:
@@ -125,7 +125,7 @@ def _draw_cell(x: float, y: float, size: float, share: float, n: int, *, said: s
 
 def write_text(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
     """Draw a text at a point; `anchor` is SVG's, `kind` a class of the style sheet."""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape_html(text)}</text>'
 
 
 def draw_line(kind: str, start: tuple[float, float], end: tuple[float, float]) -> str:
@@ -136,4 +136,4 @@ def draw_line(kind: str, start: tuple[float, float], end: tuple[float, float]) -
 def frame_picture(width: float, height: float, name: str, parts: Sequence[str]) -> str:
     """Return a picture of a size in px, with a name for those who cannot see it."""
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    return f'<svg {size} role="img" aria-label="{escape(name)}">{"".join(parts)}</svg>'
+    return f'<svg {size} role="img" aria-label="{escape_html(name)}">{"".join(parts)}</svg>'

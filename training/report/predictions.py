@@ -11,19 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.corpora.utterance import LABELS
+from training.escaping import read_cell, write_cell
 from training.protocols import Protocol
 
 SUM_TOLERANCE = 1e-3  # float32 probabilities, printed and read again
 COLUMNS = ("utterance", "speaker", "fold", "truth")
-_FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "'",
-)  # what begins one in a spreadsheet, and the sign that keeps it from that
 
 
 @dataclass(frozen=True)
@@ -107,14 +99,13 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
 
     A name that a spreadsheet would take for a formula gets an apostrophe in front, which `read_predictions` takes away.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
-        writer.writerow((*COLUMNS, *predictions.labels))
+        writer.writerow((*COLUMNS, *map(write_cell, predictions.labels)))
         for row, chances in enumerate(predictions.probabilities.tolist()):
-            known = (predictions.utterances[row], predictions.speakers[row], predictions.folds[row])
-            writer.writerow(
-                (*map(_as_cell, known), predictions.labels[int(predictions.truth[row])], *(f"{p:.6f}" for p in chances))
-            )
+            label = predictions.labels[int(predictions.truth[row])]
+            known = (predictions.utterances[row], predictions.speakers[row], predictions.folds[row], label)
+            writer.writerow((*map(write_cell, known), *(f"{p:.6f}" for p in chances)))
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -124,10 +115,10 @@ def read_predictions(path: Path) -> Predictions:
         FileNotFoundError: there is no such file.
         ValueError: columns are lacking, a truth has no column, or a row is no distribution.
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         reader = csv.DictReader(file)
-        names = tuple(reader.fieldnames or ())
-        rows = list(reader)
+        names = tuple(map(read_cell, reader.fieldnames or ()))
+        rows = [{read_cell(name): cell for name, cell in row.items()} for row in reader]
     if names[: len(COLUMNS)] != COLUMNS or len(names) == len(COLUMNS):
         message = f"{path} has columns {', '.join(names)}; needed are {', '.join(COLUMNS)} and one a label"
         raise ValueError(message)
@@ -138,17 +129,9 @@ def read_predictions(path: Path) -> Predictions:
         raise ValueError(message)
     return Predictions(
         labels,
-        np.array([_from_cell(row["utterance"]) for row in rows], dtype=np.str_),
-        np.array([_from_cell(row["speaker"]) for row in rows], dtype=np.str_),
-        np.array([_from_cell(row["fold"]) for row in rows], dtype=np.str_),
+        np.array([read_cell(row["utterance"]) for row in rows], dtype=np.str_),
+        np.array([read_cell(row["speaker"]) for row in rows], dtype=np.str_),
+        np.array([read_cell(row["fold"]) for row in rows], dtype=np.str_),
         np.array([labels.index(row["truth"]) for row in rows], dtype=np.int64),
         np.array([[float(row[label]) for label in labels] for row in rows], dtype=np.float64).reshape(-1, len(labels)),
     )
-
-
-def _as_cell(name: str) -> str:
-    return f"'{name}" if name.startswith(_FORMULA) else name
-
-
-def _from_cell(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

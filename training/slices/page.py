@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
+from training.escaping import escape_html
 from training.report.page import render_table, wrap_page
 from training.report.pictures import draw_line, frame_picture, write_text
 from training.slices.found import Slice, SliceReport
@@ -33,10 +33,15 @@ def render_slices(report: SliceReport, *, title: str, min_speakers: int) -> str:
         min_speakers: that a group needs to be compared.
     """
     everyone = (report.whole, *report.slices)
-    sections = [f"<h1>{escape(title)}</h1>", f'<p class="lead">{write_protocol(report, min_speakers=min_speakers)}</p>']
-    sections.append(f"<h2>Which differences are more than chance</h2><p>{escape(conclude(report))}</p><p>{CAVEAT}</p>")
+    sections = [
+        f"<h1>{escape_html(title)}</h1>",
+        f'<p class="lead">{write_protocol(report, min_speakers=min_speakers)}</p>',
+    ]
+    sections.append(
+        f"<h2>Which differences are more than chance</h2><p>{escape_html(conclude(report))}</p><p>{CAVEAT}</p>"
+    )
     sections += [
-        f'<h2>{escape(measure)}</h2><figure class="wide">{draw_forest(everyone, measure)}</figure>'
+        f'<h2>{escape_html(measure)}</h2><figure class="wide">{draw_forest(everyone, measure)}</figure>'
         for measure in report.whole.figures
     ]
     sections.append("<h2>Groups</h2>" + render_table(*list_slices(report)))

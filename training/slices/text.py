@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from training.escaping import escape_markdown
 from training.report.bootstrap import COVERAGE, Interval
 from training.slices.found import Difference, Figure, Slice, SliceReport, Spread
 
@@ -107,7 +108,7 @@ def write_markdown(report: SliceReport, *, min_speakers: int) -> str:
             write_protocol(report, min_speakers=min_speakers),
             _tabulate(*list_slices(report)),
             _tabulate(*list_differences(report)),
-            conclude(report),
+            escape_markdown(conclude(report)),
             _tabulate(*list_spread(report.spread)),
             explain_spread(report.spread),
             CAVEAT,
@@ -139,4 +140,6 @@ def _list(differences: Sequence[Difference]) -> str:
 
 
 def _tabulate(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
+    cells = ([escape_markdown(cell) for cell in line] for line in rows)
+    lines = ([escape_markdown(cell) for cell in head], ["---"] * len(head), *cells)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

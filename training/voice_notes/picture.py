@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
 
 from training.corpora import LABELS
+from training.escaping import escape_html
 
 COLOURS = {
     "anger": "#c0392b",
@@ -31,7 +31,7 @@ def draw_bars(groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
     body = [_draw_key()]
     for heading, rows in groups:
         y += 26
-        body.append(f'<text x="8" y="{y}" font-weight="bold">{escape(heading)}</text>')
+        body.append(f'<text x="8" y="{y}" font-weight="bold">{escape_html(heading)}</text>')
         y += 10
         for name, shares in rows:
             body += _draw_row(name, shares, y)
@@ -52,7 +52,7 @@ def _draw_key() -> str:
 
 
 def _draw_row(name: str, shares: Sequence[float], y: int) -> list[str]:
-    parts = [f'<text x="{LEFT - 10}" y="{y + 14}" text-anchor="end">{escape(name)}</text>']
+    parts = [f'<text x="{LEFT - 10}" y="{y + 14}" text-anchor="end">{escape_html(name)}</text>']
     x = float(LEFT)
     for label, share in zip((*LABELS, "no score"), shares, strict=True):
         width = share * (WIDTH - LEFT - 20)

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from training.escaping import code_span, escape_markdown
 from training.slices.found import SliceReport, read_slices
 from training.slices.measures import MIN_SPEAKERS
 from training.slices.text import write_markdown
@@ -34,7 +35,9 @@ def tabulate(header: list[str], rows: list[list[str]]) -> str:
 def tabulate_folds(evaluation: dict[str, Any]) -> str:
     """Return the cross-validation table, one row a view."""
     views = [name for name, one in evaluation.items() if isinstance(one, dict) and "ua" in one]
-    rows = [[name, *(format_pair(evaluation[name][measure]) for measure in MEASURES)] for name in views]
+    rows = [
+        [escape_markdown(name), *(format_pair(evaluation[name][measure]) for measure in MEASURES)] for name in views
+    ]
     return tabulate(["windows", "UA", "WA", "macro F1", "F1 anger", "F1 happiness", "F1 neutral", "F1 sadness"], rows)
 
 
@@ -42,14 +45,16 @@ def say_seeds(evaluation: dict[str, Any]) -> str:
     """Return a sentence on what nets of one seed alone reach; with one seed there is nothing to say."""
     if len(evaluation["seeds"]) == 1:
         return ""
-    said = ", ".join(f"{name} {format_pair(pair)}" for name, pair in evaluation["by_seed"].items())
+    said = ", ".join(f"{escape_markdown(name)} {format_pair(pair)}" for name, pair in evaluation["by_seed"].items())
     return f"\nNets of one seed alone, mean over folds and seeds, and deviation over seeds: {said}."
 
 
 def tabulate_gate(false_accept: dict[str, float]) -> str:
     """Return the share of accepted sounds, one row a kind."""
     kinds = sorted({name.split("/")[0] for name in false_accept})
-    rows = [[k, *(f"{false_accept[f'{k}/unseen {part}']:.3f}" for part in ("kind", "seed"))] for k in kinds]
+    rows = [
+        [escape_markdown(k), *(f"{false_accept[f'{k}/unseen {part}']:.3f}" for part in ("kind", "seed"))] for k in kinds
+    ]
     return tabulate(["sound", "kind unheard", "seed unheard"], rows)
 
 
@@ -57,8 +62,8 @@ def tabulate_dimensions(dimensions: list[dict[str, Any]]) -> str:
     """Return how well arousal and valence hold, one row a measure."""
     rows = [
         [
-            one["measure"],
-            one["corpus"],
+            escape_markdown(one["measure"]),
+            escape_markdown(one["corpus"]),
             str(one["n_utterances"]),
             f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})",
         ]
@@ -86,7 +91,7 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
         folds=", ".join(map(str, evaluation["folds"])),
         seeds=", ".join(map(str, evaluation["seeds"])),
         cv_table=tabulate_folds(evaluation),
-        cost=", ".join(f"{name} {lost:.3f}" for name, lost in evaluation["cost"].items()),
+        cost=", ".join(f"{escape_markdown(name)} {lost:.3f}" for name, lost in evaluation["cost"].items()),
         frozen_clean=f"{evaluation['frozen']['clean']:.3f}",
         frozen_emodb=f"{evaluation['frozen']['emodb-clean']:.3f}",
         emodb_uar=format_pair(evaluation["emodb"]["uar"]),
@@ -101,9 +106,9 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
         ua_int8=f"{int8['ua_int8']:.4f}",
         n_int8=int8["n_windows"],
         dimensions=tabulate_dimensions(metrics["dimensions"]),
-        scheme=scheme,
+        scheme=escape_markdown(scheme),
         threshold=gate["threshold"],
-        miss=", ".join(f"{view} {share:.4f}" for view, share in gate["miss"].items()),
+        miss=", ".join(f"{escape_markdown(view)} {share:.4f}" for view, share in gate["miss"].items()),
         gate_table=tabulate_gate(gate["false_accept"]),
         babble=f"{gate['babble_accepted']:.3f}",
         slices=slices.strip(),
@@ -141,8 +146,8 @@ def fill_card(manifest: dict[str, Any]) -> str:
     else:
         figures = Template(UNMEASURED_TEMPLATE.read_text(encoding="utf-8")).substitute(_list_final(metrics["final"]))
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        name=manifest["name"],
-        version=manifest["version"],
+        name=escape_markdown(manifest["name"]),
+        version=escape_markdown(manifest["version"]),
         uncertain_below=f"{manifest['uncertain_below']:.2f}",
         temperature=f"{manifest['temperature']:.3f}",
         opset=manifest["opset"],
@@ -150,10 +155,10 @@ def fill_card(manifest: dict[str, Any]) -> str:
         votes=f"{tuned['votes']:.1f}",
         kept=f"{tuned['kept']:.1f}",
         n_seeds=len(manifest["training"]["recipe"]["seeds"]),
-        scheme=scheme,
-        defects="; ".join(metrics["defects"]),
+        scheme=escape_markdown(scheme),
+        defects="; ".join(map(escape_markdown, metrics["defects"])),
         figures=figures.strip(),
-        revision=metrics["revision"],
+        revision=code_span(metrics["revision"]),
         whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
     )
 
