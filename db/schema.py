@@ -54,6 +54,7 @@ def _between(names: Iterable[str], least: str, most: str) -> str:
 
 _SCORES = _between(EMOTIONS, "0", "1")
 _DIMENSIONS = _between(DIMENSIONS, "-1e6", "1e6")
+_TIMES = _between(("speech_ms", "rejected_ms", "duration_ms"), "0", "10000000000")
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
@@ -213,7 +214,8 @@ results = Table(
     _check(f"{_SCORES} AND confidence BETWEEN 0 AND 1", name="scores"),
     _check(_DIMENSIONS, name="dimensions"),
     _check(_between((f"{emotion}_slope_per_min" for emotion in EMOTIONS), "-1e6", "1e6"), name="slopes"),
-    _check("n_windows >= 0 AND speech_ms >= 0 AND rejected_ms >= 0 AND duration_ms >= 0", name="counts"),
+    _check(f"n_windows >= 0 AND (status = 'SCORED') = (n_windows > 0) AND {_TIMES}", name="counts"),
+    _check("LENGTH(token) <= 64 AND LENGTH(audio_sha256) = 64", name="texts"),
 )
 
 segments = Table(
@@ -234,7 +236,7 @@ segments = Table(
     CheckConstraint("0 <= start_ms AND start_ms < end_ms", name="span"),
     _check(_SCORES, name="scores"),
     _check(_DIMENSIONS, name="dimensions"),
-    _check("idx >= 0 AND speech_ms >= 0", name="counts"),
+    _check("idx >= 0 AND speech_ms BETWEEN 0 AND 10000000000 AND end_ms <= 10000000000", name="counts"),
 )
 
 schedule_slots = Table(

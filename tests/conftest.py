@@ -26,7 +26,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """End a worker of xdist with the run; keep loopback traffic, ours and our children's, away from any proxy."""
+    """End a worker of xdist with the run, hear Ctrl-C, and keep loopback traffic away from any proxy."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell that starts pytest in the background has it so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") and (ask_kernel := die_with_parent(signal.SIGKILL)):
         ask_kernel()  # by itself it would notice after ten seconds, and its servers would live as long
     for name in ("NO_PROXY", "no_proxy"):

@@ -20,6 +20,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -84,6 +85,14 @@ class Table(rich.table.Table):
         super().add_row(*map(_as_text, cells), **options)
 
 
+class _Words(TextColumn):
+    """A text beside a bar: folds and files are called what a corpus calls them."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text as it is."""
+        return message(self.text_format.format(task=task))
+
+
 def new_table(title: Cell, columns: Sequence[str], *, right: Sequence[str] = ()) -> Table:
     """Return an empty table that never cuts a cell."""
     shown = _as_text(title).copy()
@@ -134,7 +143,7 @@ def new_progress(*columns: str, bar_width: int | None = None) -> Progress:
         "elapsed": TimeElapsedColumn(),
         "remaining": TimeRemainingColumn(),
     }
-    shown = [known.get(column) or TextColumn(column, markup=False) for column in columns]
+    shown = [known.get(column) or _Words(column, markup=False) for column in columns]
     return Progress(*shown, console=_console())
 
 

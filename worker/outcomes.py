@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from db.errors import DatabaseError
+from db.errors import ConstraintViolated, DatabaseError
 from db.reasons import Reason
 from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageError
 from worker.audio.errors import AudioError
@@ -42,6 +42,7 @@ _TABLE: tuple[tuple[type[Exception], Fate, Reason], ...] = (
     (StorageDenied, Fate.WAIT, Reason.STORAGE_DENIED),
     (StorageError, Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
     (BundleError, Fate.WAIT, Reason.MODEL_UNAVAILABLE),
+    (ConstraintViolated, Fate.WAIT, Reason.BAD_SCORES),
     (DatabaseError, Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
     (ScoringError, Fate.WAIT, Reason.BAD_SCORES),
     (MemoryError, Fate.RETRY, Reason.MEMORY),

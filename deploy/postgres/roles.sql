@@ -52,7 +52,8 @@ BEGIN
         );
     END LOOP;
     FOR thing IN SELECT p.oid::regprocedure AS name FROM pg_proc p
-        WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype = 'trigger'::regtype
+        WHERE p.pronamespace = 'public'::regnamespace
+            AND (p.prorettype = 'trigger'::regtype OR p.proname = 'check_extra_scores')
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') -- of an extension
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO tonalog_migrator', thing.name);

@@ -5,8 +5,10 @@ from db_samples import a_result, new_postgres
 from roles import Roles, add_work, ask, claim, run
 from sqlalchemy import text
 
-from db import ledger
+from db import erasures, ledger
+from db.erasures import Chosen
 from db.errors import DatabaseError
+from db.reasons import ErasureScope
 
 SEGMENT = (
     "INSERT INTO segments (recording_id, model_id, idx, start_ms, end_ms, speech_ms, anger, happiness, neutral, sadness) "
@@ -61,6 +63,49 @@ def test_a_result_beside_a_job_that_ended_before_is_refused(roles):
 
     with pytest.raises(DatabaseError, match="ends its job as DONE"):
         run(roles.worker, RESULT.format(token=taken.token, n_windows=0))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("created_at", "'infinity'"),
+        ("created_at", "'0044-03-15 BC'"),
+        ("created_at", "'9999-12-31'"),
+        ("audio_sha256", f"'{'[/x]' * 16}'"),
+        ("trend", "'\"x\"'"),
+        ("trend", '\'{{"joy": {{"slope_per_min": 1}}}}\''),
+        ("trend", '\'{{"anger": {{"slope_per_min": 7e300}}}}\''),
+        ("trend", '\'{{"anger": {{"slope_per_min": "x"}}}}\''),
+        ("trend", "jsonb_build_object('anger', jsonb_build_object(repeat('x', 1000000), 1))"),
+    ],
+)
+def test_a_result_that_no_reader_could_take_in_is_refused(roles, column, value):
+    (job_id,) = add_work(roles)
+    taken = claim(roles, job_id)
+    sound = RESULT.format(token=taken.token, n_windows=1)
+    columns, _, values = sound.partition(" VALUES ")
+    if column in columns:
+        values = values.replace(
+            {"created_at": "now()", "trend": "'{}'"}[column], value.replace("{{", "{").replace("}}", "}")
+        )
+    else:
+        columns, values = columns[:-1] + f", {column})", values[:-1] + f", {value})"
+
+    with pytest.raises(DatabaseError, match="refused the rows"):
+        run_all(roles.worker, DONE, f"{columns} VALUES {values}".replace(":", "\\:"), SEGMENT.format(idx=0, anger=0.9))
+
+
+def test_no_result_is_added_for_somebody_who_was_erased(roles):
+    (job_id,) = add_work(roles)
+    taken = claim(roles, job_id)
+    erasures.begin(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL)
+
+    with pytest.raises(DatabaseError, match="the recording was erased"):
+        run_all(
+            roles.worker,
+            f"UPDATE jobs SET state = 'DONE', lease_token = '{taken.token}', lease_until_s = NULL, finished_at = now()",
+            RESULT.format(token=taken.token, n_windows=1),
+        )
 
 
 @pytest.mark.parametrize("n_segments", [0, 1, 3])

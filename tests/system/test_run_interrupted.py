@@ -12,9 +12,12 @@ import pytest
 import soundfile
 from command import kill_tree, wait_until
 
+from db import models
+from db.engine import make_engine
 from tests.unit.bomb_graphs import make_bomb
 from tests.unit.bundles import write_bundle
 from tests.unit.sounds import RATE_HZ, make_voice
+from tonalog.session import register_bundle
 
 WITHIN_S = 5.0
 START_S = 90.0
@@ -39,7 +42,10 @@ def test_a_second_ctrl_c_ends_a_run_with_all_its_processes(cli, tmp_path):
     (tmp_path / "notes").mkdir()
     soundfile.write(tmp_path / "notes" / "a.wav", make_voice(12.0), RATE_HZ)
     bundle = write_bundle(tmp_path / "tiny-0.0.1", make_bomb("deaf"))
-    cli.variables = {"TONALOG_MODEL_DIR": str(bundle), "TONALOG_WORKER_CONCURRENCY": "1"}
+    cli.variables = {"TONALOG_WORKER_CONCURRENCY": "1"}
+    cli("db", "upgrade")
+    engine = make_engine(cli.folder / "home" / "tonalog.db")
+    models.activate(engine, register_bundle(engine, bundle).id)  # `models add` would have tried it
     process = cli.start("run", tmp_path / "notes", log="run.log")
     try:
         is_busy = wait_until(lambda: any(s > BUSY_S for s in list_processes(process.pid).values()), timeout_s=START_S)

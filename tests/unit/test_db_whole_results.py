@@ -66,7 +66,7 @@ def write(engine, claim, *, of_result=None, of_segment=None):
     with engine.begin() as connection:
         connection.execute(update(jobs_table).where(jobs_table.c.id == claim.job_id).values(**done))
         told = {"token": claim.token, "created_at": db_now()}
-        connection.execute(insert(results).values(**key, **told, **(RESULT | (of_result or {}))))
+        connection.execute(insert(results).values(**key, **(told | RESULT | (of_result or {}))))
         connection.execute(insert(segments).values(**key, **({"idx": 0} | SEGMENT | (of_segment or {}))))
 
 
@@ -128,6 +128,11 @@ def test_what_is_no_probability_is_refused(engine, table, column, value):
         {"of_segment": {"valence": -HUGE}},
         {"of_result": {"n_windows": -1}},
         {"of_result": {"speech_ms": -1}},
+        {"of_result": {"speech_ms": 2**63 - 1}},
+        {"of_result": {"n_windows": 0}},
+        {"of_result": {"audio_sha256": "x" * 1_000_000}},
+        {"of_result": {"token": "x" * 100}},
+        {"of_segment": {"end_ms": 2**63 - 1}},
         {"of_segment": {"speech_ms": -1}},
         {"of_segment": {"idx": -1}},
         {"of_segment": {"idx": 1}},

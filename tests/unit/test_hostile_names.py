@@ -178,6 +178,20 @@ def test_a_terminal_gets_no_sequences_but_those_of_our_own_styles(engine, words)
     assert set(STYLE.findall(printed)) <= {"\x1b[0m", "\x1b[1m", "\x1b[3m", "\x1b[1;3m"}
 
 
+def test_a_bar_shows_what_a_fold_or_file_is_called_as_it_is():
+    code = """
+from tonalog.screen import new_progress
+with new_progress("{task.description}", "{task.fields[audio]}", "bar") as bar:
+    task = bar.add_task("[/x]\\x1b[2J\\u202eeve", total=2, audio="\\x1b]0;ana\\x07")
+    bar.update(task, description="fold\\x1b[2J\\u202e[bold]eve", completed=1)
+"""
+    printed = on_a_terminal([sys.executable, "-c", code])
+
+    shown = re.sub("\x1b\\[[0-9;?]*[mKhlA]", "", printed)  # styles, and the cursor that goes back to the line's start
+    assert not UNSEEN.search(shown.replace("\r", ""))
+    assert r"fold\x1b[2J\u202e[bold]eve \x1b]0;ana\x07" in shown
+
+
 def on_a_terminal(command):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}

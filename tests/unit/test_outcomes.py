@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.errors import DatabaseUnavailable
+from db.errors import ConstraintViolated, DatabaseUnavailable
 from db.reasons import Reason
 from storage.errors import (
     ObjectChanged,
@@ -35,6 +35,7 @@ def test_every_audio_reason_ends_the_job_under_the_same_word(reason):
         (StorageUnavailable("down"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
         (StorageError("odd"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
         (DatabaseUnavailable("down"), Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
+        (ConstraintViolated("no score"), Fate.WAIT, Reason.BAD_SCORES),
         (BundleError("gone"), Fate.WAIT, Reason.MODEL_UNAVAILABLE),
         (ScoringError("nan"), Fate.WAIT, Reason.BAD_SCORES),
         (MemoryError(), Fate.RETRY, Reason.MEMORY),

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -201,15 +200,6 @@ def test_the_trial_ends_with_its_parent(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(child))
 
 
-@pytest.fixture
-def hears_ctrl_c() -> Iterator[None]:
-    """A shell that starts pytest in the background has it ignore SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_ends_the_trial_at_once(tmp_path: Path) -> None:
     bundle = load_bundle(write_bundle(tmp_path, make_endless()))
     found: list[int] = []

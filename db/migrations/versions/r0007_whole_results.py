@@ -21,18 +21,21 @@ DIMENSIONS = ("arousal", "valence")
 _SCORES = " AND ".join(f"{name} BETWEEN 0 AND 1" for name in EMOTIONS)
 _DIMENSIONS = " AND ".join(f"{name} BETWEEN -1e6 AND 1e6" for name in DIMENSIONS)
 _SLOPES = " AND ".join(f"{name}_slope_per_min BETWEEN -1e6 AND 1e6" for name in EMOTIONS)
+# 1e10 ms are 115 days: a person's day of them is far from what a BIGINT holds.
+_TIMES = " AND ".join(f"{name}_ms BETWEEN 0 AND 10000000000" for name in ("speech", "rejected", "duration"))
 # A comparison with NULL is neither true nor false, and refuses nothing. To PostgreSQL NaN is more than any number.
 CHECKS = {
     "results": {
         "scores": f"{_SCORES} AND confidence BETWEEN 0 AND 1",
         "dimensions": _DIMENSIONS,
         "slopes": _SLOPES,
-        "counts": "n_windows >= 0 AND speech_ms >= 0 AND rejected_ms >= 0 AND duration_ms >= 0",
+        "counts": f"n_windows >= 0 AND (status = 'SCORED') = (n_windows > 0) AND {_TIMES}",
+        "texts": "LENGTH(token) <= 64 AND LENGTH(audio_sha256) = 64",
     },
     "segments": {
         "scores": _SCORES,
         "dimensions": _DIMENSIONS,
-        "counts": "idx >= 0 AND speech_ms >= 0",
+        "counts": "idx >= 0 AND speech_ms BETWEEN 0 AND 10000000000 AND end_ms <= 10000000000",
     },
 }
 
@@ -49,8 +52,35 @@ BEGIN
         RAISE EXCEPTION 'a result comes in the transaction that ends its job as DONE'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    PERFORM FROM {schema}.recordings r WHERE r.id = NEW.recording_id AND r.state <> 'ERASED';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the recording was erased' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- Readers cannot even take in a time after the year 9999. A day, since a server's clock may be set.
+    IF NEW.created_at NOT BETWEEN now() - interval '1 day' AND now() + interval '1 day' THEN
+        RAISE EXCEPTION 'a result is of now' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.audio_sha256 !~ '^[0-9a-f]*$' THEN
+        RAISE EXCEPTION 'audio_sha256 is not hexadecimal' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     SELECT m.labels INTO labels FROM {schema}.models m WHERE m.id = NEW.model_id;
-    PERFORM {schema}.check_labels(labels, NEW.label, NEW.extra_scores);
+    IF NEW.label IS NOT NULL AND NOT labels ? NEW.label THEN
+        RAISE EXCEPTION 'the label is none of its model' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF jsonb_typeof(NEW.trend) <> 'object' OR length(NEW.trend::text) > 100000 OR EXISTS (
+        SELECT FROM jsonb_each(CASE jsonb_typeof(NEW.trend) WHEN 'object' THEN NEW.trend ELSE '{{}}' END) e
+        WHERE NOT labels ? e.key AND e.key NOT IN ('arousal', 'valence') OR jsonb_typeof(e.value) <> 'object' OR EXISTS (
+            SELECT FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value ELSE '{{}}' END) n
+            WHERE n.key !~ '^[a-z_]{{1,32}}$'
+                OR CASE jsonb_typeof(n.value) WHEN 'number' THEN n.value::numeric NOT BETWEEN -1e9 AND 1e9 ELSE true END
+        )
+    ) THEN
+        RAISE EXCEPTION 'a trend is numbers by name for each label or dimension of the model'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.extra_scores IS NOT NULL THEN
+        PERFORM {schema}.check_extra_scores(labels, NEW.extra_scores);
+    END IF;
     RETURN NEW;
 END $$
 """
@@ -70,20 +100,17 @@ BEGIN
     END IF;
     IF NEW.extra_scores IS NOT NULL THEN
         SELECT m.labels INTO labels FROM {schema}.models m WHERE m.id = NEW.model_id;
-        PERFORM {schema}.check_labels(labels, NULL, NEW.extra_scores);
+        PERFORM {schema}.check_extra_scores(labels, NEW.extra_scores);
     END IF;
     RETURN NEW;
 END $$
 """
 
 POSTGRES_LABELS = """
-CREATE FUNCTION {schema}.check_labels(labels jsonb, label text, extra_scores jsonb) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION {schema}.check_extra_scores(labels jsonb, extra_scores jsonb) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF label IS NOT NULL AND NOT labels ? label THEN
-        RAISE EXCEPTION 'the label is none of its model' USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    IF extra_scores IS NOT NULL AND (jsonb_typeof(extra_scores) <> 'object' OR EXISTS (
+    IF (jsonb_typeof(extra_scores) <> 'object' OR EXISTS (
         SELECT FROM jsonb_each(CASE jsonb_typeof(extra_scores) WHEN 'object' THEN extra_scores ELSE '{{}}' END) e
         WHERE NOT labels ? e.key OR e.key IN ('anger', 'happiness', 'neutral', 'sadness')
             OR CASE jsonb_typeof(e.value) WHEN 'number' THEN e.value::numeric NOT BETWEEN 0 AND 1 ELSE true END
