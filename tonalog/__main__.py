@@ -19,8 +19,9 @@ def main() -> None:
 
     from tonalog.cli import cli  # noqa: PLC0415
     from tonalog.errors import known_errors  # noqa: PLC0415
-    from tonalog.screen import say, say_usage  # noqa: PLC0415
+    from tonalog.screen import say, say_traceback, say_usage  # noqa: PLC0415
 
+    sys.excepthook = say_traceback
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:

@@ -6,8 +6,10 @@ Nothing here reads markup. ruff refuses rich, `print` and click's echo everywher
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Sequence
 from io import StringIO
+from types import TracebackType
 from typing import Any
 
 import click
@@ -55,6 +57,11 @@ def say_usage(error: click.ClickException) -> None:
     written = StringIO()
     error.show(file=written)
     say(*written.getvalue().rstrip("\n").split("\n"), err=True)
+
+
+def say_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error that nobody foresaw to stderr; in the place of `sys.excepthook`, which prints its text raw."""
+    say(*"".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"), err=True)
 
 
 def headline(name: str, rest: str) -> None:

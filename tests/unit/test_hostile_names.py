@@ -213,3 +213,19 @@ def on_a_terminal(command):
 )
 def test_a_sound_name_is_left_alone(name):
     assert printable(name) == exact(name) == name
+
+
+def test_an_error_that_nobody_foresaw_commands_no_terminal_either(engine):
+    script = """
+import sys
+from tonalog import __main__, cli
+def fail(**_):
+    raise RuntimeError(sys.argv[1])
+cli.cli.main = fail
+__main__.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script, "\x1b[2J\u202e"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("RuntimeError: \\x1b[2J\\u202e\n")
+    assert not UNSEEN.search(done.stderr)
