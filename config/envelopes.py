@@ -1,8 +1,8 @@
 """Check every message of the broker before kombu unpacks it, so that whoever writes into a queue cannot stop who reads it.
 
-kombu and Celery believe what a message says of itself: they unpack what it calls compressed, look for fields that must be
-there, and end the process where one is missing. So a message is written anew here from the few fields that
-ours have, and dropped where one of them is not what it must be.
+kombu and Celery believe every message: they unpack what it calls compressed, look for fields that must be there,
+and end the process where one is missing. So a message is written anew here from the few fields that ours have, and
+dropped where one of them is not what it must be.
 """
 
 from __future__ import annotations

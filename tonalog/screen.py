@@ -53,7 +53,7 @@ def say_json(value: Any) -> None:
 
 
 def say_usage(error: click.ClickException) -> None:
-    """Print what click says of wrong use to stderr."""
+    """Print click's message about wrong use to stderr."""
     written = StringIO()
     error.show(file=written)
     say(*written.getvalue().rstrip("\n").split("\n"), err=True)

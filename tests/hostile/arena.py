@@ -34,6 +34,7 @@ class Verdict:
         touched: what Python opened, connected to or started meanwhile.
         decoded_s: seconds of signal, where the judge only decodes (`tests.hostile.decoding`).
         levels_db: of each tenth of these seconds.
+        processor_s: what the judge's process took of the processor, which a busy machine does not lengthen.
     """
 
     ended: str
@@ -43,6 +44,7 @@ class Verdict:
     touched: tuple[str, ...] = ()
     decoded_s: float = 0.0
     levels_db: tuple[int, ...] = ()
+    processor_s: float = 0.0
 
 
 class Arena:

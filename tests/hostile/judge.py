@@ -60,17 +60,18 @@ def judge(recording: BinaryIO, scorer: Scorer) -> dict[str, Any]:
     """Score one recording as a worker does.
 
     Returns:
-        How it ended (a status, or a reason of the ledger), the detail, seconds, and peak memory in MiB, of this
-        recording alone where the system lets the peak be reset.
+        How it ended (a status, or a reason of the ledger), the detail, seconds, seconds of the processor, and peak memory
+        in MiB, of this recording alone where the system lets the peak be reset.
     """
     _reset_peak()
-    start_s = time.monotonic()
+    start_s, before_s = time.monotonic(), time.process_time()
     try:
         ended, detail = score_recording(recording, scorer).status.value, ""
     except Exception as error:  # noqa: BLE001 - as worker.tasks does
         failure = failure_of(error)
         ended, detail = failure.reason.value, failure.detail
-    return {"ended": ended, "detail": detail, "seconds": time.monotonic() - start_s, "peak_mib": read_peak_mib()}
+    took = {"seconds": time.monotonic() - start_s, "processor_s": time.process_time() - before_s}
+    return {"ended": ended, "detail": detail, **took, "peak_mib": read_peak_mib()}
 
 
 def _reset_peak() -> None:

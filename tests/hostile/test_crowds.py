@@ -13,8 +13,8 @@ from tests.hostile.bombs import make_box, make_full_box
 
 MAX_GROWTH_MIB = 160
 """More than a good recording. The limit of a worker is 512."""
-MAX_S = 60.0
-"""A busy machine included; without the limits several of these took over 130 s."""
+MAX_PROCESSOR_S = 15.0
+"""Without the limits several of these took over 130 s."""
 SCORED, REFUSED = {"scored"}, {"DECODE_ERROR"}
 PICTURE = b"METADATA_BLOCK_PICTURE=AAAAAwAAAAppbWFnZS9qcGVnAAAAAAAAAAEAAAABAAAAGAAAAAAAAAAE/9j/4A=="
 KEYS = make_full_box(b"hdlr", bytes(4) + b"mdta" + bytes(13)) + make_full_box(b"keys", struct.pack(">I", 0x0FFFFFFF))
@@ -27,7 +27,7 @@ CROWDS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "Ogg: 60,000 streams in damaged pages": (lambda: crowds.hide_ogg_streams(60_000), REFUSED),
     "Ogg: 200,000 comments": (lambda: crowds.add_ogg_comments(200_000), REFUSED),
     "Ogg: 2,000 pictures": (lambda: crowds.add_ogg_comments(2_000, PICTURE), REFUSED),
-    "Ogg: 100,000 empty pages": (lambda: crowds.add_empty_ogg_pages(100_000), {"scored", "DECODE_ERROR"}),
+    "Ogg: 500,000 empty pages": (lambda: crowds.add_empty_ogg_pages(500_000), {"scored", "DECODE_ERROR"}),
     "MP4: 200,000 tracks without content": (lambda: crowds.add_boxes(make_box(b"trak", b"") * 200_000), REFUSED),
     "MP4: 10,000 tracks": (lambda: crowds.add_boxes(crowds.read_track() * 10_000), REFUSED),
     "MP4: 5,000 pictures": (lambda: crowds.add_boxes(crowds.make_covers(5_000)), REFUSED),
@@ -35,7 +35,7 @@ CROWDS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "MP4: 268 million names of tags, by their number": (lambda: crowds.add_boxes(make_box(b"meta", KEYS)), REFUSED),
     "MP4: 3 million references": (lambda: crowds.add_boxes(REFERENCES, within=b"minf"), REFUSED),
     "MP4: 100,000 boxes of a copy protection": (lambda: crowds.add_boxes(crowds.make_protections(100_000)), REFUSED),
-    "MP4: 20,000 fragments": (lambda: crowds.add_fragments(20_000), SCORED),
+    "MP4: 100,000 fragments": (lambda: crowds.add_fragments(100_000), SCORED),
     "MP4: 2 million segments in 2,000 indices": (lambda: crowds.add_fragments(10, indices=2_000), REFUSED),
     "Matroska: 200,000 tracks": (lambda: crowds.add_webm_tracks(200_000), REFUSED),
     "Matroska: 30,000 tracks": (lambda: crowds.add_webm_tracks(30_000), REFUSED),
@@ -62,7 +62,7 @@ CROWDS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "FLAC: 200,000 comments": (lambda: crowds.add_flac_blocks((4, crowds.make_comments(200_000))), SCORED),
     "FLAC: 1,000 cue sheets": (lambda: crowds.add_flac_blocks((5, crowds.make_cue_sheet()), times=1_000), SCORED),
     "FLAC: a million blocks": (lambda: crowds.add_flac_blocks((2, b"abcd"), times=1_000_000), REFUSED),
-    "MP3: 500,000 tags": (lambda: crowds.make_tagged_mp3(500_000), SCORED),
+    "MP3: 3 million tags": (lambda: crowds.make_tagged_mp3(3_000_000), SCORED),
     "WAV: a million chunks behind the sound": (lambda: crowds.add_wav_chunks(1_000_000), SCORED),
     "CAF: 20 million packets": (
         lambda: crowds.make_caf_with(
@@ -97,7 +97,7 @@ def test_a_crowd_ends_once_with_little_time_and_memory(name: str, arena: Arena, 
     verdict = arena.judge(make())
 
     assert verdict.ended in allowed, verdict
-    assert verdict.seconds < MAX_S
+    assert 0.0 < verdict.processor_s < MAX_PROCESSOR_S
     assert verdict.peak_mib - harmless.peak_mib < MAX_GROWTH_MIB
 
 

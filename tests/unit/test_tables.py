@@ -81,3 +81,7 @@ def test_dead_jobs_in_a_narrow_terminal_keep_their_keys_whole(tmp_path, monkeypa
     dead_command.main([], standalone_mode=False)
 
     assert "key: anna/0000.wav" in capsys.readouterr().out
+
+
+def test_piped_output_is_wider_than_a_terminal():
+    assert screen.width() > 80
