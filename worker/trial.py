@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from config.plain_text import printable
 from worker.scoring.bundle_files import BundleError
 from worker.solitary import describe_end
 
@@ -108,5 +109,5 @@ def _spell_out(text: str) -> str:
     >>> _spell_out("node\x1b[2J")
     'node\\x1b[2J'
     """
-    spelt = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: _MAX_REASON + 1])
+    spelt = printable(text[: _MAX_REASON + 1])
     return spelt if len(spelt) <= _MAX_REASON else f"{spelt[:_MAX_REASON]}..."
