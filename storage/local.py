@@ -36,9 +36,9 @@ class LocalStore:
     """Files below a folder; a key is the path below it with `/`, the version tag is the content's sha256.
 
     Listing therefore reads every file once, but for those beyond a limit and those that are holes for the most part:
-    their tag is made of size and time (see `objects.is_unread`), so that none of them keeps anybody waiting. Hidden files and folders, symbolic links,
-    pipes and names that are not UTF-8 are no objects, and neither is a file that is written to while it is read: the
-    next listing has it. Files carry no user metadata, so `StoredObject.metadata` is always empty.
+    their tag is made of size and time (see `objects.is_unread`), so that none of them keeps anybody waiting. Hidden files
+    and folders, symbolic links, pipes and names that are not UTF-8 are no objects, and neither is a file that is written to
+    while it is read: the next listing has it. Files carry no user metadata, so `StoredObject.metadata` is always empty.
     """
 
     name = "local"

@@ -35,9 +35,9 @@ class LeaseLost(Exception):
 class Lease(AbstractContextManager["Lease"]):
     """Renews a claim in the background and says whether it is still held; ends the process if the job is stuck.
 
-    Celery starts another one, and its neighbours notice nothing. A decoder, or an operator of a graph, that is busy inside native code hears no time limit: 20,000 comments in a FLAC file of 200 KB kept FFmpeg busy
-    for 2 s, and ten times as many keep it busy a hundred times as long (24 November 2026). So processor time without
-    progress is counted, which neither a machine that sleeps nor slow storage spends.
+    Celery starts another one, and its neighbours notice nothing. A decoder, or an operator of a graph, that is busy inside
+    native code hears no time limit. So processor time without progress is counted, which neither a machine that sleeps nor
+    slow storage spends.
     """
 
     def __init__(
