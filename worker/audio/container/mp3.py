@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from worker.audio.container.frames import Frame, read_frame
 from worker.audio.container.identify import measure_tag
-from worker.audio.container.parts import Container, Part, refuse_cut
+from worker.audio.container.parts import Container, Part, refuse_cut, refuse_many
 from worker.audio.container.source import Source
 
 BLOCK_BYTES = 1 << 20
@@ -44,7 +44,8 @@ def describe_mp3(source: Source) -> list[Part]:
     """Add up what the headers count, and hide the tags that stand between joined files.
 
     Raises:
-        AudioError: TRUNCATED if the file is shorter than the byte count of its only or last header.
+        AudioError: TRUNCATED if the file is shorter than the byte count of its only or last header; DECODE_ERROR for more
+            tags than files were ever joined.
     """
     n_bytes = source.n_bytes
     counts, tags = _find_headers(source)
@@ -66,11 +67,14 @@ def _find_headers(source: Source) -> tuple[list[_Count], list[tuple[int, int]]]:
     """Find what headers count, and the tags that a frame follows."""
     counts: list[_Count] = []
     tags: list[tuple[int, int]] = []
-    covered = 0
+    n_tags, covered = 0, 0
     for at, content, place in _find_words(source):
         if at < covered or len(counts) + len(tags) >= MAX_HEADERS:
             continue
         size = measure_tag(content[place : place + 10])
+        n_tags += size > 0
+        if n_tags > MAX_HEADERS:
+            raise refuse_many("tags", MAX_HEADERS)
         if size and _starts_frame(source, at + size):
             tags.append((at, at + size))
             covered = at + size
