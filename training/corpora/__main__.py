@@ -26,8 +26,9 @@ def main() -> None:
         f"{len(corpus.speakers)} speakers, {hours:.2f} h" if corpus.is_inspected else f"{len(corpus.speakers)} speakers"
     )
     print("  ".join(f"{label} {n}" for label, n in corpus.count_labels().items()))
-    for kind, n in sorted(Counter(utterance.kind for utterance in corpus.utterances).items()):
-        print(f"{n} x {kind}{': nobody rated them, so they are no truth' if kind is Kind.ASSUMED_NEUTRAL else ''}")
+    for label_kind, n in sorted(Counter(utterance.kind for utterance in corpus.utterances).items()):
+        is_guess = label_kind is Kind.ASSUMED_NEUTRAL
+        print(f"{n} x {label_kind}{': nobody rated them, so they are no truth' if is_guess else ''}")
     if n := sum(utterance.is_selection_only for utterance in corpus.utterances):
         print(f"{n} x selection only: to choose between models, not to train on")
     for kind, n in sorted(Counter(finding.kind for finding in corpus.findings).items()):
