@@ -7,7 +7,8 @@ from string import Template
 from typing import Any
 
 from training.backbones.base import Facts
-from training.whisper3.card import tabulate
+from training.credits import write_credits
+from training.tables import tabulate
 
 _CARD = Template("""\
 # $name $version
@@ -66,7 +67,6 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
     """
     training, measured = manifest["training"], dict(manifest["metrics"])
     parity, gate = measured.pop("parity"), measured.pop("gate")
-    corpora = [[one["name"], one["licence"], str(one["n_utterances"])] for one in training["corpora"]]
     return _CARD.substitute(
         name=manifest["name"],
         version=manifest["version"],
@@ -75,7 +75,7 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
         recipe=training["recipe"]["name"],
         opset=manifest["opset"],
         megabytes=f"{parity['megabytes']:.1f}",
-        corpora=tabulate(["corpus", "licence", "utterances"], corpora),
+        corpora=write_credits(training["corpora"]),
         training=json.dumps({key: value for key, value in training.items() if key != "corpora"}, indent=1),
         figures=tabulate(["measure", "value"], [[key, _format(value)] for key, value in measured.items()]),
         scheme=manifest["quantisation"]["scheme"],
