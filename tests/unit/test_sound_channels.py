@@ -9,7 +9,14 @@ from training.sounds.augment import SAMPLING_RATE_HZ, measure_loudness
 from training.sounds.channels import CHANNELS, overdrive, pass_channel, set_loudness, take_piece
 from training.sounds.codecs import Codec, pass_codec
 
-RATES = [(Codec.PCM, 8_000), (Codec.GSM, 8_000), (Codec.MP3, 16_000), (Codec.VORBIS, 16_000)]
+RATES = [
+    (Codec.PCM, 8_000),
+    (Codec.GSM, 8_000),
+    (Codec.MP3, 16_000),
+    (Codec.MP3, 44_100),
+    (Codec.VORBIS, 16_000),
+    (Codec.VORBIS, 44_100),
+]
 
 
 def measure_share_above(signal, hertz):
@@ -42,6 +49,19 @@ def test_nothing_is_left_above_half_the_rate_of_a_telephone(codec, rate_hz):
     assert measure_share_above(pass_codec(noise, codec, rate_hz=rate_hz), 4_200) < -40.0
 
 
+def test_an_mp3_takes_away_high_frequencies_at_16_khz_and_none_of_those_at_44_khz():
+    noise = make_noise(2.0)
+
+    lost_db = {
+        rate_hz: measure_share_above(pass_codec(noise, Codec.PCM, rate_hz=rate_hz), 7_600)
+        - measure_share_above(pass_codec(noise, Codec.MP3, rate_hz=rate_hz), 7_600)
+        for rate_hz in (16_000, 44_100)
+    }
+
+    assert lost_db[16_000] > 10.0
+    assert abs(lost_db[44_100]) < 0.5
+
+
 @pytest.mark.parametrize("codec", [Codec.GSM, Codec.MP3, Codec.VORBIS])
 def test_a_codec_that_loses_something_is_not_a_copy(codec):
     voice = make_voice(1.0)
@@ -63,8 +83,8 @@ def test_a_signal_shorter_than_a_frame_keeps_its_length(codec, rate_hz, n_sample
     ("codec", "rate_hz", "said"),
     [
         (Codec.GSM, 16_000, "gsm at 16000 Hz; allowed is 8000"),
-        (Codec.PCM, 0, "pcm at 0 Hz; allowed is over 0 and at most 16000"),
-        (Codec.MP3, 44_100, "mp3 at 44100 Hz; allowed is over 0"),
+        (Codec.PCM, 0, "pcm at 0 Hz; allowed is over 0 and at most 48000"),
+        (Codec.MP3, 96_000, "mp3 at 96000 Hz; allowed is over 0"),
     ],
 )
 def test_a_rate_that_a_codec_has_not_is_refused(codec, rate_hz, said):

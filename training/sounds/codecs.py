@@ -23,6 +23,7 @@ class Codec(StrEnum):
 
 _FORMATS = {Codec.GSM: ("WAV", "GSM610"), Codec.MP3: ("MP3", "MPEG_LAYER_III"), Codec.VORBIS: ("OGG", "VORBIS")}
 GSM_RATE_HZ = 8_000
+MAX_RATE_HZ = 48_000
 
 
 def pass_codec(signal: Signal, codec: Codec, *, rate_hz: int = SAMPLING_RATE_HZ) -> Signal:
@@ -31,25 +32,25 @@ def pass_codec(signal: Signal, codec: Codec, *, rate_hz: int = SAMPLING_RATE_HZ)
     Args:
         signal: float32 (n_samples,), 16 kHz, in [-1, 1].
         codec: that it is encoded with and decoded again.
-        rate_hz: at which it is encoded; half of it is the highest frequency that is left. GSM has 8,000 and no other.
+        rate_hz: at which it is encoded; nothing is left above half of it. GSM has 8,000 and no other.
 
     Returns:
         float32 (n_samples,), 16 kHz, in [-1, 1].
 
     Raises:
-        ValueError: GSM at another rate, or a rate that is not over 0 and at most 16,000.
+        ValueError: GSM at another rate, or a rate that is not over 0 and at most 48,000.
     """
-    if not 0 < rate_hz <= SAMPLING_RATE_HZ or (codec is Codec.GSM and rate_hz != GSM_RATE_HZ):
-        allowed = f"{GSM_RATE_HZ}" if codec is Codec.GSM else f"over 0 and at most {SAMPLING_RATE_HZ}"
+    if not 0 < rate_hz <= MAX_RATE_HZ or (codec is Codec.GSM and rate_hz != GSM_RATE_HZ):
+        allowed = f"{GSM_RATE_HZ}" if codec is Codec.GSM else f"over 0 and at most {MAX_RATE_HZ}"
         message = f"{codec} at {rate_hz} Hz; allowed is {allowed}"
         raise ValueError(message)
     if not signal.size:
         return signal
-    narrow = soxr.resample(signal, SAMPLING_RATE_HZ, rate_hz) if rate_hz != SAMPLING_RATE_HZ else signal
+    coded: Signal = soxr.resample(signal, SAMPLING_RATE_HZ, rate_hz) if rate_hz != SAMPLING_RATE_HZ else signal
     if codec is not Codec.PCM:
-        narrow = _encode_and_decode(np.clip(narrow, -1.0, 1.0), codec, rate_hz)
-    wide = soxr.resample(narrow, rate_hz, SAMPLING_RATE_HZ) if rate_hz != SAMPLING_RATE_HZ else narrow
-    kept = wide[: signal.size]
+        coded = _encode_and_decode(np.clip(coded, -1.0, 1.0), codec, rate_hz)
+    back: Signal = soxr.resample(coded, rate_hz, SAMPLING_RATE_HZ) if rate_hz != SAMPLING_RATE_HZ else coded
+    kept = back[: signal.size]
     return np.clip(np.pad(kept, (0, signal.size - kept.size)), -1.0, 1.0).astype(np.float32)
 
 
