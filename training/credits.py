@@ -1,4 +1,4 @@
-"""What a bundle says of the corpora it was made from: labels, licences, sources and whom to name."""
+"""The corpora that a bundle was made from, as its manifest and card name them: labels, licences, sources, whom to credit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody rated is no truth, and what is for selection only trains nothing."""
+"""What nobody rated is no truth, and what is for selection only is never trained on."""
 
 from dataclasses import replace
 from pathlib import Path
