@@ -17,6 +17,7 @@ _KNOWN = (
     ("training.runs.plan", "PlanMismatch"),
     ("training.runs.checkpoint", "CheckpointMismatch"),
     ("training.protocols.leaks", "LeakError"),
+    ("training.protocols.roles", "RoleError"),
     ("training.export.parity", "ParityError"),
     ("training.whisper3.jobs", "WorkersLost"),
     ("training.whisper3.publish", "LimitExceeded"),

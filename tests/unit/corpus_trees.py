@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,4 +59,38 @@ def write_crema_d(root: Path, *, n_actors: int = 6, folder: str = "AudioWAV", su
         for emotion in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD"):
             write_sound(root / folder / f"{actor}_DFA_{emotion}_XX{suffix}", seed)
             seed += 1
+    return root
+
+
+def write_listed_set(
+    root: Path,
+    *,
+    origin: str,
+    speakers: Sequence[str] = ("a_01", "a_01", "a_02"),
+    kind: str = "assumed_neutral",
+    emotions: Sequence[str] = ("neutral",),
+    licence: str = "CC0-1.0",
+) -> Path:
+    """A recording of each speaker in turn, with the manifest that sets of ordinary speech have."""
+    rows = [
+        {
+            "file": f"audio/{index:03d}.wav",
+            "speaker": speaker,
+            "sex": "",
+            "language": "en",
+            "emotion": emotions[index % len(emotions)],
+            "kind": kind,
+            "duration_s": "0.05",
+            "clipped_fraction": "0.0",
+            "source": f"{origin}some/file-{index}.wav",
+            "licence": licence,
+        }
+        for index, speaker in enumerate(speakers)
+    ]
+    for index, row in enumerate(rows):
+        write_sound(root / row["file"], 20_000 + index)
+    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
     return root

@@ -17,13 +17,13 @@ def kinds_of(corpus):
 
 
 def test_every_file_under_layouts_is_a_corpus_that_can_be_found_by_name():
-    assert set(list_layouts()) == {"crema-d", "emodb", "iemocap", "manifest", "ravdess"}
+    assert {"crema-d", "emodb", "iemocap", "manifest", "ravdess"} <= set(list_layouts())
     for name in list_layouts():
         assert find_layout(name).title
 
 
 def test_an_unknown_corpus_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match="'tess'; there are crema-d, emodb"):
+    with pytest.raises(ValueError, match=r"'tess'; there are .*crema-d, .*emodb"):
         load_corpus("tess", tmp_path)
 
 

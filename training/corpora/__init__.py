@@ -7,7 +7,7 @@ from training.corpora.files import find_audio, read_signal
 from training.corpora.heard import HeardCorpus, HeardUtterance, load_crema_d, load_emodb, load_heard
 from training.corpora.inspection import inspect_listing
 from training.corpora.registry import find_layout, list_layouts, load_corpus
-from training.corpora.utterance import LABELS, Corpus, Finding, FindingKind, Layout, Listing, Utterance, Whole
+from training.corpora.utterance import LABELS, Corpus, Finding, FindingKind, Kind, Layout, Listing, Utterance, Whole
 
 __all__ = [
     "LABELS",
@@ -16,6 +16,7 @@ __all__ = [
     "FindingKind",
     "HeardCorpus",
     "HeardUtterance",
+    "Kind",
     "Layout",
     "Listing",
     "Utterance",

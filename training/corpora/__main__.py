@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from training.corpora.registry import find_layout, list_layouts, load_corpus
+from training.corpora.utterance import Kind
 from training.screen import say
 
 
@@ -23,6 +24,11 @@ def main() -> None:
     counts = f"{len(corpus.utterances)} utterances to use, {len(corpus.speakers)} speakers{length}"
     say(f"{corpus.name} ({find_layout(arguments.name).licence}): {counts}")
     say("  ".join(f"{label} {n}" for label, n in corpus.count_labels().items()))
+    for label_kind, n in sorted(Counter(utterance.kind for utterance in corpus.utterances).items()):
+        is_guess = label_kind is Kind.ASSUMED_NEUTRAL
+        say(f"{n} x {label_kind}{': nobody rated them, so they are no truth' if is_guess else ''}")
+    if n := sum(utterance.is_selection_only for utterance in corpus.utterances):
+        say(f"{n} x selection only: to choose between models, not to train on")
     for kind, n in sorted(Counter(finding.kind for finding in corpus.findings).items()):
         say(f"{n} x {kind}")
     for finding in corpus.findings:

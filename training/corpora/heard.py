@@ -21,12 +21,14 @@ class HeardUtterance:
         speaker: speaker id, unique within its corpus.
         label: one of `LABELS`.
         signal: float32 (n_samples,), 16 kHz mono, in [-1, 1].
+        is_assumed: whether nobody rated it, so that its label is no truth.
     """
 
     path: Path
     speaker: str
     label: str
     signal: NDArray[np.float32]
+    is_assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def load_heard(name: str, root: Path) -> HeardCorpus:
         signals[utterance.name] = signal
 
     corpus = load_corpus(name, root, on_sound=keep)
-    heard = tuple(HeardUtterance(u.path, u.speaker, u.label, signals[u.name]) for u in corpus.utterances)
+    heard = tuple(
+        HeardUtterance(u.path, u.speaker, u.label, signals[u.name], is_assumed=u.is_assumed) for u in corpus.utterances
+    )
     return HeardCorpus(corpus.name, heard, corpus.defects)
 
 

@@ -15,7 +15,7 @@ from training.corpora.utterance import Corpus, Finding, FindingKind, Layout, Lis
 
 def list_layouts() -> tuple[str, ...]:
     """Return the names of all corpora that there is a layout for: `crema-d`, `emodb`, ..."""
-    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(layouts.__path__)))
+    return tuple(sorted(_collect_layouts()))
 
 
 def find_layout(name: str) -> Layout:
@@ -27,12 +27,20 @@ def find_layout(name: str) -> Layout:
     Raises:
         ValueError: there is no such layout.
     """
-    known = list_layouts()
+    known = _collect_layouts()
     if name not in known:
-        message = f"no corpus layout is called {name!r}; there are {', '.join(known)}"
+        message = f"no corpus layout is called {name!r}; there are {', '.join(sorted(known))}"
         raise ValueError(message)
-    layout: Layout = importlib.import_module(f"{layouts.__name__}.{name.replace('-', '_')}").LAYOUT
-    return layout
+    return known[name]
+
+
+def _collect_layouts() -> dict[str, Layout]:
+    """Return the layouts by name: a file's `LAYOUT` has the file's name, its `LAYOUTS` have their own."""
+    found: dict[str, Layout] = {}
+    for listed in pkgutil.iter_modules(layouts.__path__):
+        module = importlib.import_module(f"{layouts.__name__}.{listed.name}")
+        found |= getattr(module, "LAYOUTS", None) or {listed.name.replace("_", "-"): module.LAYOUT}
+    return found
 
 
 def load_corpus(name: str, root: Path, *, is_inspected: bool = True, on_sound: OnSound | None = None) -> Corpus:

@@ -11,6 +11,19 @@ from pathlib import Path
 LABELS = ("anger", "happiness", "neutral", "sadness")
 
 
+class Kind(StrEnum):
+    """How a recording came to its label; a manifest's column `kind` holds these words.
+
+    What nobody rated is `ASSUMED_NEUTRAL`: it may train with a weight of its own, and no protocol validates or tests on it.
+    """
+
+    LABELLED = "labelled"
+    ACTED = "acted"
+    ACTED_JUDGED = "acted_judged"
+    NATURAL_TV = "natural_tv"
+    ASSUMED_NEUTRAL = "assumed_neutral"
+
+
 @dataclass(frozen=True)
 class Utterance:
     """One labelled recording of one speaker.
@@ -26,6 +39,10 @@ class Utterance:
         intensity: how strongly it was to be acted (`low`, `medium`, `high`, `normal`, `strong`); None if not said.
         duration_s: 0 or more; None before inspection.
         sound_sha256: hash of the decoded signal; None before inspection.
+        kind: how it came to its label.
+        licence: of this recording, where those of a corpus differ; None if its layout's holds.
+        is_selection_only: whether it may be measured on to choose between models, and not be trained on.
+        is_speaker_known: False where the corpus has no speaker ids: its one speaker then stands for everybody in it.
     """
 
     path: Path
@@ -38,6 +55,15 @@ class Utterance:
     intensity: str | None = None
     duration_s: float | None = None
     sound_sha256: str | None = None
+    kind: Kind = Kind.LABELLED
+    licence: str | None = None
+    is_selection_only: bool = False
+    is_speaker_known: bool = True
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether nobody rated it, so that its label is no truth."""
+        return self.kind is Kind.ASSUMED_NEUTRAL
 
     @property
     def voice(self) -> str:
@@ -117,12 +143,18 @@ class Layout:
         licence: short name of its licence, for the model card.
         read: lists what a folder holds. Raises FileNotFoundError or ValueError if it holds no such corpus.
         whole: counts of a complete copy; None if there is no such thing.
+        source: where it comes from, for the model card; empty if its owner knows.
+        attribution: whom its licence asks to name, for the model card; empty if nobody.
+        is_shown_to_users: whether the licence asks that the people who use the product see the attribution.
     """
 
     title: str
     licence: str
     read: Callable[[Path], Listing]
     whole: Whole | None = None
+    source: str = ""
+    attribution: str = ""
+    is_shown_to_users: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from string import Template
 from typing import Any
 
 from training.backbones.base import Facts
+from training.credits import write_credits
 from training.escaping import code_span, escape_markdown
-from training.whisper3.card import tabulate
+from training.tables import tabulate
 
 _CARD = Template("""\
 # $name $version
@@ -67,9 +68,6 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
     """
     training, measured = manifest["training"], dict(manifest["metrics"])
     parity, gate = measured.pop("parity"), measured.pop("gate")
-    corpora = [
-        [*map(escape_markdown, (one["name"], one["licence"])), str(one["n_utterances"])] for one in training["corpora"]
-    ]
     return _CARD.substitute(
         name=escape_markdown(manifest["name"]),
         version=escape_markdown(manifest["version"]),
@@ -78,7 +76,7 @@ def fill_run_card(manifest: dict[str, Any], facts: Facts) -> str:
         recipe=code_span(training["recipe"]["name"]),
         opset=manifest["opset"],
         megabytes=f"{parity['megabytes']:.1f}",
-        corpora=tabulate(["corpus", "licence", "utterances"], corpora),
+        corpora=write_credits(training["corpora"]),
         training=json.dumps({key: value for key, value in training.items() if key != "corpora"}, indent=1),
         figures=tabulate(
             ["measure", "value"],

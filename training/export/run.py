@@ -12,9 +12,11 @@ import numpy as np
 from training import metrics
 from training.backbones import Backbone
 from training.corpora import LABELS, Corpus, find_layout, read_signal
+from training.credits import credit_corpus, describe_use
 from training.export.bundle import Exported, Identity, export_bundle
 from training.export.parity import Gate
 from training.export.speech_gate import GateRecipe
+from training.protocols import Split
 from training.report.writing import JSON_NAME
 from training.runs.plan import Plan
 from training.runs.predict import predict
@@ -79,7 +81,7 @@ def export_run(
         temperature=round(temperature, 4),
         uncertain_below=_choose_threshold(metrics.apply_softmax(logits, temperature), check),
         training={
-            "corpora": _count_corpora(plan, corpora),
+            "corpora": _credit_corpora(plan, corpora, split),
             "protocol": plan.protocol,
             "fold": split.name,
             "pretrained": plan.pretrained,
@@ -106,9 +108,9 @@ def _join_licences(plan: Plan, backbone: Backbone) -> str:
     return f"weights of {backbone.facts.name}: {backbone.facts.licence}; trained on {', '.join(corpora)}"
 
 
-def _count_corpora(plan: Plan, corpora: Sequence[Corpus]) -> list[dict[str, Any]]:
+def _credit_corpora(plan: Plan, corpora: Sequence[Corpus], split: Split) -> list[dict[str, Any]]:
     return [
-        {"name": corpus.name, "licence": find_layout(name).licence, "n_utterances": len(corpus.utterances)}
+        credit_corpus(find_layout(name), corpus, use=describe_use(split, corpus))
         for (name, _), corpus in zip(plan.corpora, corpora, strict=True)
     ]
 

@@ -2,6 +2,7 @@
 
 from training.protocols.folds import assign_folds
 from training.protocols.leaks import LeakError
+from training.protocols.roles import RoleError
 from training.protocols.splits import (
     Protocol,
     Split,
@@ -14,6 +15,7 @@ from training.protocols.splits import (
 __all__ = [
     "LeakError",
     "Protocol",
+    "RoleError",
     "Split",
     "assign_folds",
     "cross_corpora",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from training.corpora.utterance import Corpus, Utterance
 from training.protocols.folds import N_FOLDS, SEED, assign_folds
 from training.protocols.leaks import check_sounds, check_speakers
+from training.protocols.roles import check_roles
 
 MIN_GROUPS = 3  # One group each for training, validation and test.
 HOLD_OUT = 0.05  # Of the paper's production model.
@@ -32,8 +33,8 @@ class Split:
     test: tuple[Utterance, ...]
 
     def count_training(self, label: str) -> int:
-        """Return the number of training utterances of a label."""
-        return sum(utterance.label == label for utterance in self.train)
+        """Return the number of training utterances of a label, without those that nobody rated: these have their own weight."""
+        return sum(utterance.label == label and not utterance.is_assumed for utterance in self.train)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def leave_one_session_out(corpus: Corpus, *, further: Sequence[Corpus] = ()) -> 
     Raises:
         ValueError: an utterance has no session, or there are fewer than three.
         LeakError: a speaker or a recording is on two sides.
+        RoleError: what may only train is tested, or what may only be tested trains.
     """
     homeless = [utterance.name for utterance in corpus.utterances if utterance.session is None]
     if homeless:
@@ -95,11 +97,12 @@ def cross_validate_speakers(
     Raises:
         ValueError: too few folds, or fewer speakers than folds.
         LeakError: a recording is on two sides.
+        RoleError: what may only train is tested, or what may only be tested trains.
     """
     if n_folds < MIN_GROUPS:
         message = f"{n_folds} folds; at least {MIN_GROUPS} are needed to train, validate and test"
         raise ValueError(message)
-    everything = _gather(corpora)
+    everything = _gather_divided(corpora)
     folds = assign_folds((u.voice for u in everything), n_folds=n_folds, seed=seed)
     groups = [tuple(u for u in everything if folds[u.voice] == fold) for fold in range(n_folds)]
     names = [f"fold {fold}" for fold in range(n_folds)]
@@ -123,8 +126,9 @@ def hold_out_shuffled(corpora: Sequence[Corpus], *, share: float = HOLD_OUT, see
     Raises:
         ValueError: the share is not in (0, 1), or nothing would be left to train on.
         LeakError: a recording is on both sides.
+        RoleError: what may only train is tested, or what may only be tested trains.
     """
-    everything = list(_gather(corpora))
+    everything = list(_gather_divided(corpora))
     n_test = math.ceil(share * len(everything)) if 0.0 < share < 1.0 else 0
     if not 0 < n_test < len(everything):
         message = f"a share of {share} of {len(everything)} utterances; it must be in (0, 1) and leave some to train on"
@@ -140,7 +144,9 @@ def hold_out_shuffled(corpora: Sequence[Corpus], *, share: float = HOLD_OUT, see
     )
 
 
-def cross_corpora(train: Sequence[Corpus], test: Corpus, *, n_parts: int = N_FOLDS, seed: int = SEED) -> Protocol:
+def cross_corpora(
+    train: Sequence[Corpus], test: Corpus, *, n_parts: int = N_FOLDS, seed: int = SEED, further: Sequence[Corpus] = ()
+) -> Protocol:
     """Train on some corpora and test on all of another one.
 
     Args:
@@ -148,20 +154,25 @@ def cross_corpora(train: Sequence[Corpus], test: Corpus, *, n_parts: int = N_FOL
         test: the other corpus, no utterance of which is trained or validated on.
         n_parts: of the training speakers, 2 or more; the first part validates.
         seed: of the shuffle of speakers.
+        further: corpora that train with all their speakers and are never validated or tested on.
 
     Raises:
         ValueError: fewer training speakers than parts.
         LeakError: a speaker or a recording is on two sides, for instance the tested corpus is also trained on.
+        RoleError: what may only train is tested, or what may only be tested trains.
     """
-    everything = _gather(train)
+    everything = _gather_divided(train)
     parts = assign_folds((u.voice for u in everything), n_folds=n_parts, seed=seed)
     split = Split(
         test.name,
-        tuple(u for u in everything if parts[u.voice] != 0),
+        (*(u for u in everything if parts[u.voice] != 0), *_gather(further)),
         tuple(u for u in everything if parts[u.voice] == 0),
         test.utterances,
     )
-    description = f"{_name(train)} trains, 1 of {n_parts} parts of its speakers validates; all of {test.name} is tested"
+    description = (
+        f"{_name(train)} trains, 1 of {n_parts} parts of its speakers validates; all of {test.name} is tested"
+        f"{_mention(further)}"
+    )
     return _check(Protocol("cross-corpus", description, (split,)))
 
 
@@ -182,17 +193,25 @@ def _rotate(
 
 
 def _check(protocol: Protocol) -> Protocol:
-    """Return the protocol if nothing leaks."""
+    """Return the protocol if nothing leaks, and nothing is where it may not be."""
     for split in protocol.splits:
         sides = {"train": split.train, "validate": split.validate, "test": split.test}
         if protocol.is_speaker_independent:
             check_speakers(sides)
         check_sounds(sides)
+        check_roles(sides)
     return protocol
 
 
 def _gather(corpora: Iterable[Corpus]) -> tuple[Utterance, ...]:
     return tuple(utterance for corpus in corpora for utterance in corpus.utterances)
+
+
+def _gather_divided(corpora: Iterable[Corpus]) -> tuple[Utterance, ...]:
+    """Gather corpora that a shuffle deals out: whoever may come on any side must fit all, or a seed would decide."""
+    everything = _gather(corpora)
+    check_roles({"train": everything, "validate": everything})
+    return everything
 
 
 def _order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:

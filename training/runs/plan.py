@@ -41,6 +41,16 @@ _PROTOCOLS: Mapping[str, Callable[[Sequence[Corpus], int], Protocol]] = {
 PROTOCOLS = tuple(_PROTOCOLS)
 
 
+def _refuse_assumed(protocol: Protocol) -> None:
+    """Refuse what nobody rated: a run gives all utterances one weight, and at that weight every strange voice is neutral."""
+    assumed = sorted({u.corpus for split in protocol.splits for u in split.train if u.is_assumed})
+    if assumed:
+        raise ValueError(
+            f"{', '.join(assumed)} would train with full weight, and nobody rated it (kind assumed_neutral); "
+            "allowed are corpora whose emotions somebody acted or judged"
+        )
+
+
 def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return name and absolute folder of each NAME=FOLDER.
 
@@ -98,10 +108,13 @@ class Plan:
             corpora: those of the plan, loaded, in its order.
 
         Raises:
-            ValueError: the corpora do not fit the protocol.
+            ValueError: the corpora do not fit the protocol, or what nobody rated would train.
             LeakError: somebody is on two sides.
+            RoleError: what may only train is tested, or what may only be tested trains.
         """
-        return _PROTOCOLS[self.protocol](corpora, self.seed)
+        protocol = _PROTOCOLS[self.protocol](corpora, self.seed)
+        _refuse_assumed(protocol)
+        return protocol
 
 
 def write_plan(plan: Plan, folder: Path) -> None:

@@ -16,6 +16,7 @@ from training.backbones.base import freeze
 from training.corpora import LABELS, Corpus, read_signal
 from training.protocols import Protocol, Split
 from training.protocols.leaks import check_sounds, check_speakers
+from training.protocols.roles import check_roles
 from training.report import Summary, collect_predictions, write_predictions, write_report
 from training.runs.fit import Progress, fit
 from training.runs.plan import Plan, write_plan
@@ -167,12 +168,16 @@ def evaluate_elsewhere(plan: Plan, trained: Sequence[Corpus], corpus: Corpus, ou
     Raises:
         FileNotFoundError: a fold was not trained to its end.
         LeakError: a speaker or recording of the corpus was trained on.
+        RoleError: nobody rated the corpus.
     """
     protocol = plan.divide(trained)
     everything = tuple(utterance for one in trained for utterance in one.utterances)
     sides = {"train": everything, "test": corpus.utterances}
     check_speakers(sides)
     check_sounds(sides)
+    check_roles(
+        {"test": corpus.utterances}
+    )  # Who trained was checked by the protocol; not all of a plan's corpora did.
     windows = WindowSet(corpus.utterances, LABELS, WindowStore(plan.recipe, read_signal))
     splits = tuple(Split(f"trained for {split.name}", (), (), corpus.utterances) for split in protocol.splits)
     description = f"all of {corpus.name} is scored by the {len(splits)} nets of: {protocol.description}"

@@ -8,14 +8,17 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from training.credits import has_credits, write_credits
 from training.escaping import code_span, escape_markdown
 from training.slices.found import SliceReport, read_slices
 from training.slices.measures import MIN_SPEAKERS
 from training.slices.text import write_markdown
+from training.tables import tabulate
 
 _HERE = Path(__file__).parent
 TEMPLATE = _HERE / "card_template.md"
 FIGURES_TEMPLATE, UNMEASURED_TEMPLATE = _HERE / "figures_template.md", _HERE / "unmeasured_template.md"
+UNCREDITED_TEMPLATE = _HERE / "uncredited_template.md"  # The table of cards whose manifests name no sources.
 WHISPER_LICENCE = _HERE / "whisper_licence.txt"
 CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "telephone", "opus16")
 MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
@@ -24,12 +27,6 @@ MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadn
 def format_pair(pair: list[float]) -> str:
     """Return a mean and its deviation."""
     return f"{pair[0]:.3f} +- {pair[1]:.3f}"
-
-
-def tabulate(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def tabulate_folds(evaluation: dict[str, Any]) -> str:
@@ -156,11 +153,17 @@ def fill_card(manifest: dict[str, Any]) -> str:
         kept=f"{tuned['kept']:.1f}",
         n_seeds=len(manifest["training"]["recipe"]["seeds"]),
         scheme=escape_markdown(scheme),
+        corpora=_list_corpora(manifest["training"]["corpora"]),
         defects="; ".join(map(escape_markdown, metrics["defects"])),
         figures=figures.strip(),
         revision=code_span(metrics["revision"]),
         whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
     )
+
+
+def _list_corpora(corpora: list[dict[str, Any]]) -> str:
+    """Return what the model was made from, in Markdown."""
+    return write_credits(corpora) if has_credits(corpora) else UNCREDITED_TEMPLATE.read_text(encoding="utf-8").strip()
 
 
 def main() -> None:

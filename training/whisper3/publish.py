@@ -19,6 +19,7 @@ from training.whisper3.copies import CLEAN, FRONT_END
 from training.whisper3.graph import FACTS_FILE, INT8_FILE
 from training.whisper3.plan import ModelPlan, Places
 from training.whisper3.recipe import Calibration, Limits
+from training.whisper3.sources import list_sources
 from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
 from worker.scoring.bundle import CARD_FILE, MANIFEST_FILE, MODEL_FILE, load_bundle
@@ -29,11 +30,6 @@ MIN_SPEECH_MS = 700
 FIGURES_FILE = "figures.json"
 LICENCE_FILE = "LICENSE.whisper"
 LICENCE = "Apache-2.0 (heads and layers tuned on CREMA-D, ODbL-1.0, notice in MODEL_CARD.md) and MIT (Whisper encoder)"
-CORPORA = [
-    {"name": "CREMA-D", "use": "tuning of encoder layers 2 and 3, training of both heads", "licence": "ODbL-1.0"},
-    {"name": "Whisper base encoder (OpenAI)", "use": "start weights", "licence": "MIT"},
-    {"name": "synthesised non-speech sounds", "use": "training of the speech gate", "licence": "Apache-2.0"},
-]
 
 
 class LimitExceeded(Exception):
@@ -94,7 +90,7 @@ def build_manifest(
         "batch": 1,
         "opset": OPSET,
         "training": {
-            "corpora": CORPORA,
+            "corpora": list_sources(),
             "git": plan.revision,
             "seed": plan.seed,
             "recipe": plan.recipe.as_dict(),

@@ -1,1 +1,1 @@
-"""One module a corpus, each with its `LAYOUT`; adding a corpus is adding a file here, and nothing imports all of them."""
+"""One module a corpus, each with its `LAYOUT`, or one module of many that have one form, with its `LAYOUTS`."""

@@ -55,4 +55,7 @@ LAYOUT = Layout(
     "ODbL-1.0",
     read,
     Whole(91, {"anger": 1271, "happiness": 1271, "neutral": 1087, "sadness": 1271}, "Table II of arXiv 2512.23435"),
+    source="https://github.com/CheyneyComputerScience/CREMA-D",
+    attribution="Cao, Cooper, Keutmann, Gur, Nenkova and Verma, IEEE Transactions on Affective Computing 5(4), 2014; "
+    "contains information from CREMA-D, which is made available under the Open Database License (ODbL) 1.0",
 )

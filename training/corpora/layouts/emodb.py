@@ -45,4 +45,6 @@ LAYOUT = Layout(
     "CC0-1.0",
     read,
     Whole(10, {"anger": 127, "happiness": 71, "neutral": 79, "sadness": 62}, "Burkhardt et al. 2005"),
+    source="http://emodb.bilderbar.info",
+    attribution="Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss, A Database of German Emotional Speech, Interspeech 2005",
 )

@@ -78,4 +78,7 @@ LAYOUT = Layout(
     "USC SAIL licence, on request",
     read,
     Whole(10, {"anger": 1103, "happiness": 1636, "neutral": 1708, "sadness": 1084}, "Table II of arXiv 2512.23435"),
+    source="https://sail.usc.edu/iemocap",
+    attribution="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, "
+    "Language Resources and Evaluation 42(4), 2008",
 )

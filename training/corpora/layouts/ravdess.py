@@ -61,4 +61,6 @@ LAYOUT = Layout(
     "CC-BY-NC-SA-4.0",
     read,
     Whole(24, {"anger": 192, "happiness": 192, "neutral": 96, "sadness": 192}, "Livingstone and Russo 2018"),
+    source="https://zenodo.org/records/1188976",
+    attribution="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song, PLoS ONE 13(5), 2018",
 )
