@@ -34,7 +34,25 @@ def test_without_the_extra_one_sentence_says_what_to_install(arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [("train",), ("evaluate",), ("evaluate", "run"), ("evaluate", "voice-notes"), ("export",)]
+    "command",
+    [
+        ("train",),
+        ("evaluate",),
+        ("evaluate", "run"),
+        ("evaluate", "personal"),
+        ("evaluate", "voice-notes"),
+        ("export",),
+    ],
 )
 def test_help_needs_no_extra(command):
     assert CliRunner().invoke(cli, [*command, "--help"]).exit_code == 0
+
+
+@pytest.mark.usefixtures("_without_torch")
+def test_the_trial_of_a_persons_baseline_needs_no_extra(tmp_path):
+    lacking = tmp_path / "predictions.csv"
+    error = CliRunner().invoke(cli, ["evaluate", "personal", f"a={lacking}", "--reference", str(lacking)]).exception
+
+    assert isinstance(error, TonalogError)
+    assert "predictions.csv" in str(error)
+    assert "pip install" not in str(error)

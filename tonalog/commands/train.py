@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonalog.commands import train_model
+from tonalog.commands.evaluate_personal import evaluate_personal
 from tonalog.errors import TonalogError
 from tonalog.screen import new_progress, say
 
@@ -175,6 +176,9 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
 @click.group(name="evaluate")
 def evaluate_command() -> None:
     """Measure what was trained."""
+
+
+evaluate_command.add_command(evaluate_personal)
 
 
 @evaluate_command.command(name="run")
