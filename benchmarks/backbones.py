@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from protocol import print_protocol
 
-from training.backbones import find_backbone
-from training.export.graph import export_onnx, make_waveform
-from training.export.quantization import QuantType, quantize_dynamic
+from training.bundle.graph import export_onnx, make_waveform
+from training.bundle.quantization import QuantType, quantize_dynamic
+from training.nets.backbones import find_backbone
 from worker.scoring.onnx_runtime import ort
 
 WINDOW_SAMPLES = 128_000

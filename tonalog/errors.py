@@ -14,14 +14,14 @@ _KNOWN = (
     ("worker.scoring.scorer", "ScoringError"),
     ("worker.audio.errors", "AudioError"),
     ("scheduler.service", "SchedulerError"),
-    ("training.runs.plan", "PlanMismatch"),
-    ("training.runs.checkpoint", "CheckpointMismatch"),
+    ("training.fitting.plan", "PlanMismatch"),
+    ("training.fitting.checkpoint", "CheckpointMismatch"),
     ("training.protocols.leaks", "LeakError"),
     ("training.protocols.roles", "RoleError"),
-    ("training.export.parity", "ParityError"),
-    ("training.whisper3.jobs", "WorkersLost"),
-    ("training.whisper3.publish", "LimitExceeded"),
-    ("training.whisper3.tune.summary", "RunsIncomplete"),
+    ("training.bundle.parity", "ParityError"),
+    ("training.fitting.jobs", "WorkersLost"),
+    ("training.bundle.publish", "LimitExceeded"),
+    ("training.studies.fold_summary", "RunsIncomplete"),
 )
 
 

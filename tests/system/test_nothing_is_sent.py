@@ -171,7 +171,7 @@ def test_the_trace_is_read_as_strace_writes_it(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("module", ["worker.scoring.onnx_runtime", "training.export.quantization"])
+@pytest.mark.parametrize("module", ["worker.scoring.onnx_runtime", "training.bundle.quantization"])
 def test_the_modules_that_import_onnxruntime_leave_nothing_in_the_home_of_their_user(tmp_path, module):
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
     program = f"import sys, {module}; print('onnxruntime' in sys.modules)"

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from training.backbones import Backbone, find_backbone
-from training.runs.recipe import Recipe
-from training.runs.windows import WindowSet, WindowStore
+from training.data.windows import WindowSet, WindowStore
+from training.fitting.recipe import Recipe
+from training.nets.backbones import Backbone, find_backbone
 
 LABELS = ("anger", "happiness", "neutral", "sadness")
 RATE_HZ = 16_000

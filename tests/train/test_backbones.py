@@ -5,11 +5,11 @@ import pytest
 import torch
 from nets import LABELS, SIZES, SMALL, build_small, find_small
 
-from training.backbones import find_backbone, list_backbones
-from training.backbones.base import freeze
-from training.backbones.shared.masking import RowLinear
-from training.backbones.shared.pretrained import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
-from training.backbones.shared.speech_encoder import SpeechEncoder
+from training.nets.backbones import find_backbone, list_backbones
+from training.nets.backbones.base import freeze
+from training.nets.masking import RowLinear
+from training.nets.pretrained import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
+from training.nets.speech_encoder import SpeechEncoder
 
 NAMES = list_backbones()
 

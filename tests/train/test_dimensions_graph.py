@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from training.bundle.graph import export_onnx, make_waveform
+from training.bundle.model_graph import FACTS_FILE, OUTPUTS, TwoHeads, assemble, finish_graph
 from training.corpora import LABELS
-from training.export.graph import export_onnx, make_waveform
-from training.whisper3.encoder import N_STATISTICS, PooledEncoder
-from training.whisper3.graph import FACTS_FILE, OUTPUTS, TwoHeads, assemble, finish_graph
-from training.whisper3.recipe import Calibration
+from training.fitting.model_recipe import Calibration
+from training.nets.whisper import N_STATISTICS, PooledEncoder
 from worker.scoring.onnx_runtime import ort
 
 TEMPERATURE = 1.7

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training import metrics
 from training.corpora import LABELS
 from training.corpora.votes import VOTES_FILE
-from training.report.predictions import Predictions, write_predictions
-from training.whisper3.dimensions import CREMA_D, EMODB, measure_dimensions, read_foreign
-from training.whisper3.plan import ModelPlan
-from training.whisper3.recipe import SMOKE
+from training.fitting.model_plan import ModelPlan
+from training.fitting.model_recipe import SMOKE
+from training.measures import metrics
+from training.measures.predictions import Predictions, write_predictions
+from training.studies.dimensions import CREMA_D, EMODB, measure_dimensions, read_foreign
 
 TEMPERATURE = 2.0
 BY_LABEL = ["arousal: AUC by label", "valence: AUC by label"]

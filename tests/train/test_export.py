@@ -8,13 +8,13 @@ import pytest
 import torch
 from nets import LABELS, build_small, find_small, make_tone, make_tones
 
-from training.backbones import find_backbone, list_backbones
-from training.backbones.base import Int8Scheme
-from training.export.bundle import Identity, export_bundle
-from training.export.graph import OPSET
-from training.export.int8 import Int8Error, check_promise
-from training.export.parity import Gate, ParityError
-from training.runs.recipe import PAPER
+from training.bundle.graph import OPSET
+from training.bundle.int8 import Int8Error, check_promise
+from training.bundle.parity import Gate, ParityError
+from training.bundle.run_bundle import Identity, export_bundle
+from training.fitting.recipe import PAPER
+from training.nets.backbones import find_backbone, list_backbones
+from training.nets.backbones.base import Int8Scheme
 from worker.scoring.bundle import load_bundle
 from worker.scoring.onnx_runtime import ort
 from worker.scoring.scorer import Scorer

@@ -9,11 +9,11 @@ import torch
 from nets import LABELS, TinyNet, make_tone, make_tones
 from sounds import make_silence, make_voice
 
-from training.runs.checkpoint import CheckpointMismatch
-from training.runs.fit import fit, shape_rate
-from training.runs.predict import measure_ua, predict
-from training.runs.recipe import FROZEN, PAPER, leave_out
-from training.runs.windows import WindowSet, WindowStore
+from training.data.windows import WindowSet, WindowStore
+from training.fitting.checkpoint import CheckpointMismatch
+from training.fitting.loop import fit, shape_rate
+from training.fitting.predict import measure_ua, predict
+from training.fitting.recipe import FROZEN, PAPER, leave_out
 from worker.audio.frontend import FrontEnd
 
 RECIPE = replace(PAPER, front_end=FrontEnd(), epochs=4, batch_size=8, peak_learning_rate=3e-2)

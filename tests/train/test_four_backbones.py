@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from sounds import make_voice
 
 from tonalog.cli import cli
-from training.backbones import find_backbone, list_backbones
-from training.backbones.shared.pretrained import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
-from training.whisper3.encoder import PooledEncoder
+from training.nets.backbones import find_backbone, list_backbones
+from training.nets.pretrained import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
+from training.nets.whisper import PooledEncoder
 from worker.scoring.bundle import load_bundle
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from training.whisper3.jobs import Job, run_jobs
+from training.fitting.jobs import Job, run_jobs
 
 WITHIN_S = 60.0
 START = "from test_jobs import start; import sys; start(sys.argv[1])"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from training.losses import balance_classes, compute_focal_loss
+from training.nets.losses import balance_classes, compute_focal_loss
 
 EVEN = torch.ones(4)
 

@@ -15,14 +15,14 @@ from sounds import RATE_HZ, make_voice
 
 from tonalog.cli import cli
 from tonalog.errors import known_errors
-from training.voice_notes.experiment import load_nets
-from training.whisper3 import train
-from training.whisper3.encoder import PooledEncoder
-from training.whisper3.graph import FACTS_FILE, INT8_FILE
-from training.whisper3.plan import ModelPlan, hash_file, read_model_plan
-from training.whisper3.publish import LimitExceeded, check_limits
-from training.whisper3.recipe import DEFAULT, MODEL_RECIPES, SMOKE, Limits, read_recipe
-from training.whisper3.train import train_model
+from training.bundle import train
+from training.bundle.model_graph import FACTS_FILE, INT8_FILE
+from training.bundle.publish import LimitExceeded, check_limits
+from training.bundle.train import train_model
+from training.fitting.model_plan import ModelPlan, hash_file, read_model_plan
+from training.fitting.model_recipe import DEFAULT, MODEL_RECIPES, SMOKE, Limits, read_recipe
+from training.nets.whisper import PooledEncoder
+from training.studies.voice_notes.experiment import load_nets
 from worker.scoring.bundle import load_bundle
 
 # Training and evaluation are fixtures of the first test that wants them: two minutes on free cores, ten beside other work.

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.runs.recipe import PAPER, PARTS, RECIPES, find_recipe, leave_out, read_recipe
+from training.fitting.recipe import PAPER, PARTS, RECIPES, find_recipe, leave_out, read_recipe
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(

@@ -9,13 +9,13 @@ from click.testing import CliRunner
 from corpus_trees import write_crema_d, write_iemocap, write_sound
 
 from tonalog.cli import cli
+from training.bundle.parity import ParityError
 from training.corpora import load_corpus
-from training.export.parity import ParityError
+from training.fitting.plan import Plan, PlanMismatch, read_plan, write_plan
+from training.fitting.recipe import find_recipe, leave_out
+from training.fitting.run import run_plan
+from training.measures import read_predictions
 from training.protocols.leaks import LeakError
-from training.report import read_predictions
-from training.runs.plan import Plan, PlanMismatch, read_plan, write_plan
-from training.runs.recipe import find_recipe, leave_out
-from training.runs.run import run_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 

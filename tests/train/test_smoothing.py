@@ -5,12 +5,12 @@ import onnx
 import pytest
 import torch
 
-from training.backbones.whisper_base import FACTS
-from training.export.graph import export_onnx, make_waveform
-from training.export.int8 import check_promise, quantise_graph
-from training.whisper3.encoder import PooledEncoder
-from training.whisper3.shift import remove_shift
-from training.whisper3.smoothing import smooth_encoder
+from training.bundle.graph import export_onnx, make_waveform
+from training.bundle.int8 import check_promise, quantise_graph
+from training.bundle.shift import remove_shift
+from training.bundle.smoothing import smooth_encoder
+from training.nets.backbones.whisper_base import FACTS
+from training.nets.whisper import PooledEncoder
 from worker.scoring.onnx_runtime import ort
 
 

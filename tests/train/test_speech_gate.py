@@ -12,10 +12,10 @@ from nets import LABELS, RATE_HZ, Tone, build_small, find_small
 from sounds import make_noise, make_voice
 from test_export import IDENTITY, LOOSE
 
-from training.export.bundle import WITHOUT_GATE, export_bundle
-from training.export.speech_gate import GateRecipe, JudgedGate, find_fault
-from training.runs.recipe import PAPER
-from training.runs.windows import WindowSet, WindowStore
+from training.bundle.run_bundle import WITHOUT_GATE, export_bundle
+from training.bundle.speech_gate import GateRecipe, JudgedGate, find_fault
+from training.data.windows import WindowSet, WindowStore
+from training.fitting.recipe import PAPER
 from training.sounds.nonspeech import MAKERS, make_sound
 from worker.audio.frontend import FrontEnd
 from worker.scoring.bundle import load_bundle

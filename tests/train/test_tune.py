@@ -10,16 +10,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training.corpora import LABELS
+from training.data.copies import Window
+from training.data.frames import cache_frames, load_frames
+from training.fitting.hiding import draw_hidden
+from training.fitting.mean import RunsDiffer, average_runs
+from training.fitting.targets import soften
+from training.fitting.tune import JUDGED, TRAINED, TuneRecipe, tune_fold
+from training.nets.upper import Upper, compute_logits, gather_batch, mix_nets
+from training.nets.whisper import PooledEncoder, load_encoder
 from training.protocols.folds import assign_folds
-from training.whisper3.copies import Window
-from training.whisper3.encoder import PooledEncoder, load_encoder
-from training.whisper3.tune.fit import JUDGED, TRAINED, TuneRecipe, tune_fold
-from training.whisper3.tune.frames import cache_frames, load_frames
-from training.whisper3.tune.hiding import draw_hidden
-from training.whisper3.tune.mean import RunsDiffer, average_runs
-from training.whisper3.tune.net import Upper, compute_logits, gather_batch, mix_nets
-from training.whisper3.tune.summary import RunsIncomplete, sum_up
-from training.whisper3.tune.targets import soften
+from training.studies.fold_summary import RunsIncomplete, sum_up
 
 SPEAKERS = [f"actor{number}" for number in range(5)]
 SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4, hidden=0.6)

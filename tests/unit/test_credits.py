@@ -7,13 +7,13 @@ import pytest
 from command import ROOT
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
+from training.bundle.card import fill_card
+from training.bundle.credits import SHOWN, credit_corpus, credit_layout, describe_use, has_credits, write_credits
+from training.bundle.run_card import fill_run_card
+from training.bundle.sources import list_sources
 from training.corpora import Corpus, find_layout, load_corpus
 from training.corpora.layouts.listed_sets import SETS
-from training.credits import SHOWN, credit_corpus, credit_layout, describe_use, has_credits, write_credits
-from training.export.card import fill_run_card
 from training.protocols import cross_validate_speakers
-from training.whisper3.card import fill_card
-from training.whisper3.sources import list_sources
 
 FSDD = "Jakobovski/free-spoken-digit-dataset:"
 MENARDI = "sound files by Marco Menardi and Paola Dal Zot, http://www.voip.ammdomus.it"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from training.corpora import LABELS, HeardUtterance
+from training.data.copies import SAMPLING_RATE_HZ, WINDOW_SAMPLES, Copy
+from training.data.crowd import IN_CROWD, make_crowd, make_in_crowd, name_crowd
 from training.protocols.folds import assign_folds
-from training.whisper3.copies import SAMPLING_RATE_HZ, WINDOW_SAMPLES, Copy
-from training.whisper3.crowd import IN_CROWD, make_crowd, make_in_crowd, name_crowd
 
 # Each speaker hums one note of his own, so that a spectrum tells who is in a window.
 PITCHES_HZ = {f"actor{index}": 400.0 + 150.0 * index for index in range(10)}

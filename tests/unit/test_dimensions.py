@@ -9,15 +9,15 @@ import pytest
 
 from training.corpora import LABELS
 from training.corpora.votes import read_votes
-from training.dimensions import AROUSAL, VALENCE, name_outputs
-from training.report.dimensions import (
+from training.measures.dimensions import AROUSAL, VALENCE, name_outputs
+from training.measures.predictions import Predictions
+from training.measures.validity import (
     judge_labels,
     judge_votes,
     measure_auc,
     measure_rank_correlation,
     weigh,
 )
-from training.report.predictions import Predictions
 
 
 def _make_predictions(chances: np.ndarray, truth: np.ndarray) -> Predictions:

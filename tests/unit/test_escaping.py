@@ -11,9 +11,9 @@ from command import ROOT
 from markdown_it import MarkdownIt
 
 from config.plain_text import exact
+from training.bundle.card import fill_card
+from training.bundle.run_card import fill_run_card
 from training.escaping import code_span, escape_html, escape_markdown, read_cell, write_cell
-from training.export.card import fill_run_card
-from training.whisper3.card import fill_card
 
 HOSTILE = (
     "<script>alert(1)</script>",

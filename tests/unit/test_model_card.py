@@ -6,7 +6,7 @@ import re
 import pytest
 from command import ROOT
 
-from training.whisper3.card import FIGURES_TEMPLATE, TEMPLATE, UNMEASURED_TEMPLATE, fill_card
+from training.bundle.card import FIGURES_TEMPLATE, TEMPLATE, UNMEASURED_TEMPLATE, fill_card
 
 BUNDLES = sorted(path.parent for path in (ROOT / "models").glob("whisper3-*/manifest.json"))
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from tonalog.cli import cli
 from tonalog.errors import TonalogError
 from training.corpora.utterance import LABELS
-from training.personal import MIXES, draw_notes, measure_corpus, measure_reference
-from training.personal.draws import share_labels
-from training.personal.trial import draw_baseline, group_people
-from training.report.predictions import Predictions, write_predictions
+from training.measures.predictions import Predictions, write_predictions
+from training.studies.personal import MIXES, draw_notes, measure_corpus, measure_reference
+from training.studies.personal.draws import share_labels
+from training.studies.personal.trial import draw_baseline, group_people
 from trends import MIDDLE_MIX, BaselineRule, measure_offset, summarise_notes
 
 RULE = BaselineRule(MIDDLE_MIX)

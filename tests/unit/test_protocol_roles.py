@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
-from training.assumed_weight import weigh_utterances
 from training.corpora import LABELS, Corpus, Kind, Utterance, load_corpus
+from training.fitting.plan import Plan
+from training.fitting.recipe import RECIPES
 from training.protocols import (
     RoleError,
     cross_corpora,
@@ -16,9 +17,8 @@ from training.protocols import (
     hold_out_shuffled,
     leave_one_session_out,
 )
+from training.protocols.assumed_weight import weigh_utterances
 from training.protocols.roles import check_roles
-from training.runs.plan import Plan
-from training.runs.recipe import RECIPES
 
 
 def make_corpus(name, *, n_speakers=10, n_each=4, **further):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_iemocap
-from training.class_weights import average_weights, weigh_classes, weigh_protocol
 from training.corpora import LABELS, Corpus, Utterance, load_corpus
 from training.protocols import cross_corpora, cross_validate_speakers, hold_out_shuffled, leave_one_session_out
+from training.protocols.class_weights import average_weights, weigh_classes, weigh_protocol
 from training.protocols.folds import assign_folds
 from training.protocols.leaks import LeakError, check_sounds, check_speakers
 

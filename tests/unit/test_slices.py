@@ -10,16 +10,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from training.corpora import LABELS
-from training.metrics import count_confusion, measure_unweighted_accuracy
-from training.report import Predictions, write_predictions
-from training.slices import Actor, group_speakers, measure_slices, read_actors
-from training.slices.__main__ import main
-from training.slices.actors import name_age_band
-from training.slices.found import read_slices
-from training.slices.measures import ALL, MIN_SPEAKERS
-from training.slices.page import draw_forest, draw_risk
-from training.slices.text import conclude
-from training.slices.writing import write_slices
+from training.measures import Predictions, write_predictions
+from training.measures.metrics import count_confusion, measure_unweighted_accuracy
+from training.measures.slices import Actor, group_speakers, measure_slices, read_actors
+from training.measures.slices.__main__ import main
+from training.measures.slices.actors import name_age_band
+from training.measures.slices.found import read_slices
+from training.measures.slices.measures import ALL, MIN_SPEAKERS
+from training.measures.slices.page import draw_forest, draw_risk
+from training.measures.slices.text import conclude
+from training.measures.slices.writing import write_slices
 
 FEW = 1000  # draws; precision of tails is not what is tested
 N_SPEAKERS = 40

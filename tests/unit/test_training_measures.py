@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import metrics
 from training.corpora import LABELS, HeardUtterance
+from training.data.copies import Copy, make_copy
+from training.measures import metrics
 from training.protocols.folds import assign_folds
 from training.sounds.augment import Chain
 from training.sounds.voice import Cut
-from training.whisper3.copies import Copy, make_copy
 
 SPEAKERS = [str(1001 + i) for i in range(91)]
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from training.corpora import LABELS, Corpus, Utterance
-from training.protocols import Protocol, cross_validate_speakers
-from training.report import (
+from training.measures import (
     Predictions,
     collect_predictions,
     read_predictions,
@@ -22,9 +21,10 @@ from training.report import (
     write_predictions,
     write_report,
 )
-from training.report.__main__ import main
-from training.report.arousal import analyse_arousal, has_arousal
-from training.report.bootstrap import count_by_speaker, draw_confusions
+from training.measures.__main__ import main
+from training.measures.arousal import analyse_arousal, has_arousal
+from training.measures.bootstrap import count_by_speaker, draw_confusions
+from training.protocols import Protocol, cross_validate_speakers
 
 FEW = 100  # draws are a matter of precision, and tests ask for none
 PROTOCOL = Protocol("strict leave-one-session-out", "made up", ())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.voice_notes.cuts import FINDERS, cut_windows, find_speech, measure_overlap
-from training.voice_notes.notes import (
+from training.studies.voice_notes.cuts import FINDERS, cut_windows, find_speech, measure_overlap
+from training.studies.voice_notes.notes import (
     SAMPLES_PER_MS,
     build_note,
     draw_utterances,

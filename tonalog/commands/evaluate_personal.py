@@ -48,8 +48,8 @@ def evaluate_personal(  # noqa: PLR0917 - click passes names
     Each FILE is a predictions.csv of a corpus that the model did not train on. Baselines are even over the emotions, 70 % or 91 % neutral,
     or of the judged note's emotion only; a judged note is not in its own baseline.
     """
-    from training.personal import format_tables, measure_corpus, measure_reference  # noqa: PLC0415 - not for --help
-    from training.report.predictions import read_predictions  # noqa: PLC0415
+    from training.measures.predictions import read_predictions  # noqa: PLC0415
+    from training.studies.personal import format_tables, measure_corpus, measure_reference  # noqa: PLC0415 - not for --help
 
     try:
         files = _parse_files(predictions)

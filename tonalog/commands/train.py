@@ -16,10 +16,10 @@ from tonalog.errors import TonalogError
 from tonalog.screen import new_progress, say
 
 if TYPE_CHECKING:
+    from training.bundle.speech_gate import JudgedGate
     from training.corpora import Corpus
-    from training.export.speech_gate import JudgedGate
-    from training.report import Summary
-    from training.runs.plan import Plan
+    from training.fitting.plan import Plan
+    from training.measures import Summary
 
 DEFAULT_PROTOCOL = "speakers"
 NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
@@ -77,9 +77,9 @@ def _print_measures(summary: Summary) -> None:
 
 
 def _read_options(options: dict[str, Any]) -> Plan:
-    from training.backbones import list_backbones  # noqa: PLC0415
-    from training.runs.plan import PLAN_FILE, Plan, parse_corpora, read_plan, resolve_pretrained  # noqa: PLC0415
-    from training.runs.recipe import find_recipe, leave_out  # noqa: PLC0415
+    from training.fitting.plan import PLAN_FILE, Plan, parse_corpora, read_plan, resolve_pretrained  # noqa: PLC0415
+    from training.fitting.recipe import find_recipe, leave_out  # noqa: PLC0415
+    from training.nets.backbones import list_backbones  # noqa: PLC0415
 
     out: Path = options["out"]
     is_there = (out / PLAN_FILE).is_file()
@@ -103,9 +103,9 @@ def _read_options(options: dict[str, Any]) -> Plan:
 
 
 def _makes_model(options: dict[str, Any]) -> bool:
-    from training.runs.plan import PLAN_FILE  # noqa: PLC0415
-    from training.runs.recipe import RECIPES  # noqa: PLC0415
-    from training.whisper3.recipe import MODEL_RECIPES  # noqa: PLC0415
+    from training.fitting.model_recipe import MODEL_RECIPES  # noqa: PLC0415
+    from training.fitting.plan import PLAN_FILE  # noqa: PLC0415
+    from training.fitting.recipe import RECIPES  # noqa: PLC0415
 
     if (options["out"] / PLAN_FILE).is_file():
         return False
@@ -148,7 +148,7 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
     corpus is divided into folds, the others only train; with cross-corpus the last one is tested.
     """
     with _explain():
-        from training.runs.run import FoldProgress, run_plan  # noqa: PLC0415
+        from training.fitting.run import FoldProgress, run_plan  # noqa: PLC0415
 
         folds = None if options["folds"] is None else train_model.parse_numbers(options["folds"], name="--folds")
         if _makes_model(options):
@@ -187,9 +187,9 @@ evaluate_command.add_command(evaluate_personal)
 def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
     """Print the measures of RUN, or score further corpora with each of its nets and report each."""
     with _explain():
-        from training.report import read_predictions, summarise  # noqa: PLC0415
-        from training.runs.plan import parse_corpora, read_plan  # noqa: PLC0415
-        from training.runs.run import PREDICTIONS_FILE, evaluate_elsewhere  # noqa: PLC0415
+        from training.fitting.plan import parse_corpora, read_plan  # noqa: PLC0415
+        from training.fitting.run import PREDICTIONS_FILE, evaluate_elsewhere  # noqa: PLC0415
+        from training.measures import read_predictions, summarise  # noqa: PLC0415
 
         plan = read_plan(run)
         if not corpora:
@@ -233,7 +233,7 @@ def evaluate_voice_notes(run: Path, crema_d: Path | None, out: Path | None, spea
     RUN was made by the recipe default and measured by `tonalog evaluate default`. Interrupted, it goes on where it was.
     """
     with _explain():
-        from training.voice_notes.experiment import run_experiment  # noqa: PLC0415
+        from training.studies.voice_notes.experiment import run_experiment  # noqa: PLC0415
 
         run_experiment(run, out=out or run / "voice-notes", speakers_per_fold=speakers_per_fold, crema_d=crema_d)
 
@@ -266,10 +266,10 @@ def export_command(run: Path, **options: Any) -> None:
     A RUN of the recipe default becomes the bundle with the figures and the calibration that `tonalog evaluate default` found.
     """
     with _explain():
-        from training.export.parity import Gate  # noqa: PLC0415
-        from training.export.run import export_run  # noqa: PLC0415
-        from training.export.speech_gate import GateRecipe  # noqa: PLC0415
-        from training.runs.plan import read_plan  # noqa: PLC0415
+        from training.bundle.parity import Gate  # noqa: PLC0415
+        from training.bundle.run import export_run  # noqa: PLC0415
+        from training.bundle.speech_gate import GateRecipe  # noqa: PLC0415
+        from training.fitting.plan import read_plan  # noqa: PLC0415
 
         if train_model.is_model_run(run):
             train_model.export(run, options["target"], version=options["version"], revision=options["revision"])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tonalog.screen import new_progress, say
 
 if TYPE_CHECKING:
-    from training.whisper3.jobs import Report
-    from training.whisper3.plan import ModelPlan
-    from training.whisper3.views import Source
+    from training.data.views import Source
+    from training.fitting.jobs import Report
+    from training.fitting.model_plan import ModelPlan
 
 BACKBONE = "whisper-base"
 # Options of `tonalog train` that belong to the other recipes, with their names in `options`.
@@ -70,9 +70,9 @@ def _check_options(options: Mapping[str, Any], device: str) -> None:
 
 
 def _read_options(options: Mapping[str, Any], device: str) -> ModelPlan:
-    from training.runs.plan import parse_corpora  # noqa: PLC0415
-    from training.whisper3.plan import PLAN_FILE, ModelPlan, hash_file, read_model_plan  # noqa: PLC0415
-    from training.whisper3.recipe import MODEL_RECIPES  # noqa: PLC0415
+    from training.fitting.model_plan import PLAN_FILE, ModelPlan, hash_file, read_model_plan  # noqa: PLC0415
+    from training.fitting.model_recipe import MODEL_RECIPES  # noqa: PLC0415
+    from training.fitting.plan import parse_corpora  # noqa: PLC0415
 
     out: Path = options["out"]
     is_there = (out / PLAN_FILE).is_file()
@@ -108,7 +108,7 @@ def _read_options(options: Mapping[str, Any], device: str) -> ModelPlan:
 
 def train(options: Mapping[str, Any], *, device: str, n_processes: int) -> None:
     """Make the model and its bundle, and say where it is."""
-    from training.whisper3.train import train_model  # noqa: PLC0415
+    from training.bundle.train import train_model  # noqa: PLC0415
 
     plan = _read_options(options, device)
     with _show_steps() as report:
@@ -118,7 +118,7 @@ def train(options: Mapping[str, Any], *, device: str, n_processes: int) -> None:
 
 
 def _find_source(plan: ModelPlan, corpora: Sequence[str]) -> Source:
-    from training.runs.plan import parse_corpora  # noqa: PLC0415
+    from training.fitting.plan import parse_corpora  # noqa: PLC0415
 
     folders = dict(parse_corpora(corpora))
     if unknown := sorted(set(folders) - {"crema-d", "emodb"}):
@@ -141,11 +141,11 @@ def parse_numbers(text: str, *, name: str) -> list[int]:
 
 def evaluate(run: Path, corpora: Sequence[str], options: Mapping[str, Any]) -> None:
     """Measure a run, and print every figure of its model card."""
-    from training.backbones.whisper_base import FACTS  # noqa: PLC0415
-    from training.slices.found import read_slices  # noqa: PLC0415
-    from training.whisper3.card import fill_figures, say_slices  # noqa: PLC0415
-    from training.whisper3.evaluation import ACTORS_FILE, evaluate_model  # noqa: PLC0415
-    from training.whisper3.plan import read_model_plan  # noqa: PLC0415
+    from training.bundle.card import fill_figures, say_slices  # noqa: PLC0415
+    from training.fitting.model_plan import read_model_plan  # noqa: PLC0415
+    from training.measures.slices.found import read_slices  # noqa: PLC0415
+    from training.nets.backbones.whisper_base import FACTS  # noqa: PLC0415
+    from training.studies.evaluation import ACTORS_FILE, evaluate_model  # noqa: PLC0415
 
     plan = read_model_plan(run)
     source = _find_source(plan, corpora)
@@ -167,15 +167,15 @@ def evaluate(run: Path, corpora: Sequence[str], options: Mapping[str, Any]) -> N
 
 def is_model_run(run: Path) -> bool:
     """Tell whether a folder holds a run that makes the shipped model."""
-    from training.whisper3.plan import PLAN_FILE  # noqa: PLC0415
+    from training.fitting.model_plan import PLAN_FILE  # noqa: PLC0415
 
     return (run / PLAN_FILE).is_file()
 
 
 def export(run: Path, target: Path, *, version: str, revision: str) -> None:
     """Write the bundle of a run, with the figures and the calibration that `tonalog evaluate default` found."""
-    from training.whisper3.plan import Places, read_model_plan  # noqa: PLC0415
-    from training.whisper3.publish import publish, read_figures  # noqa: PLC0415
+    from training.bundle.publish import publish, read_figures  # noqa: PLC0415
+    from training.fitting.model_plan import Places, read_model_plan  # noqa: PLC0415
 
     name = target.name.removesuffix(f"-{version}")
     if name == target.name:

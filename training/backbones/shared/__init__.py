@@ -1,1 +1,0 @@
-"""Parts that several backbones are built from."""

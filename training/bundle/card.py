@@ -1,0 +1,179 @@
+"""Fill the model card from a manifest; every figure comes from there and none is typed in."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from training.bundle.credits import has_credits, write_credits
+from training.escaping import code_span, escape_markdown
+from training.measures.slices.found import SliceReport, read_slices
+from training.measures.slices.measures import MIN_SPEAKERS
+from training.measures.slices.text import write_markdown
+from training.tables import tabulate
+
+_HERE = Path(__file__).parent / "templates"
+TEMPLATE = _HERE / "model.md"
+FIGURES_TEMPLATE, UNMEASURED_TEMPLATE = _HERE / "figures.md", _HERE / "unmeasured.md"
+UNCREDITED_TEMPLATE = _HERE / "uncredited.md"  # The table of cards whose manifests name no sources.
+WHISPER_LICENCE = _HERE / "whisper_licence.txt"
+CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "telephone", "opus16")
+MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
+
+
+def format_pair(pair: list[float]) -> str:
+    """Return a mean and its deviation."""
+    return f"{pair[0]:.3f} +- {pair[1]:.3f}"
+
+
+def tabulate_folds(evaluation: dict[str, Any]) -> str:
+    """Return the cross-validation table, one row a view."""
+    views = [name for name, one in evaluation.items() if isinstance(one, dict) and "ua" in one]
+    rows = [
+        [escape_markdown(name), *(format_pair(evaluation[name][measure]) for measure in MEASURES)] for name in views
+    ]
+    return tabulate(["windows", "UA", "WA", "macro F1", "F1 anger", "F1 happiness", "F1 neutral", "F1 sadness"], rows)
+
+
+def say_seeds(evaluation: dict[str, Any]) -> str:
+    """Return a sentence on what nets of one seed alone reach; with one seed there is nothing to say."""
+    if len(evaluation["seeds"]) == 1:
+        return ""
+    said = ", ".join(f"{escape_markdown(name)} {format_pair(pair)}" for name, pair in evaluation["by_seed"].items())
+    return f"\nNets of one seed alone, mean over folds and seeds, and deviation over seeds: {said}."
+
+
+def tabulate_gate(false_accept: dict[str, float]) -> str:
+    """Return the share of accepted sounds, one row a kind."""
+    kinds = sorted({name.split("/")[0] for name in false_accept})
+    rows = [
+        [escape_markdown(k), *(f"{false_accept[f'{k}/unseen {part}']:.3f}" for part in ("kind", "seed"))] for k in kinds
+    ]
+    return tabulate(["sound", "kind unheard", "seed unheard"], rows)
+
+
+def tabulate_dimensions(dimensions: list[dict[str, Any]]) -> str:
+    """Return how well arousal and valence hold, one row a measure."""
+    rows = [
+        [
+            escape_markdown(one["measure"]),
+            escape_markdown(one["corpus"]),
+            str(one["n_utterances"]),
+            f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})",
+        ]
+        for one in dimensions
+    ]
+    return tabulate(["measure", "utterances of", "n", "value (95 %)"], rows)
+
+
+def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
+    """Return the part of the card that holds every figure, in Markdown, as `tonalog evaluate default` prints it.
+
+    Args:
+        metrics: of the manifest: evaluation, dimensions, gate, int8, final and defects.
+        scheme: of the quantisation.
+        slices: Markdown, as `training.measures.slices` writes it.
+    """
+    evaluation, gate, final, int8 = (metrics[name] for name in ("evaluation", "gate", "final", "int8"))
+    calibration = evaluation["calibration"]
+    ece = ", ".join(
+        f"{view} {calibration[f'ece_{view}'][0]:.3f} to {calibration[f'ece_{view}'][1]:.3f}"
+        for view in CALIBRATED_VIEWS
+    )
+    return Template(FIGURES_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        speakers=evaluation["n_speakers"],
+        folds=", ".join(map(str, evaluation["folds"])),
+        seeds=", ".join(map(str, evaluation["seeds"])),
+        cv_table=tabulate_folds(evaluation),
+        cost=", ".join(f"{escape_markdown(name)} {lost:.3f}" for name, lost in evaluation["cost"].items()),
+        frozen_clean=f"{evaluation['frozen']['clean']:.3f}",
+        frozen_emodb=f"{evaluation['frozen']['emodb-clean']:.3f}",
+        emodb_uar=format_pair(evaluation["emodb"]["uar"]),
+        temperature=f"{calibration['temperature']:.3f}",
+        uncertain_below=f"{calibration['uncertain_below']:.2f}",
+        ece=ece,
+        by_seed=say_seeds(evaluation),
+        int8_folds=", ".join(map(str, int8["folds"])),
+        ua_changes=", ".join(f"{change:+.4f}" for change in int8["ua_changes"]),
+        ua_change=f"{int8['ua_change']:+.4f}",
+        ua_float=f"{int8['ua_float32']:.4f}",
+        ua_int8=f"{int8['ua_int8']:.4f}",
+        n_int8=int8["n_windows"],
+        dimensions=tabulate_dimensions(metrics["dimensions"]),
+        scheme=escape_markdown(scheme),
+        threshold=gate["threshold"],
+        miss=", ".join(f"{escape_markdown(view)} {share:.4f}" for view, share in gate["miss"].items()),
+        gate_table=tabulate_gate(gate["false_accept"]),
+        babble=f"{gate['babble_accepted']:.3f}",
+        slices=slices.strip(),
+        **_list_final(final),
+    )
+
+
+def _list_final(final: dict[str, Any]) -> dict[str, Any]:
+    """Return what the finished graph costs."""
+    return {
+        "max_dp": f"{final['max_dp']:.3f}",
+        "n_final": final["n_windows"],
+        "cpu_float": f"{final['ms']['float32'][1]:.0f}",
+        "cpu_int8": f"{final['ms']['int8'][1]:.0f}",
+        "megabytes": f"{final['megabytes']:.1f}",
+        "batch_effect": f"{final['batch_effect']:.1e}",
+    }
+
+
+def say_slices(slices: SliceReport) -> str:
+    """Return the slices in Markdown, as the card has them."""
+    return write_markdown(slices, min_speakers=MIN_SPEAKERS)
+
+
+def fill_card(manifest: dict[str, Any]) -> str:
+    """Return the text of the card of a manifest.
+
+    Args:
+        manifest: as `training.bundle.publish` builds it. Where nothing was measured out of fold, the card says so.
+    """
+    metrics, tuned = manifest["metrics"], manifest["training"]["recipe"]["tune"]
+    scheme = manifest["quantisation"]["scheme"]
+    if "evaluation" in metrics:
+        figures = fill_figures(metrics, scheme=scheme, slices=say_slices(read_slices(metrics["slices"])))
+    else:
+        figures = Template(UNMEASURED_TEMPLATE.read_text(encoding="utf-8")).substitute(_list_final(metrics["final"]))
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        name=escape_markdown(manifest["name"]),
+        version=escape_markdown(manifest["version"]),
+        uncertain_below=f"{manifest['uncertain_below']:.2f}",
+        temperature=f"{manifest['temperature']:.3f}",
+        opset=manifest["opset"],
+        hidden=f"{tuned['hidden']:.1f}",
+        votes=f"{tuned['votes']:.1f}",
+        kept=f"{tuned['kept']:.1f}",
+        n_seeds=len(manifest["training"]["recipe"]["seeds"]),
+        scheme=escape_markdown(scheme),
+        corpora=_list_corpora(manifest["training"]["corpora"]),
+        defects="; ".join(map(escape_markdown, metrics["defects"])),
+        figures=figures.strip(),
+        revision=code_span(metrics["revision"]),
+        whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
+    )
+
+
+def _list_corpora(corpora: list[dict[str, Any]]) -> str:
+    """Return what the model was made from, in Markdown."""
+    return write_credits(corpora) if has_credits(corpora) else UNCREDITED_TEMPLATE.read_text(encoding="utf-8").strip()
+
+
+def main() -> None:
+    """Write the card of a published bundle again; manifest and model stay as they are."""
+    parser = argparse.ArgumentParser(prog="python -m training.bundle.card", description=__doc__)
+    parser.add_argument("bundle", type=Path, help="folder that tonalog export wrote")
+    bundle = parser.parse_args().bundle
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    (bundle / "MODEL_CARD.md").write_text(fill_card(manifest), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

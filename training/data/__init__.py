@@ -1,0 +1,1 @@
+"""Windows of corpora and what is cached of them."""

@@ -1,0 +1,1 @@
+"""From a plan to nets: recipe, loop, tuning, averages, and jobs."""

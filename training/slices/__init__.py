@@ -1,7 +1,0 @@
-"""Out-of-fold predictions by group of speakers: who is heard worse, and who is called uncertain; nothing here trains or scores."""
-
-from training.slices.actors import Actor, group_speakers, read_actors
-from training.slices.found import SliceReport
-from training.slices.measures import measure_slices
-
-__all__ = ["Actor", "SliceReport", "group_speakers", "measure_slices", "read_actors"]

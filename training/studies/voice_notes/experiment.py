@@ -1,0 +1,131 @@
+"""The voice-note experiment: encode what is missing, print its protocol and its tables, draw its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.bundle.model_graph import INT8_FILE
+from training.bundle.publish import read_figures
+from training.corpora import LABELS
+from training.data.copies import CLEAN
+from training.data.features import open_session
+from training.data.frames import load_frames
+from training.fitting.mean import load_head
+from training.fitting.model_plan import ModelPlan, Places, read_model_plan
+from training.protocols.folds import assign_folds
+from training.screen import say
+from training.studies.voice_notes import tables
+from training.studies.voice_notes.encode import Graphs
+from training.studies.voice_notes.judge import Judged, judge_speakers
+from training.studies.voice_notes.mixed import tabulate_mixed
+from training.studies.voice_notes.outcomes import NO_SCORE, measure_share
+from training.studies.voice_notes.picture import Row, draw_bars
+from training.studies.voice_notes.plan import PROTOCOL, SEED, SNR_DB, choose_speakers
+from training.studies.voice_notes.run import encode_speakers
+
+PICTURED = {"none": "no detector", "energy": "energy trim", "webrtc3": "WebRTC 3", "ours": "ours", "oracle": "oracle"}
+
+
+@dataclass(frozen=True)
+class Nets:
+    """What an evaluation left behind.
+
+    Attributes:
+        means: by fold, the folder of the net that never heard its speakers, with its int8 encoder and its head.
+        shipped: the finished int8 graph, whose gate is asked; it heard the speakers' clips, and no note's noise.
+        temperature: of the calibration.
+    """
+
+    means: Mapping[int, Path]
+    shipped: Path
+    temperature: float
+
+
+def describe_notes(judged: dict[str, Judged]) -> str:
+    """Say how many notes there are, how long they are and how much of them is speech."""
+    lengths = [row for one in judged.values() for row in one.encoded.note_ms.tolist()]
+    total_ms, speech_ms = (sum(column) for column in zip(*lengths, strict=True))
+    return f"{len(lengths)} notes, mean length {total_ms / len(lengths) / 1000:.1f} s, speech {speech_ms / total_ms:.2f} of it"
+
+
+def picture(judged: dict[str, Judged]) -> str:
+    """Draw what windows are called by how much speech they hold, and what notes are called by detector."""
+    dose: list[Row] = [
+        (f"speech: {name}", [*tables.count_guesses(windows)[: len(LABELS)].tolist(), 0.0])
+        for name, windows in zip(tables.BIN_NAMES[:-1], tables.bin_windows(judged)[:-1], strict=True)
+    ]
+    notes: list[Row] = []
+    for finder, name in PICTURED.items():
+        outcomes = tables.collect_all(judged, finder)
+        notes.append((name, [measure_share(outcomes, label) for label in (*range(len(LABELS)), NO_SCORE)]))
+    return draw_bars(
+        [("8 s windows without a detector, called ... (all SNR)", dose), ("notes, a quarter each, called ...", notes)]
+    )
+
+
+def load_nets(run: Path) -> tuple[ModelPlan, Nets]:
+    """Return the plan of an evaluated run and its nets.
+
+    Raises:
+        FileNotFoundError: the folder holds no run, or `tonalog evaluate default` did not measure it to its end.
+    """
+    plan, places = read_model_plan(run), Places(run)
+    figures = read_figures(places)
+    if figures is None:
+        raise FileNotFoundError(
+            f"{run} was not measured to its end; `tonalog evaluate default {run} emodb=FOLDER` does it"
+        )
+    said = figures["evaluation"]
+    means = {fold: places.find_mean(fold, said["seeds"]) for fold in said["folds"]}
+    return plan, Nets(means, places.evaluation / INT8_FILE, said["calibration"]["temperature"])
+
+
+def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Path | None = None) -> None:
+    """Build the notes, judge them by every detector, window and pooling, print the tables and draw `voice-notes.svg`.
+
+    Args:
+        run: folder that `tonalog evaluate default` measured; each note is scored by the net of its speaker's fold.
+        out: folder for windows and picture; what is there is used again.
+        speakers_per_fold: 1 or more.
+        crema_d: folder of CREMA-D audio, where it has moved.
+
+    Raises:
+        FileNotFoundError: as `load_nets`.
+    """
+    plan, nets = load_nets(run)
+    view = load_frames(Places(run).frames, CLEAN.name).windows
+    folds = {s: fold for s, fold in assign_folds(view.speakers.tolist()).items() if fold in nets.means}
+    speakers = choose_speakers(folds, per_fold=speakers_per_fold)
+    gate = open_session(nets.shipped, threads=1)
+
+    def open_graphs(speaker: str) -> Graphs:
+        return Graphs(open_session(nets.means[folds[speaker]] / "encoder-int8.onnx", threads=1), gate)
+
+    corpus = crema_d or Path(plan.crema_d)
+    encoded = encode_speakers(speakers, view, corpus=corpus, graphs=open_graphs, folder=out)
+    heads = {speaker: load_head(nets.means[folds[speaker]]) for speaker in speakers}
+    judged = judge_speakers(encoded, heads, temperature=nets.temperature)
+    say(
+        PROTOCOL.format(
+            speakers=len(speakers),
+            per_fold=speakers_per_fold,
+            folds=", ".join(map(str, sorted(nets.means))),
+            seed=SEED,
+            snr=", ".join(str(snr_db) for snr_db in SNR_DB),
+        )
+    )
+    say(describe_notes(judged))
+    for heading, make in (
+        ("UA (8 s windows, mean probability)", tables.tabulate_ua),
+        ("Labels given to the notes, all four SNR together", tables.tabulate_shares),
+        ("Differences on the same notes, all four SNR together", tables.tabulate_differences),
+        ("Neutral and sadness by SNR", tables.tabulate_bias),
+        ("Labels given to windows without a detector, by true speech in them", tables.tabulate_dose),
+        ("Length of windows, our detector", tables.tabulate_windows),
+        ("Pooling", tables.tabulate_poolings),
+        ("Mixed notes, 20 dB", tabulate_mixed),
+    ):
+        say("", f"### {heading}", "", *make(judged))
+    (out / "voice-notes.svg").write_text(picture(judged), encoding="utf-8")

@@ -1,0 +1,190 @@
+"""The tables of the experiment as Markdown lines; every figure carries its 95 % interval, and none is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.corpora import LABELS
+from training.studies.voice_notes.cuts import FINDERS
+from training.studies.voice_notes.judge import Judged, WindowRow, collect_outcomes, list_windows
+from training.studies.voice_notes.outcomes import (
+    NO_SCORE,
+    POOLINGS,
+    Outcome,
+    find_interval,
+    measure_mean_jitter,
+    measure_share,
+    measure_ua,
+)
+from training.studies.voice_notes.plan import MIXED, OPUS, SNR_DB, WINDOW_MS, WINDOWS_MS, describe_snr
+
+HEARD = tuple(describe_snr(snr_db) for snr_db in SNR_DB)
+NAMES = {
+    "none": "none",
+    "energy": "energy trim, 20 dB",
+    "webrtc0": "WebRTC 0",
+    "webrtc1": "WebRTC 1",
+    "webrtc2": "WebRTC 2",
+    "webrtc3": "WebRTC 3",
+    "ours": "**ours** (WebRTC 3, voicing gate)",
+    "oracle": "oracle",
+}
+OPUS_FINDERS = ("none", "energy", "ours", "oracle")
+SHARE_BINS = ((-1.0, 0.0), (0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
+BIN_NAMES = ("none", "0 to 25 %", "25 to 50 %", "50 to 75 %", "75 to 100 %")
+N_SHARES = len(LABELS) + 2
+Judges = Mapping[str, Judged]
+
+
+def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a Markdown table."""
+    lines = [list(head), ["---"] * len(head), *(list(row) for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def say(outcomes: list[Outcome], measure: Callable[[list[Outcome]], float]) -> str:
+    """Return a measure and its interval as text."""
+    value, low, high = find_interval(outcomes, [outcome.speaker for outcome in outcomes], measure)
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def collect(judged: Judges, finder: str, heard: str, **how: object) -> list[Outcome]:
+    """Return outcomes at 8 s and mean probability, unless `how` says otherwise."""
+    chosen = {"window_ms": WINDOW_MS, "pooling": "mean", **how}
+    return collect_outcomes(judged, heard=heard, finder=finder, **chosen)  # type: ignore[arg-type]
+
+
+def collect_all(judged: Judges, finder: str, **how: object) -> list[Outcome]:
+    """Return outcomes over all four ratios."""
+    return [outcome for heard in HEARD for outcome in collect(judged, finder, heard, **how)]
+
+
+def list_ways() -> list[tuple[str, str, dict[str, object]]]:
+    """List (name, finder, how) of every way of leaving non-speech out."""
+    ways: list[tuple[str, str, dict[str, object]]] = [(NAMES[finder], finder, {}) for finder in FINDERS]
+    further: list[tuple[str, str, dict[str, object]]] = [
+        ("none + the model's speech gate", "none", {"is_gated": True}),
+        ("none, windows weighted by seconds of speech", "none", {"pooling": "speech"}),
+    ]
+    return ways[:1] + further + ways[1:]
+
+
+def tabulate_ua(judged: Judges) -> list[str]:
+    """UA of every way at every ratio."""
+    rows = []
+    for name, finder, how in list_ways():
+        heard = [*HEARD, OPUS] if finder in OPUS_FINDERS else HEARD
+        cells = [say(collect(judged, finder, one, **how), measure_ua) for one in heard]
+        rows.append([name, *cells, *["-"] * (len(HEARD) + 1 - len(cells))])
+    return make_table(["non-speech left out by", *HEARD, OPUS], rows)
+
+
+def tabulate_shares(judged: Judges) -> list[str]:
+    """Share of each label among the notes' labels, all ratios together; a quarter of the notes are each."""
+    rows = []
+    for name, finder, how in list_ways():
+        outcomes = collect_all(judged, finder, **how)
+        cells = [say(outcomes, partial(measure_share, label=label)) for label in (*range(len(LABELS)), NO_SCORE)]
+        rows.append([name, *cells, say(outcomes, measure_mean_jitter)])
+    return make_table(["non-speech left out by", *LABELS, "no score", "jitter"], rows)
+
+
+def tabulate_bias(judged: Judges) -> list[str]:
+    """Share of neutral and of sadness at every ratio."""
+    rows = []
+    for finder in ("none", "energy", "webrtc3", "ours", "oracle"):
+        for label in ("neutral", "sadness"):
+            measure = partial(measure_share, label=LABELS.index(label))
+            rows.append([NAMES[finder], label, *(say(collect(judged, finder, heard), measure) for heard in HEARD)])
+    return make_table(["non-speech left out by", "called", *HEARD], rows)
+
+
+def tabulate_differences(judged: Judges) -> list[str]:
+    """Differences between two ways on the same notes, all ratios together; the interval draws whole speakers."""
+    ours = collect_all(judged, "ours")
+    pairs = [(f"ours - {name}", ours, collect_all(judged, finder, **how)) for name, finder, how in list_ways()]
+    pairs = [pair for pair in pairs if "**ours" not in pair[0]]
+    pairs += [
+        (f"ours, {window_ms / 1000:g} s - 8 s", collect_all(judged, "ours", window_ms=window_ms), ours)
+        for window_ms in WINDOWS_MS[:-1]
+    ]
+    pairs += [(f"ours, {how} - mean", collect_all(judged, "ours", pooling=how), ours) for how in POOLINGS[1:]]
+    measures: list[Callable[[list[Outcome]], float]] = [
+        measure_ua,
+        *(partial(measure_share, label=LABELS.index(label)) for label in ("neutral", "sadness")),
+        measure_mean_jitter,
+    ]
+    rows = []
+    for name, left, right in pairs:
+        speakers = [outcome.speaker for outcome in left]
+        cells = []
+        for measure in measures:
+            value, low, high = find_interval([*zip(left, right, strict=True)], speakers, partial(_subtract, measure))
+            cells.append(f"{value:+.2f} [{low:+.2f}, {high:+.2f}]")
+        rows.append([name, *cells])
+    return make_table(["difference", "UA", "called neutral", "called sadness", "jitter"], rows)
+
+
+def _subtract(measure: Callable[[list[Outcome]], float], rows: list[tuple[Outcome, Outcome]]) -> float:
+    return measure([left for left, _ in rows]) - measure([right for _, right in rows])
+
+
+def tabulate_windows(judged: Judges) -> list[str]:
+    """UA and jitter of window lengths, with our detector."""
+    rows = []
+    for window_ms in WINDOWS_MS:
+        cells = [say(collect(judged, "ours", heard, window_ms=window_ms), measure_ua) for heard in HEARD]
+        every = collect_all(judged, "ours", window_ms=window_ms)
+        rows.append([f"{window_ms / 1000:g} s", *cells, say(every, measure_ua), say(every, measure_mean_jitter)])
+    return make_table(["window", *HEARD, "all four", "jitter"], rows)
+
+
+def tabulate_poolings(judged: Judges) -> list[str]:
+    """UA of the ways of pooling."""
+    rows = []
+    for finder in ("none", "ours", "oracle"):
+        for pooling in POOLINGS:
+            cells = [say(collect(judged, finder, heard, pooling=pooling), measure_ua) for heard in HEARD]
+            rows.append([NAMES[finder], pooling, *cells, say(collect_all(judged, finder, pooling=pooling), measure_ua)])
+    return make_table(["detector", "pooling", *HEARD, "all four"], rows)
+
+
+def count_guesses(rows: Sequence[WindowRow]) -> NDArray[np.float64]:
+    """Return the share of each label among windows, then those that are truly sadness and that the gate lets through."""
+    n_rows = max(len(rows), 1)
+    guesses = np.bincount([row.guess for row in rows], minlength=len(LABELS))
+    n_sad = sum(row.truth == LABELS.index("sadness") for row in rows)
+    return np.array([*guesses, n_sad, sum(row.is_passed for row in rows)]) / n_rows
+
+
+def bin_windows(judged: Judges, heard: Sequence[str] = HEARD) -> list[list[WindowRow]]:
+    """Group the windows of notes of one emotion that no detector cut, by how much true speech they hold."""
+    windows = [row for row in list_windows(judged, "none") if row.task.heard in heard and row.task.emotion != MIXED]
+    return [[row for row in windows if low < row.speech_share <= high] for low, high in SHARE_BINS]
+
+
+def tabulate_dose(judged: Judges) -> list[str]:
+    """What windows are called, by how much speech they hold; with no speech also at each ratio."""
+    groups = [*zip(BIN_NAMES, bin_windows(judged), strict=True)]
+    groups[1:1] = [(f"none, at {heard}", bin_windows(judged, (heard,))[0]) for heard in HEARD]
+    rows = []
+    for name, windows in groups:
+        if not windows:
+            rows.append([name, "0", *["-"] * N_SHARES])
+            continue
+        speakers = [window.speaker for window in windows]
+        cells = []
+        for column in range(N_SHARES):
+            measure = partial(_pick, column=column)
+            value, low, high = find_interval(windows, speakers, measure)
+            cells.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
+        rows.append([name, str(len(windows)), *cells])
+    return make_table(["true speech in the window", "windows", *LABELS, "truly sadness", "passes the gate"], rows)
+
+
+def _pick(rows: list[WindowRow], column: int) -> float:
+    return float(count_guesses(rows)[column])

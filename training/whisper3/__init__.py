@@ -1,1 +1,0 @@
-"""Everything that makes and measures the shipped model; nothing of another backbone lives here."""

@@ -1,1 +1,0 @@
-"""Fine-tuning of the encoder's upper layers from cached frames of its lower one; only `training` imports it."""
