@@ -21,7 +21,7 @@ _KNOWN = (
     ("training.bundle.parity", "ParityError"),
     ("training.fitting.jobs", "WorkersLost"),
     ("training.bundle.publish", "LimitExceeded"),
-    ("training.studies.fold_summary", "RunsIncomplete"),
+    ("training.studies.folds", "RunsIncomplete"),
 )
 
 

@@ -1,28 +1,38 @@
-"""`tonalog train`, `evaluate` and `export`: the recipe from corpora to a bundle; torch is imported on use only."""
+"""`tonalog train`, `evaluate` and `export`: from corpora to a bundle; torch is imported on use only."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from tonalog.commands import train_model
 from tonalog.commands.evaluate_personal import evaluate_personal
 from tonalog.errors import TonalogError
 from tonalog.screen import new_progress, say
 
 if TYPE_CHECKING:
-    from training.bundle.speech_gate import JudgedGate
+    from training.bundle.gate import JudgedGate
     from training.corpora import Corpus
+    from training.fitting.jobs import Report
     from training.fitting.plan import Plan
+    from training.fitting.recipe import Recipe
     from training.measures import Summary
 
-DEFAULT_PROTOCOL = "speakers"
+BACKBONE, PROTOCOL = "whisper-base", "speakers"
 NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
+# Options of runs that train folds, and of those whose recipe has stages; those of the other kind are refused.
+OF_FOLDS = {
+    "train": ("folds", "without", "epochs", "batch_size", "peak_learning_rate", "device"),
+    "export": ("fold", "max_ua_drop", "min_same_label", "max_change", "without_gate", "gate_sounds"),
+}
+OF_STAGES = {"train": ("name", "version", "revision", "workers"), "export": ()}
 _EPILOG = """\b
 Examples:
   tonalog train crema-d=CREMA-D --recipe default --pretrained ENCODER.safetensors --out runs/model
@@ -36,7 +46,7 @@ _CORPORA = click.argument("corpora", nargs=-1, metavar="[NAME=FOLDER]...")
 _WORKERS = click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=train_model.count_workers(),
+    default=min(2, os.cpu_count() or 1),  # More memory than two need is seldom there.
     show_default="2, or as many as there are cores",
     help="Processes of the recipe default.",
 )
@@ -52,6 +62,40 @@ def _explain() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise TonalogError(str(error)) from error
+
+
+@contextmanager
+def _show_steps() -> Iterator[Report]:
+    """Give a report that draws one bar for every step that it is told of."""
+    with new_progress("{task.description}", "bar", "elapsed", "remaining") as bars:
+        tasks = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=None)
+            if (done, total) == (0, 1):
+                return  # It has begun and cannot tell yet how long it is: the bar pulses.
+            bars.update(tasks[name], total=total, completed=done)
+
+        yield show
+
+
+def _refuse_options(command: str, recipe: Recipe) -> None:
+    """Refuse options that somebody gave and that do not apply to a recipe.
+
+    Raises:
+        ValueError: there is one.
+    """
+    context = click.get_current_context()
+    names = OF_FOLDS[command] if recipe.stages is not None else OF_STAGES[command]
+    kind = "ends in a bundle by itself" if recipe.stages is not None else "trains folds"
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            value, applying = context.params[option.name], "frozen, paper and scratch"
+            raise ValueError(
+                f"{option.opts[0]} is {value!r} and does not apply: recipe {recipe.name} {kind}; "
+                f"allowed with the recipes {applying if recipe.stages is not None else 'default and smoke'}"
+            )
 
 
 def _load_corpora(pairs: tuple[tuple[str, str], ...]) -> list[Corpus]:
@@ -71,53 +115,64 @@ def _load_corpora(pairs: tuple[tuple[str, str], ...]) -> list[Corpus]:
 
 
 def _print_measures(summary: Summary) -> None:
-    for one in summary.measures:
-        spread = "" if one.deviation is None else f" +- {one.deviation:.3f}"
-        say(f"{one.name:16} {one.mean:.3f}{spread}")
+    for measure in summary.measures:
+        spread = "" if measure.deviation is None else f" +- {measure.deviation:.3f}"
+        say(f"{measure.name:16} {measure.mean:.3f}{spread}")
 
 
-def _read_options(options: dict[str, Any]) -> Plan:
-    from training.fitting.plan import PLAN_FILE, Plan, parse_corpora, read_plan, resolve_pretrained  # noqa: PLC0415
+def _parse_numbers(text: str | None, *, name: str) -> tuple[int, ...] | None:
+    """Read what an option lists.
+
+    Raises:
+        ValueError: the text is no list of whole numbers.
+    """
+    try:
+        return None if text is None else tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{name} is {text!r}, allowed are whole numbers with commas between them") from error
+
+
+def _read_options(options: Mapping[str, Any]) -> Plan:
+    from training.fitting.plan import (  # noqa: PLC0415
+        PLAN_FILE,
+        Plan,
+        hash_pretrained,
+        parse_corpora,
+        read_plan,
+        resolve_pretrained,
+    )
     from training.fitting.recipe import find_recipe, leave_out  # noqa: PLC0415
-    from training.nets.backbones import list_backbones  # noqa: PLC0415
 
     out: Path = options["out"]
     is_there = (out / PLAN_FILE).is_file()
     if is_there and not options["is_resumed"]:
         raise ValueError(f"{out} holds a run already: add --resume to go on, or choose another --out")
     if is_there and not options["corpora"]:
-        return read_plan(out)
-    backbone = options["backbone"] or train_model.BACKBONE
-    if backbone not in list_backbones():
-        raise ValueError(f"--backbone is {backbone!r}, allowed are {list(list_backbones())}")
-    changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
-    recipe = find_recipe(options["recipe"], **changes)
-    return Plan(
-        corpora=parse_corpora(options["corpora"]),
-        protocol=options["protocol"] or DEFAULT_PROTOCOL,
-        backbone=backbone,
-        recipe=leave_out(recipe, options["without"]),
-        seed=options["seed"],
-        pretrained=resolve_pretrained(options["pretrained"]),
-    )
-
-
-def _makes_model(options: dict[str, Any]) -> bool:
-    from training.fitting.model_recipe import MODEL_RECIPES  # noqa: PLC0415
-    from training.fitting.plan import PLAN_FILE  # noqa: PLC0415
-    from training.fitting.recipe import RECIPES  # noqa: PLC0415
-
-    if (options["out"] / PLAN_FILE).is_file():
-        return False
-    if options["recipe"] not in {*RECIPES, *MODEL_RECIPES}:
-        raise ValueError(f"recipe {options['recipe']!r} is unknown, allowed are {[*MODEL_RECIPES, *RECIPES]}")
-    return train_model.is_model_run(options["out"]) or options["recipe"] in MODEL_RECIPES
+        plan = read_plan(out)
+    else:
+        recipe = find_recipe(options["recipe"])
+        _refuse_options("train", recipe)
+        changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
+        pretrained = resolve_pretrained(options["pretrained"])
+        given = {} if recipe.stages is None else {name: options[name] for name in ("name", "version", "revision")}
+        plan = Plan(
+            corpora=parse_corpora(options["corpora"]),
+            protocol=options["protocol"],
+            backbone=options["backbone"],
+            recipe=leave_out(find_recipe(options["recipe"], **changes), options["without"]),
+            seed=options["seed"],
+            pretrained=pretrained,
+            pretrained_sha256=hash_pretrained(pretrained),
+            **given,
+        )
+    _refuse_options("train", plan.recipe)
+    return plan
 
 
 @click.command(name="train", epilog=_EPILOG)
 @_CORPORA
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option("--backbone", help=f"{train_model.BACKBONE} (default), distilhubert, light-sernet, ...")
+@click.option("--backbone", default=BACKBONE, show_default=True, help="Or distilhubert, light-sernet, wav2vec2-base.")
 @click.option("--pretrained", help="Folder, file or name of the backbone's weights; default: from chance.")
 @click.option(
     "--recipe",
@@ -131,7 +186,7 @@ def _makes_model(options: dict[str, Any]) -> bool:
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--batch-size", type=int, help="Instead of the recipe's.")
 @click.option("--learning-rate", "peak_learning_rate", type=float, help="Instead of the recipe's.")
-@click.option("--protocol", help=f"{DEFAULT_PROTOCOL} (default), loso, production, cross-corpus.")
+@click.option("--protocol", default=PROTOCOL, show_default=True, help="Or loso, production, cross-corpus.")
 @click.option("--folds", help="Only these of the protocol, such as 0,2; --resume does the others. Default: all.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
@@ -148,29 +203,40 @@ def train_command(*, device: str, workers: int, **options: Any) -> None:
     corpus is divided into folds, the others only train; with cross-corpus the last one is tested.
     """
     with _explain():
-        from training.fitting.run import FoldProgress, run_plan  # noqa: PLC0415
-
-        folds = None if options["folds"] is None else train_model.parse_numbers(options["folds"], name="--folds")
-        if _makes_model(options):
-            if folds is not None:
-                raise ValueError("--folds is for recipes that train folds; `tonalog evaluate default` takes it")
-            train_model.train(options, device=device, n_processes=workers)
-            return
+        folds = _parse_numbers(options["folds"], name="--folds")
         plan = _read_options(options)
-        corpora = _load_corpora(plan.corpora)
-        with new_progress("{task.description}", "bar", "elapsed", "remaining") as bar:
-            task = bar.add_task("training", total=None)
+        if plan.recipe.stages is None:
+            _train_folds(plan, options["out"], folds=folds, device=device)
+        else:
+            _train_stages(plan, options["out"], n_processes=workers)
 
-            def show(now: FoldProgress) -> None:
-                at = now.training
-                best = "" if at.best_ua is None else f", best UA {at.best_ua:.3f}"
-                done = now.fold * plan.recipe.epochs + at.n_epochs_done + at.share
-                told = f"fold {now.fold + 1}/{now.n_folds} ({now.name}), epoch {at.n_epochs_done + 1}{best}"
-                bar.update(task, description=told, total=now.n_folds * plan.recipe.epochs, completed=done)
 
-            summary = run_plan(plan, corpora, options["out"], folds=folds, on_progress=show, device=device)
-        _print_measures(summary)
-        say(f"report: {options['out'] / 'report.html'}")
+def _train_stages(plan: Plan, out: Path, *, n_processes: int) -> None:
+    from training.bundle.stages import make_model  # noqa: PLC0415
+
+    with _show_steps() as report:
+        bundle = make_model(plan, out, n_processes=n_processes, report=report)
+    say(f"bundle: {bundle}; try `tonalog score --model {bundle} FILE`")
+    say(f"next: `tonalog evaluate default {out} emodb=FOLDER` measures it on unheard speakers")
+
+
+def _train_folds(plan: Plan, out: Path, *, folds: tuple[int, ...] | None, device: str) -> None:
+    from training.fitting.run import FoldProgress, run_plan  # noqa: PLC0415
+
+    corpora = _load_corpora(plan.corpora)
+    with new_progress("{task.description}", "bar", "elapsed", "remaining") as bar:
+        task = bar.add_task("training", total=None)
+
+        def show(now: FoldProgress) -> None:
+            at = now.training
+            best = "" if at.best_ua is None else f", best UA {at.best_ua:.3f}"
+            done = now.fold * plan.recipe.epochs + at.n_epochs_done + at.share
+            text = f"fold {now.fold + 1}/{now.n_folds} ({now.name}), epoch {at.n_epochs_done + 1}{best}"
+            bar.update(task, description=text, total=now.n_folds * plan.recipe.epochs, completed=done)
+
+        summary = run_plan(plan, corpora, out, folds=folds, on_progress=show, device=device)
+    _print_measures(summary)
+    say(f"report: {out / 'report.html'}")
 
 
 @click.group(name="evaluate")
@@ -192,6 +258,8 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
         from training.measures import read_predictions, summarise  # noqa: PLC0415
 
         plan = read_plan(run)
+        if plan.recipe.stages is not None:
+            raise ValueError(f"{run} was made by the recipe {plan.recipe.name}: `tonalog evaluate default` measures it")
         if not corpora:
             _print_measures(summarise(read_predictions(run / PREDICTIONS_FILE)))
             return
@@ -211,13 +279,33 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
 )
 @click.option("--actors", type=click.Path(path_type=Path), help="VideoDemographics.csv; default: in CREMA-D's folder.")
 @_WORKERS
-def evaluate_default(run: Path, corpora: tuple[str, ...], **options: Any) -> None:
+def evaluate_default(run: Path, corpora: tuple[str, ...], workers: int, **options: Any) -> None:
     """Measure RUN, made by the recipe default, on speakers and sounds it never heard; print its model card's figures.
 
     CORPORA are emodb=FOLDER and, where it has moved, crema-d=FOLDER. Interrupted, it goes on where it was.
     """
     with _explain():
-        train_model.evaluate(run, corpora, options)
+        from training.bundle.card import fill_figures, say_slices  # noqa: PLC0415
+        from training.fitting.plan import parse_corpora, read_plan  # noqa: PLC0415
+        from training.measures.slices.found import read_slices  # noqa: PLC0415
+        from training.nets.backbones.whisper_base import FACTS  # noqa: PLC0415
+        from training.studies.evaluation import ACTORS_FILE, Request, evaluate_model  # noqa: PLC0415
+
+        plan = read_plan(run)
+        folders = dict(parse_corpora(corpora))
+        actors = Path(folders.get(plan.corpora[0][0], plan.corpora[0][1])) / ACTORS_FILE
+        request = Request(
+            _parse_numbers(options["folds"], name="--folds") or (),
+            _parse_numbers(options["seeds"], name="--seeds") or plan.stages.tune.seeds,
+            options["actors"] or actors,
+        )
+        with _show_steps() as report:
+            figures = evaluate_model(plan, run, folders, request, n_processes=workers, report=report)
+        slices = say_slices(read_slices(figures["slices"]))
+        say(*fill_figures(figures, scheme=FACTS.int8.text, slices=slices).split("\n"))
+        say(
+            f"figures: {run / 'evaluation'}; `tonalog export {run} --version VERSION --out NAME-VERSION` makes the bundle"
+        )
 
 
 @evaluate_command.command(name="voice-notes")
@@ -238,17 +326,6 @@ def evaluate_voice_notes(run: Path, crema_d: Path | None, out: Path | None, spea
         run_experiment(run, out=out or run / "voice-notes", speakers_per_fold=speakers_per_fold, crema_d=crema_d)
 
 
-def _tell_gate(judged: JudgedGate | None) -> str:
-    if judged is None:
-        return "speech gate: none was asked for; a noise that passes the voice activity detector is scored"
-    if judged.refused is not None:
-        return f"speech gate: left out, because {judged.refused}; a noise that passes the voice activity detector is scored"
-    return (
-        f"speech gate: misses {judged.missed:.4f} of {judged.n_held_out} held-out windows of speech, lets "
-        f"{judged.mean_accepted:.4f} of sounds of unheard kinds pass"
-    )
-
-
 @click.command(name="export")
 @_RUN
 @click.option("--out", "target", type=click.Path(path_type=Path), required=True, help="Bundle folder NAME-VERSION.")
@@ -266,26 +343,49 @@ def export_command(run: Path, **options: Any) -> None:
     A RUN of the recipe default becomes the bundle with the figures and the calibration that `tonalog evaluate default` found.
     """
     with _explain():
-        from training.bundle.parity import Gate  # noqa: PLC0415
-        from training.bundle.run import export_run  # noqa: PLC0415
-        from training.bundle.speech_gate import GateRecipe  # noqa: PLC0415
         from training.fitting.plan import read_plan  # noqa: PLC0415
 
-        if train_model.is_model_run(run):
-            train_model.export(run, options["target"], version=options["version"], revision=options["revision"])
-            return
         plan = read_plan(run)
-        gate = Gate(
-            max_ua_drop=options["max_ua_drop"],
-            min_same_label=options["min_same_label"],
-            max_probability_change=options["max_change"],
-        )
-        speech = None if options["without_gate"] else GateRecipe(per_kind=options["gate_sounds"])
-        kept = {name: options[name] for name in ("fold", "version", "revision")}
-        exported = export_run(
-            plan, _load_corpora(plan.corpora), run, options["target"], gate=gate, speech=speech, **kept
-        )
-        for name, value in exported.parity.as_dict().items():
-            say(f"{name:24} {value:g}")
-        say(_tell_gate(exported.gate))
+        _refuse_options("export", plan.recipe)
+        (_export_fold if plan.recipe.stages is None else _export_stages)(plan, run, options)
         say(f"bundle: {options['target']}; try `tonalog score --model {options['target']} FILE`")
+
+
+def _export_stages(plan: Plan, run: Path, options: Mapping[str, Any]) -> None:
+    from training.bundle.manifest import split_name  # noqa: PLC0415
+    from training.studies.evaluation import publish_run  # noqa: PLC0415
+
+    target, version = options["target"], options["version"]
+    named = replace(plan, name=split_name(target, version), version=version)
+    if not publish_run(named, run, target, revision=options["revision"]):
+        say("its card has no figures: `tonalog evaluate default` was not run")
+
+
+def _export_fold(plan: Plan, run: Path, options: Mapping[str, Any]) -> None:
+    from training.bundle.export import export_run  # noqa: PLC0415
+    from training.bundle.gate import GateRecipe  # noqa: PLC0415
+    from training.bundle.parity import Gate  # noqa: PLC0415
+
+    gate = Gate(
+        max_ua_drop=options["max_ua_drop"],
+        min_same_label=options["min_same_label"],
+        max_probability_change=options["max_change"],
+    )
+    speech = None if options["without_gate"] else GateRecipe(per_kind=options["gate_sounds"])
+    kept = {name: options[name] for name in ("fold", "version", "revision")}
+    corpora = _load_corpora(plan.corpora)
+    exported = export_run(plan, corpora, run, options["target"], gate=gate, speech=speech, **kept)
+    for name, value in exported.parity.as_dict().items():
+        say(f"{name:30} {value:g}")
+    say(_describe_gate(exported.gate))
+
+
+def _describe_gate(judged: JudgedGate | None) -> str:
+    if judged is None:
+        return "speech gate: none was asked for; a noise that passes the voice activity detector is scored"
+    if judged.refused is not None:
+        return f"speech gate: left out, because {judged.refused}; a noise that passes the voice activity detector is scored"
+    return (
+        f"speech gate: misses {judged.missed:.4f} of {judged.n_held_out} held-out windows of speech, lets "
+        f"{judged.mean_accepted:.4f} of sounds of unheard kinds pass"
+    )

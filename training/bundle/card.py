@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,13 +16,25 @@ from training.measures.slices.measures import MIN_SPEAKERS
 from training.measures.slices.text import write_markdown
 from training.tables import tabulate
 
-_HERE = Path(__file__).parent / "templates"
-TEMPLATE = _HERE / "model.md"
-FIGURES_TEMPLATE, UNMEASURED_TEMPLATE = _HERE / "figures.md", _HERE / "unmeasured.md"
-UNCREDITED_TEMPLATE = _HERE / "uncredited.md"  # The table of cards whose manifests name no sources.
-WHISPER_LICENCE = _HERE / "whisper_licence.txt"
+TEMPLATES = Path(__file__).parent / "templates"
+WHISPER_LICENCE = TEMPLATES / "whisper_licence.txt"
 CALIBRATED_VIEWS = ("clean", "room", "notes-clean", "telephone", "opus16")
 MEASURES = ("ua", "wa", "f1", "f1_anger", "f1_happiness", "f1_neutral", "f1_sadness")
+
+
+def fill_card(manifest: Mapping[str, Any], backbone: Any = None) -> str:
+    """Return the text of the card of a manifest.
+
+    Args:
+        manifest: as `training.bundle.manifest` builds it. Where nothing was measured out of fold, the card says so.
+        backbone: facts of the backbone of a net that a recipe without stages trained.
+    """
+    return _fill_model_card(manifest) if backbone is None else _fill_run_card(manifest, backbone)
+
+
+def fill_template(name: str, /, **values: Any) -> str:
+    """Return a template of this room's folder with its places filled."""
+    return Template((TEMPLATES / f"{name}.md").read_text(encoding="utf-8")).substitute(values)
 
 
 def format_pair(pair: list[float]) -> str:
@@ -31,7 +44,7 @@ def format_pair(pair: list[float]) -> str:
 
 def tabulate_folds(evaluation: dict[str, Any]) -> str:
     """Return the cross-validation table, one row a view."""
-    views = [name for name, one in evaluation.items() if isinstance(one, dict) and "ua" in one]
+    views = [name for name, view in evaluation.items() if isinstance(view, dict) and "ua" in view]
     rows = [
         [escape_markdown(name), *(format_pair(evaluation[name][measure]) for measure in MEASURES)] for name in views
     ]
@@ -83,7 +96,8 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
         f"{view} {calibration[f'ece_{view}'][0]:.3f} to {calibration[f'ece_{view}'][1]:.3f}"
         for view in CALIBRATED_VIEWS
     )
-    return Template(FIGURES_TEMPLATE.read_text(encoding="utf-8")).substitute(
+    return fill_template(
+        "figures",
         speakers=evaluation["n_speakers"],
         folds=", ".join(map(str, evaluation["folds"])),
         seeds=", ".join(map(str, evaluation["seeds"])),
@@ -130,19 +144,21 @@ def say_slices(slices: SliceReport) -> str:
     return write_markdown(slices, min_speakers=MIN_SPEAKERS)
 
 
-def fill_card(manifest: dict[str, Any]) -> str:
-    """Return the text of the card of a manifest.
+def _find_tune(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the net was tuned; manifests up to whisper3-0.5.1 have its seeds beside it."""
+    tune = recipe["stages"]["tune"] if "stages" in recipe else {**recipe["tune"], "seeds": recipe["seeds"]}
+    return dict(tune)
 
-    Args:
-        manifest: as `training.bundle.publish` builds it. Where nothing was measured out of fold, the card says so.
-    """
-    metrics, tuned = manifest["metrics"], manifest["training"]["recipe"]["tune"]
+
+def _fill_model_card(manifest: Mapping[str, Any]) -> str:
+    metrics, tuned = manifest["metrics"], _find_tune(manifest["training"]["recipe"])
     scheme = manifest["quantisation"]["scheme"]
     if "evaluation" in metrics:
         figures = fill_figures(metrics, scheme=scheme, slices=say_slices(read_slices(metrics["slices"])))
     else:
-        figures = Template(UNMEASURED_TEMPLATE.read_text(encoding="utf-8")).substitute(_list_final(metrics["final"]))
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        figures = fill_template("unmeasured", **_list_final(metrics["final"]))
+    return fill_template(
+        "model",
         name=escape_markdown(manifest["name"]),
         version=escape_markdown(manifest["version"]),
         uncertain_below=f"{manifest['uncertain_below']:.2f}",
@@ -151,7 +167,7 @@ def fill_card(manifest: dict[str, Any]) -> str:
         hidden=f"{tuned['hidden']:.1f}",
         votes=f"{tuned['votes']:.1f}",
         kept=f"{tuned['kept']:.1f}",
-        n_seeds=len(manifest["training"]["recipe"]["seeds"]),
+        n_seeds=len(tuned["seeds"]),
         scheme=escape_markdown(scheme),
         corpora=_list_corpora(manifest["training"]["corpora"]),
         defects="; ".join(map(escape_markdown, metrics["defects"])),
@@ -161,9 +177,57 @@ def fill_card(manifest: dict[str, Any]) -> str:
     )
 
 
+def _fill_run_card(manifest: Mapping[str, Any], backbone: Any) -> str:
+    training, measured = manifest["training"], dict(manifest["metrics"])
+    parity, gate = measured.pop("parity"), measured.pop("gate")
+    return fill_template(
+        "run",
+        name=escape_markdown(manifest["name"]),
+        version=escape_markdown(manifest["version"]),
+        backbone=backbone.name,
+        source=backbone.source,
+        recipe=code_span(training["recipe"]["name"]),
+        opset=manifest["opset"],
+        megabytes=f"{parity['megabytes']:.1f}",
+        corpora=write_credits(training["corpora"]),
+        training=json.dumps({key: value for key, value in training.items() if key != "corpora"}, indent=1),
+        figures=_tabulate_values(measured),
+        scheme=manifest["quantisation"]["scheme"],
+        notes=backbone.export_notes,
+        parity=_tabulate_values(parity),
+        gate=_describe_gate(gate, is_gated=manifest["speech_gate"] is not None),
+        licence=escape_markdown(manifest["licence"]),
+    )
+
+
+def _tabulate_values(values: Mapping[str, Any]) -> str:
+    return tabulate(
+        ["measure", "value"], [[escape_markdown(key), escape_markdown(_format(value))] for key, value in values.items()]
+    )
+
+
+def _describe_gate(gate: Mapping[str, Any], *, is_gated: bool) -> str:
+    if not is_gated:
+        return (
+            f"There is none: {escape_markdown(gate['left_out'])}. What the voice activity detector takes for speech is scored, a "
+            "loud noise among it."
+        )
+    rows = [[name.split("/")[0], _format(share)] for name, share in gate["false_accept"].items()]
+    return (
+        f"A window under a speech probability of {gate['threshold']} is not scored. Fitted on {gate['n_speech']} windows "
+        f"of speech and {gate['n_sounds']} synthesised sounds, it turns {gate['miss']['held-out']:.4f} of "
+        f"{gate['n_held_out']} held-out windows of speech away. Sounds that pass a gate which never heard their kind:\n\n"
+        + tabulate(["kind", "share that passes"], rows)
+    )
+
+
+def _format(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+
+
 def _list_corpora(corpora: list[dict[str, Any]]) -> str:
     """Return what the model was made from, in Markdown."""
-    return write_credits(corpora) if has_credits(corpora) else UNCREDITED_TEMPLATE.read_text(encoding="utf-8").strip()
+    return write_credits(corpora) if has_credits(corpora) else fill_template("uncredited").strip()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.corpora.registry import find_layout
 from training.corpora.utterance import Corpus, Kind, Layout
 from training.protocols import Split
 from training.tables import escape_cell, tabulate
@@ -18,6 +19,23 @@ KINDS = {
     Kind.ASSUMED_NEUTRAL: "assumed neutral: nobody rated them",
 }
 HEADER = ["what", "use", "labels", "recordings", "licence", "source"]
+SOUNDS = {"name": "synthesised non-speech sounds", "use": "training of the speech gate", "licence": "Apache-2.0"}
+_WHISPER = {
+    "name": "Whisper base encoder (OpenAI)",
+    "use": "start weights",
+    "licence": "MIT",
+    "source": "https://github.com/openai/whisper",
+    "attribution": "",
+}
+_MODEL_SOUNDS = {
+    "name": "noise, tones, music-like and machine sounds",
+    "use": "speech head",
+    "licence": "Apache-2.0",
+    "source": "synthesised by training/sounds/nonspeech.py",
+    "attribution": "",
+}
+TUNED = "encoder layers 2 and 3, both heads"
+LOOKED_AT = "development only: nothing trained on it, looked at while choosing"
 SHOWN = "Whoever shows people what this model says must show them this too:"
 
 
@@ -41,8 +59,8 @@ def credit_corpus(layout: Layout, corpus: Corpus, *, use: str) -> dict[str, Any]
         corpus: whose recordings count, by kind of label and, where they have licences of their own, by licence.
         use: what it was used for.
     """
-    kinds = Counter(one.kind for one in corpus.utterances)
-    licences = Counter(one.licence or layout.licence for one in corpus.utterances)
+    kinds = Counter(u.kind for u in corpus.utterances)
+    licences = Counter(u.licence or layout.licence for u in corpus.utterances)
     return {
         **credit_layout(layout, use=use),
         "name": corpus.name,
@@ -50,6 +68,18 @@ def credit_corpus(layout: Layout, corpus: Corpus, *, use: str) -> dict[str, Any]
         "n_utterances": len(corpus.utterances),
         "labels": {str(kind): n for kind, n in sorted(kinds.items())},
     }
+
+
+def list_sources(trained: Sequence[str] = ("crema-d",)) -> list[dict[str, Any]]:
+    """Return the entries of the shipped model's `training.corpora`, a corpus that was only looked at included.
+
+    Args:
+        trained: layouts of the corpora that it was trained on.
+    """
+    uses = {"crema-d": f"{TUNED}: four emotions, 91 actors, twelve fixed English sentences"}
+    entries = [credit_layout(find_layout(name), use=uses.get(name, TUNED)) for name in trained]
+    judged = [credit_layout(find_layout(name), use=LOOKED_AT) for name in ("emodb",) if name not in trained]
+    return [*entries[:1], dict(_WHISPER), dict(_MODEL_SOUNDS), *entries[1:], *judged]
 
 
 def _name_licences(licences: Counter[str]) -> str:

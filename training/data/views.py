@@ -1,13 +1,14 @@
-"""Every copy of the corpora by its name: how many windows it has and how they are made; it computes no feature."""
+"""Every copy of the corpora by its name: how many windows it has, how they are made, and what decides them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
-from training.corpora import HeardCorpus, HeardUtterance, load_heard
+from training.corpora import HeardCorpus, HeardUtterance, find_audio, load_heard
 from training.data.copies import (
     CLEAN,
     NONSPEECH_PER_KIND,
@@ -22,13 +23,13 @@ from training.data.copies import (
     make_notes,
 )
 from training.data.crowd import CROWD, IN_CROWD, make_crowd, make_in_crowd
+from training.data.files import hash_names
 from training.sounds.augment import Chain
 from training.sounds.nonspeech import MAKERS
 from training.sounds.voice import Cut
 
-NONSPEECH, FOREIGN = "nonspeech", "emodb-clean"
-NONSPEECH_SEED = 31
-CROWD_SEED = 41
+NONSPEECH, NONSPEECH_SEED, CROWD_SEED = "nonspeech", 31, 41
+FOREIGN = f"emodb-{CLEAN.name}"  # Of a corpus that is only judged: its layout and the copy.
 SAMPLE_SHARE = 0.25  # About 1,220 utterances, of all speakers and labels.
 EVALUATION_COPIES = (
     Copy("snr5", 51, Cut.VAD, Chain(noise=1.0, snr_db=(5.0, 5.0)), share=SAMPLE_SHARE),
@@ -36,6 +37,8 @@ EVALUATION_COPIES = (
     Copy("telephone", 53, Cut.VAD, Chain(telephone=1.0), share=SAMPLE_SHARE),
     Copy("opus16", 54, Cut.VAD, Chain(opus=1.0, opus_bps=(16_000,)), share=SAMPLE_SHARE),
 )
+CALIBRATION_COPY = replace(NOTE_COPIES[1], notes_per_speaker=4)
+CALIBRATION_STEP = 3  # Every third speaker.
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Amounts:
     """How much of everything there is.
 
     Attributes:
-        n_speakers: the first so many speakers of CREMA-D; None takes all.
+        n_speakers: the first so many speakers of a corpus that trains; None takes all.
         notes_per_speaker: windows of each speaker in a copy of joined notes, all labels together; None is the copy's own.
         sounds_per_kind: windows of each kind of non-speech.
         n_crowd: windows of babble.
@@ -66,13 +69,14 @@ class Source:
     """Where windows come from.
 
     Attributes:
-        crema_d: folder of CREMA-D.
-        emodb: folder of EmoDB; None where no copy of it is asked for.
+        trained: layout and folder of each corpus that trains. Speakers and names of further ones have the layout's name before
+            them, as in `emodb/03`, so that nobody becomes two people.
+        judged: layout and folder of each corpus that is only looked at.
         amounts: of windows.
     """
 
-    crema_d: Path
-    emodb: Path | None = None
+    trained: tuple[tuple[str, str], ...]
+    judged: tuple[tuple[str, str], ...] = ()
     amounts: Amounts = Amounts()
 
 
@@ -89,57 +93,96 @@ class View:
     make: Callable[[], Iterator[Window]]
 
 
-@lru_cache(maxsize=2)
-def _load(layout: str, folder: Path) -> HeardCorpus:
-    return load_heard(layout, folder)
+@lru_cache(maxsize=4)
+def _load(layout: str, folder: str) -> HeardCorpus:
+    return load_heard(layout, Path(folder))
 
 
 def load_trained(source: Source) -> HeardCorpus:
-    """Return CREMA-D, decoded once a process, as far as the source's amounts take it.
+    """Return what trains as one corpus, decoded once a process, as far as the source's amounts take it.
 
     Raises:
-        FileNotFoundError: the folder holds nothing of CREMA-D.
+        FileNotFoundError: a folder holds nothing of its corpus.
         ValueError: it holds another corpus.
     """
-    corpus = _load("crema-d", source.crema_d)
-    if source.amounts.n_speakers is None:
-        return corpus
-    first = set(sorted({u.speaker for u in corpus.utterances})[: source.amounts.n_speakers])
-    return replace(corpus, utterances=tuple(u for u in corpus.utterances if u.speaker in first))
+    first, *others = (_load(*pair) for pair in source.trained)
+    utterances = [_take_speakers(first, source.amounts.n_speakers)]
+    for (layout, _), corpus in zip(source.trained[1:], others, strict=True):
+        taken = _take_speakers(corpus, source.amounts.n_speakers)
+        utterances.append(tuple(replace(u, speaker=f"{layout}/{u.speaker}") for u in taken))
+    defects = tuple(defect for corpus in (first, *others) for defect in corpus.defects)
+    return HeardCorpus(first.name, tuple(u for part in utterances for u in part), defects)
+
+
+def _take_speakers(corpus: HeardCorpus, n_speakers: int | None) -> tuple[HeardUtterance, ...]:
+    chosen = set(sorted({u.speaker for u in corpus.utterances})[:n_speakers])
+    return tuple(u for u in corpus.utterances if u.speaker in chosen)
+
+
+def identify_view(source: Source, name: str) -> dict[str, Any]:
+    """Return what decides the windows of a copy, as JSON can hold it: not where corpora lie, but what they hold."""
+    pairs = [pair for pair in source.judged if name == f"{pair[0]}-{CLEAN.name}"]
+    if not pairs:
+        pairs = [] if name == NONSPEECH else [*source.trained]
+    return {"view": name, "corpora": identify_corpora(pairs), "amounts": asdict(source.amounts)}
+
+
+def identify_corpora(pairs: list[tuple[str, str]]) -> list[list[str]]:
+    """Return name and content of corpora: a hash of their files' names and sizes."""
+    return [[layout, _hash_folder(folder)] for layout, folder in pairs]
+
+
+@lru_cache(maxsize=32)
+def _hash_folder(folder: str) -> str:
+    return hash_names(find_audio(Path(folder)))
 
 
 def find_view(source: Source, name: str) -> View:
     """Return the windows of a copy.
 
     Raises:
-        ValueError: there is no copy of that name, or it needs EmoDB and the source has none.
+        ValueError: there is no copy of that name, or the corpus that it is of is not given.
     """
     amounts = source.amounts
     if name == NONSPEECH:
         make = partial(make_nonspeech, NONSPEECH_SEED, per_kind=amounts.sounds_per_kind)
         return View(len(MAKERS) * amounts.sounds_per_kind, make)
-    if name == FOREIGN:
-        if source.emodb is None:
-            raise ValueError(f"{FOREIGN} is asked for, and no EmoDB is given: emodb=FOLDER")
-        return _view_copy(_load("emodb", source.emodb).utterances, CLEAN)
+    for layout, folder in source.judged:
+        if name == f"{layout}-{CLEAN.name}":
+            return _view_copy(_load(layout, folder).utterances, CLEAN)
+    copies, notes = _list_copies(amounts)
+    if name not in {*copies, *notes, CROWD, IN_CROWD.name}:
+        judged = [f"{layout}-{CLEAN.name}" for layout, _ in source.judged]
+        allowed = [*copies, *notes, IN_CROWD.name, NONSPEECH, CROWD, *judged]
+        raise ValueError(
+            f"copy {name!r} is unknown, allowed are {allowed}; a corpus to judge by is given as NAME=FOLDER"
+        )
     heard = load_trained(source).utterances
     if name == CROWD:
         return View(amounts.n_crowd, partial(make_crowd, heard, CROWD_SEED, n_windows=amounts.n_crowd))
     if name == IN_CROWD.name:
         return View(count_copy(heard, IN_CROWD), partial(make_in_crowd, heard, IN_CROWD))
+    if name in notes:
+        return View(count_notes(heard, notes[name]), partial(make_notes, heard, notes[name]))
+    return _view_copy(heard, copies[name])
+
+
+def _list_copies(amounts: Amounts) -> tuple[dict[str, Copy], dict[str, Copy]]:
+    """Return the copies of single utterances and of joined notes by name, in these amounts."""
     degraded = {copy.name: replace(copy, share=amounts.sample_share) for copy in EVALUATION_COPIES}
-    copies = degraded | {copy.name: copy for copy in UTTERANCE_COPIES}
     notes = {
         copy.name: replace(copy, notes_per_speaker=amounts.notes_per_speaker or copy.notes_per_speaker)
         for copy in NOTE_COPIES
     }
-    if name in notes:
-        return View(count_notes(heard, notes[name]), partial(make_notes, heard, notes[name]))
-    if name not in copies:
-        allowed = [*copies, *notes, IN_CROWD.name, NONSPEECH, CROWD, FOREIGN]
-        raise ValueError(f"copy {name!r} is unknown, allowed are {allowed}")
-    return _view_copy(heard, copies[name])
+    return degraded | {copy.name: copy for copy in UTTERANCE_COPIES}, notes
 
 
 def _view_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> View:
     return View(count_copy(utterances, copy), partial(make_copy, utterances, copy))
+
+
+def make_calibration(utterances: tuple[HeardUtterance, ...]) -> list[Any]:
+    """Return the windows that int8 ranges of an encoder are measured on, float32 (n_samples,): joined notes of every third speaker."""
+    speakers = set(sorted({u.speaker for u in utterances})[::CALIBRATION_STEP])
+    chosen = tuple(u for u in utterances if u.speaker in speakers)
+    return [window.signal for window in make_notes(chosen, CALIBRATION_COPY)]

@@ -121,6 +121,10 @@ class WindowSet:
         """Return an utterance's window, float32 (n_samples,)."""
         return self.store.take(self.utterances[index].path)
 
+    def spread_rows(self, n_rows: int) -> list[int]:
+        """Return so many rows at most, spread evenly over the set."""
+        return np.unique(np.linspace(0, len(self) - 1, min(n_rows, len(self))).astype(int)).tolist()
+
     def make_batch(self, rows: NDArray[np.int64], *, seed: tuple[int, int] | None = None) -> tuple[Any, Any]:
         """Return waveforms padded with exact zeros to the longest, and their labels.
 

@@ -1,21 +1,25 @@
-"""The training loop: seeded, resumable after any epoch, stopped early on validation UA; it reads no corpus and exports nothing."""
+"""The training loop: of nets on waveforms, resumable after any epoch and stopped early on validation UA, and of heads on statistics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training.data.windows import WindowSet
 from training.fitting.checkpoint import load_checkpoint, put_state, save_checkpoint, take_state
-from training.fitting.predict import measure_ua, predict
-from training.fitting.recipe import Recipe
+from training.fitting.predict import predict
+from training.fitting.recipe import Fit
+from training.measures.metrics import measure_ua
 from training.nets.losses import balance_classes, compute_focal_loss
+
+Batch = Any  # Whatever a loss is computed of; its length is the number of its windows.
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,90 @@ def shape_rate(step: int, n_steps: int, warm_up: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - n_warm) / max(1, n_steps - n_warm)))
 
 
+def run_epoch(
+    net: Any,
+    batches: Sequence[Batch],
+    compute_loss: Callable[[Batch], Any],
+    *,
+    optimiser: Any,
+    schedule: Any,
+    clip: float | None = None,
+    on_step: Callable[[int], None] = lambda _: None,
+) -> float:
+    """Take one step a batch, and return the mean loss over windows.
+
+    Args:
+        net: in whatever state; it ends in training mode.
+        batches: each as long as it has windows.
+        compute_loss: the mean loss of a batch, a tensor of one value.
+        optimiser: of torch.
+        schedule: of its rates, stepped with it.
+        clip: largest norm of a gradient; None leaves it as it is.
+        on_step: told after each step how many are done.
+    """
+    net.train()
+    total = 0.0
+    for index, batch in enumerate(batches):
+        loss = compute_loss(batch)
+        optimiser.zero_grad()
+        loss.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
+        optimiser.step()
+        schedule.step()
+        total += float(loss.detach()) * len(batch)
+        on_step(index + 1)
+    return total / sum(map(len, batches))
+
+
+def fit_head(
+    head: Any,
+    statistics: NDArray[np.float32],
+    target: NDArray[np.int64],
+    *,
+    recipe: Fit,
+    seed: int,
+    row_weight: NDArray[np.float32] | None = None,
+) -> Any:
+    """Fit a head on pooled statistics in place and return it in evaluation mode.
+
+    Args:
+        head: torch module made after `training.nets.heads.seed_torch`.
+        statistics: float32 (n_windows, n_statistics).
+        target: int64 (n_windows,).
+        recipe: loss and schedule, a single cycle.
+        seed: of shuffling and dropout.
+        row_weight: float32 (n_windows,), how much each window counts; None is 1 each.
+    """
+    torch.manual_seed(seed)
+    weighed = None if row_weight is None else torch.from_numpy(row_weight)
+    x, y = torch.from_numpy(statistics), torch.from_numpy(target)
+    weight = balance_classes(y, int(y.max()) + 1)
+    rate = recipe.peak_learning_rate
+    optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=recipe.weight_decay)
+    n_steps = recipe.epochs * -(-len(y) // recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=n_steps, pct_start=recipe.warm_up)
+
+    def compute_loss(rows: Any) -> Any:
+        return compute_focal_loss(
+            head(x[rows]),
+            y[rows],
+            weight,
+            gamma=recipe.gamma,
+            label_smoothing=recipe.label_smoothing,
+            row_weight=None if weighed is None else weighed[rows],
+        )
+
+    for _ in range(recipe.epochs):
+        batches = torch.randperm(len(y)).split(recipe.batch_size)
+        run_epoch(head, batches, compute_loss, optimiser=optimiser, schedule=schedule)
+    return head.eval().requires_grad_(requires_grad=False)
+
+
 class _Run:
     """The moving parts of one training run."""
 
-    def __init__(self, net: Any, train: WindowSet, recipe: Recipe, *, seed: int, device: str) -> None:
+    def __init__(self, net: Any, train: WindowSet, recipe: Fit, *, seed: int, device: str) -> None:
         self.net, self.train, self.recipe, self.seed, self.device = net.to(device), train, recipe, seed, device
         self.n_batches = -(-len(train) // recipe.batch_size)
         trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
@@ -99,25 +183,26 @@ class _Run:
         """Train on every window once and return the mean loss."""
         number = len(self.epochs)
         order = np.random.default_rng([self.seed, number]).permutation(len(self.train))
-        self.net.train()
-        total = 0.0
         # Even batches: a last one of a single window would have no variance to normalise by.
-        for index, rows in enumerate(np.array_split(order, self.n_batches)):
-            waveform, target = self.train.make_batch(rows, seed=(self.seed, number))
-            loss = compute_focal_loss(
-                self.net(waveform.to(self.device)),
-                target.to(self.device),
-                self.weight,
-                gamma=self.recipe.gamma,
-                label_smoothing=self.recipe.label_smoothing,
-            )
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            self.schedule.step()
-            total += float(loss.detach()) * len(rows)
-            report((index + 1) / self.n_batches)
-        return total / len(self.train)
+        batches = np.array_split(order, self.n_batches)
+        return run_epoch(
+            self.net,
+            batches,
+            lambda rows: self._compute_loss(rows, number),
+            optimiser=self.optimiser,
+            schedule=self.schedule,
+            on_step=lambda n_done: report(n_done / self.n_batches),
+        )
+
+    def _compute_loss(self, rows: NDArray[np.int64], epoch: int) -> Any:
+        waveform, target = self.train.make_batch(rows, seed=(self.seed, epoch))
+        return compute_focal_loss(
+            self.net(waveform.to(self.device)),
+            target.to(self.device),
+            self.weight,
+            gamma=self.recipe.gamma,
+            label_smoothing=self.recipe.label_smoothing,
+        )
 
     def end_epoch(self, loss: float, ua: float | None) -> None:
         """Keep what the epoch gave, and its weights where it is the best."""
@@ -152,7 +237,7 @@ def fit(
     train: WindowSet,
     validate: WindowSet | None,
     *,
-    recipe: Recipe,
+    recipe: Fit,
     seed: int,
     checkpoint: Path,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -178,7 +263,7 @@ def fit(
     """
     run = _Run(net, train, recipe, seed=seed, device=device)
     sizes = {"n_train": len(train), "n_validate": 0 if validate is None else len(validate)}
-    fingerprint = {"seed": seed, **sizes, **{key: repr(value) for key, value in recipe.as_dict().items()}}
+    fingerprint = {"seed": seed, **sizes, **{key: repr(value) for key, value in asdict(recipe).items()}}
     if (content := load_checkpoint(checkpoint, fingerprint)) is not None:
         run.load(content)
     else:

@@ -1,15 +1,17 @@
-"""What one training run is: corpora, protocol, backbone, recipe and seed, as one record on disk; it trains nothing."""
+"""What one run is: corpora, protocol, backbone, recipe and seed, as one record on disk."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from training.corpora import Corpus
-from training.fitting.recipe import Recipe, read_recipe
+from training.data.files import hash_file, read_json, read_record, write_json
+from training.data.views import Source
+from training.fitting.recipe import Recipe, Stages
+from training.nets.backbones import list_backbones
 from training.protocols import (
     Protocol,
     cross_corpora,
@@ -19,6 +21,8 @@ from training.protocols import (
 )
 
 PLAN_FILE = "plan.json"
+STAGED_BACKBONE = "whisper-base"
+STAGED_CORPUS = "crema-d"
 
 
 class PlanMismatch(Exception):
@@ -33,8 +37,8 @@ def _test_last(corpora: Sequence[Corpus], seed: int) -> Protocol:
 
 # The first corpus is divided, the others only train, unless said otherwise.
 _PROTOCOLS: Mapping[str, Callable[[Sequence[Corpus], int], Protocol]] = {
-    "loso": lambda corpora, _: leave_one_session_out(corpora[0], further=corpora[1:]),
     "speakers": lambda corpora, seed: cross_validate_speakers(corpora[:1], seed=seed, further=corpora[1:]),
+    "loso": lambda corpora, _: leave_one_session_out(corpora[0], further=corpora[1:]),
     "production": lambda corpora, seed: hold_out_shuffled(corpora, seed=seed),
     "cross-corpus": _test_last,
 }
@@ -76,11 +80,14 @@ class Plan:
 
     Attributes:
         corpora: name of the layout and folder of each.
-        protocol: one of `PROTOCOLS`.
+        protocol: one of `PROTOCOLS`; a recipe with stages has `speakers`, and folds of its own.
         backbone: one of `training.nets.backbones.list_backbones()`.
         recipe: how it trains.
-        seed: of folds, start values, order, augmentation and dropout.
+        seed: of folds, start values, order, augmentation and dropout; with stages, of heads.
         pretrained: folder, file or name that the backbone loads; None starts from chance.
+        pretrained_sha256: of that file, where it is one.
+        name, version: of the bundle that a recipe with stages ends in; rows in SQL point to them.
+        revision: of this code, for the record.
     """
 
     corpora: tuple[tuple[str, str], ...]
@@ -89,17 +96,67 @@ class Plan:
     recipe: Recipe
     seed: int = 0
     pretrained: str | None = None
+    pretrained_sha256: str | None = None
+    name: str = "whisper3"
+    version: str = "0.0.0"
+    revision: str = "unknown"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
 
         Raises:
-            ValueError: there is no corpus or no such protocol.
+            ValueError: there is no corpus, no such protocol or backbone, or the recipe's stages do not go with them.
         """
         if not self.corpora:
             raise ValueError("0 corpora, allowed are 1 and more, each as NAME=FOLDER")
         if self.protocol not in _PROTOCOLS:
             raise ValueError(f"protocol {self.protocol!r} is unknown, allowed are {list(PROTOCOLS)}")
+        if self.backbone not in list_backbones():
+            raise ValueError(f"--backbone is {self.backbone!r}, allowed are {list(list_backbones())}")
+        if self.recipe.stages is not None:
+            self._check_stages()
+
+    def _check_stages(self) -> None:
+        names = [name for name, _ in self.corpora]
+        if self.protocol != PROTOCOLS[0]:
+            raise ValueError(
+                f"--protocol is {self.protocol!r}, and recipe {self.recipe.name} has folds of speakers alone; "
+                "others go with --recipe frozen, paper or scratch"
+            )
+        if self.backbone != STAGED_BACKBONE:
+            raise ValueError(
+                f"--backbone is {self.backbone!r}, and recipe {self.recipe.name} allows {STAGED_BACKBONE} alone; "
+                "others go with --recipe frozen, paper or scratch"
+            )
+        weighed = {name for name, _ in self.stages.tune.weights}
+        if names[0] != STAGED_CORPUS or set(names[1:]) != weighed or len(set(names)) < len(names):
+            expected = ", ".join(f"{name}=FOLDER" for name in (STAGED_CORPUS, *sorted(weighed)))
+            raise ValueError(f"{len(names)} corpora {names}; recipe {self.recipe.name} trains on {expected}")
+        if self.pretrained_sha256 is None:
+            raise ValueError(
+                "no --pretrained; allowed is a safetensors file of Whisper base's encoder, as training/README.md says"
+            )
+
+    @property
+    def stages(self) -> Stages:
+        """The stages of the recipe.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if self.recipe.stages is None:
+            raise ValueError(f"recipe {self.recipe.name} trains folds and has no stages; --recipe default or smoke has")
+        return self.recipe.stages
+
+    def find_source(self, folders: Mapping[str, str] | None = None) -> Source:
+        """Return where the windows of the stages come from.
+
+        Args:
+            folders: by layout, of corpora that have moved, and of others that are only judged.
+        """
+        given = dict(folders or {})
+        trained = tuple((name, given.pop(name, folder)) for name, folder in self.corpora)
+        return Source(trained, tuple(given.items()), self.stages.amounts)
 
     def divide(self, corpora: Sequence[Corpus]) -> Protocol:
         """Return who trains, validates and is tested.
@@ -117,21 +174,31 @@ class Plan:
         return protocol
 
 
+def hash_pretrained(pretrained: str | None) -> str | None:
+    """Return the hash of the weights where they are one file, else None."""
+    return hash_file(Path(pretrained)) if pretrained is not None and Path(pretrained).is_file() else None
+
+
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into its folder, or see that the folder holds the same one.
 
     Raises:
-        PlanMismatch: the folder holds another plan.
+        PlanMismatch: the folder holds another plan; revision and places of corpora and weights may differ.
     """
-    target = folder / PLAN_FILE
-    if target.is_file():
-        held = read_plan(folder)
-        differing = sorted(key for key, value in asdict(plan).items() if asdict(held)[key] != value)
-        if differing:
+    if (folder / PLAN_FILE).is_file():
+        held, mine = (_identify(one) for one in (read_plan(folder), plan))
+        if differing := sorted(key for key, value in mine.items() if held[key] != value):
             raise PlanMismatch(f"{folder} holds a run with another {', '.join(differing)}; choose another folder")
         return
     folder.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
+    write_json(folder / PLAN_FILE, asdict(plan))
+
+
+def _identify(plan: Plan) -> dict[str, Any]:
+    values = {key: value for key, value in asdict(plan).items() if key != "revision"}
+    if plan.pretrained_sha256 is not None:
+        del values["pretrained"]
+    return {**values, "corpora": [name for name, _ in plan.corpora]}
 
 
 def read_plan(folder: Path) -> Plan:
@@ -142,7 +209,7 @@ def read_plan(folder: Path) -> Plan:
     """
     source = folder / PLAN_FILE
     if not source.is_file():
-        raise FileNotFoundError(f"{folder} holds no {PLAN_FILE}; `tonalog train --out {folder}` makes one")
-    values: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
-    corpora = tuple((name, path) for name, path in values["corpora"])
-    return Plan(**{**values, "corpora": corpora, "recipe": read_recipe(values["recipe"])})
+        raise FileNotFoundError(
+            f"{folder} holds no {PLAN_FILE}; `tonalog train NAME=FOLDER --recipe default --pretrained FILE --out {folder}` makes one"
+        )
+    return read_record(Plan, read_json(source))

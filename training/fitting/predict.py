@@ -23,9 +23,3 @@ def predict(net: Any, windows: WindowSet, *, device: str = "cpu") -> NDArray[np.
             waveform, _ = windows.make_batch(rows)
             logits.append(net(waveform.to(device)).double().cpu().numpy())
     return metrics.apply_softmax(np.concatenate(logits))
-
-
-def measure_ua(probabilities: NDArray[np.float64], target: NDArray[np.int64]) -> float:
-    """Return the unweighted accuracy of probabilities, 0 to 1."""
-    table = metrics.count_confusion(target, probabilities.argmax(axis=1), probabilities.shape[1])
-    return metrics.measure_unweighted_accuracy(table)

@@ -1,20 +1,66 @@
-"""What a window should be heard as: the acted label, softened by what listeners heard; it trains nothing."""
+"""Windows as one step of tuning takes them: which frames are left out, which target they have, and how much they weigh."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.corpora import LABELS
-from training.data.frames import Frames
+from training.data.cached import Frames
 
-Item = tuple[Frames, int]
+Item = tuple[Frames, int]  # A copy and the row in it.
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A window as one step takes it.
+
+    Attributes:
+        item: the copy and the row in it.
+        start, stop: the frames that are left out, `start` to before `stop`.
+        n_left: frames that remain.
+        weight: how much it counts in the loss.
+    """
+
+    item: Item
+    start: int
+    stop: int
+    n_left: int
+    weight: float = 1.0
+
+    def take(self) -> NDArray[np.float16]:
+        """Return the frames that remain, float16 (n_left, n_features)."""
+        frames, row = self.item
+        window = frames.take(row)
+        return window if self.start == self.stop else np.delete(window, slice(self.start, self.stop), axis=0)
+
+
+def draw_hidden(item: Item, share: float, rng: np.random.Generator) -> Drawn:
+    """Draw which frames of a window are left out (time masking, Park et al. 2019, SpecAugment).
+
+    Left out and masked are the same to the layers above, which have a frame's place in the frame itself and weigh none
+    that is not there; what is left out costs no time.
+
+    Args:
+        item: the copy and the row in it.
+        share: largest share that is left out, 0 to under 1; how much, and where, is drawn evenly.
+        rng: the only source of chance; it is not asked where the share is 0.
+    """
+    frames, row = item
+    n_frames = len(frames.take(row))
+    if share == 0.0:
+        return Drawn(item, 0, 0, n_frames)
+    n_hidden = int(rng.random() * share * n_frames)
+    start = int(rng.integers(n_frames - n_hidden + 1))
+    return Drawn(item, start, start + n_hidden, n_frames - n_hidden)
 
 
 def find_label(item: Item) -> int:
-    """Return the index of a window's acted label."""
+    """Return the index of a window's label."""
     return LABELS.index(str(item[0].windows.kinds[item[1]]))
 
 
@@ -27,6 +73,25 @@ def soften(item: Item, votes: Mapping[str, NDArray[np.float64]], *, share: float
         share: of the votes in the target, 0 to 1.
     """
     acted = np.eye(len(LABELS))[find_label(item)]
-    heard = votes.get(str(item[0].windows.names[item[1]]))
-    target = acted if heard is None else (1.0 - share) * acted + share * heard
+    voted = votes.get(str(item[0].windows.names[item[1]]))
+    target = acted if voted is None else (1.0 - share) * acted + share * voted
     return np.asarray(target, dtype=np.float32)
+
+
+def weigh_items(items: Sequence[Item], weights: Sequence[tuple[str, float]]) -> NDArray[np.float32] | None:
+    """Return how much each window counts in the loss, float32 (n_items,), or None where all count the same.
+
+    Args:
+        items: training windows; speakers of further corpora have the corpus's name before them (`emodb/03`).
+        weights: pairs of a further corpus and how much all its windows weigh beside all of the first corpus's.
+    """
+    if not weights:
+        return None
+    corpora = [name_corpus(item) for item in items]
+    counts, shares = Counter(corpora), dict(weights)
+    return np.array([shares[c] * counts[""] / counts[c] if c in shares else 1.0 for c in corpora], dtype=np.float32)
+
+
+def name_corpus(item: Item) -> str:
+    """Return the corpus of a window by its speaker: empty for the first one."""
+    return str(item[0].windows.speakers[item[1]]).rpartition("/")[0]

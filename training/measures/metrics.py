@@ -27,6 +27,11 @@ def measure_unweighted_accuracy(confusion: NDArray[np.int64]) -> float:
     return float(measure_recall(confusion)[confusion.sum(axis=1) > 0].mean())
 
 
+def measure_ua(scores: Array, truth: Labels) -> float:
+    """Return the unweighted accuracy, 0 to 1, of probabilities or logits, float64 (n, n_labels)."""
+    return measure_unweighted_accuracy(count_confusion(truth, scores.argmax(axis=1), scores.shape[1]))
+
+
 def measure_weighted_accuracy(confusion: NDArray[np.int64]) -> float:
     """Return WA, the share of windows guessed right."""
     return float(np.trace(confusion) / max(int(confusion.sum()), 1))

@@ -32,7 +32,8 @@ def compute_focal_loss(
     *,
     gamma: float = 2.0,
     label_smoothing: float = 0.1,
-    heard: Any | None = None,
+    soft_target: Any | None = None,
+    row_weight: Any | None = None,
 ) -> Any:
     """Return the mean class-weighted focal loss with label smoothing.
 
@@ -45,11 +46,15 @@ def compute_focal_loss(
         class_weight: float32 (n_labels,).
         gamma: how little a window counts that is already right, 0 or more.
         label_smoothing: share of the target spread over all labels, 0 to under 1.
-        heard: float32 (batch, n_labels), rows sum to 1: in place of the target in the cross-entropy, where listeners'
+        soft_target: float32 (batch, n_labels), rows sum to 1: in place of the target in the cross-entropy, where listeners'
             votes soften it; weight and focus stay the target's.
+        row_weight: (batch,), how much each row counts; None is 1 each.
     """
     log_p = F.log_softmax(logits, dim=1)
     p_true = log_p.gather(1, target[:, None])[:, 0].exp()
-    cross_entropy = F.nll_loss(log_p, target, reduction="none") if heard is None else -(heard * log_p).sum(dim=1)
+    cross_entropy = (
+        F.nll_loss(log_p, target, reduction="none") if soft_target is None else -(soft_target * log_p).sum(dim=1)
+    )
     smoothed = (1 - label_smoothing) * cross_entropy - label_smoothing * log_p.mean(dim=1)
-    return (class_weight[target] * (1 - p_true) ** gamma * smoothed).mean()
+    loss = class_weight[target] * (1 - p_true) ** gamma * smoothed
+    return (loss if row_weight is None else loss * row_weight).mean()

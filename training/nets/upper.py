@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.data.frames import N_FIXED_LAYERS, Frames
+from training.data.cached import Encode, Frames
 from training.nets.masking import MASKED_SCORE
 from training.nets.whisper import PooledEncoder, pool_statistics
+
+N_FIXED_LAYERS = 1  # Nothing up to this layer is ever tuned.
 
 
 class Upper(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -29,6 +31,22 @@ class Upper(nn.Module):  # type: ignore[misc]  # torch has no types here
         for layer in self.layers:
             frames = layer(frames, bias)
         return self.head(pool_statistics(frames.float(), mask))
+
+
+def split_encoder(encoder: PooledEncoder) -> Encode:
+    """Return a function from a signal to its statistics and the frames after the layers that are never tuned."""
+
+    def encode(signal: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        lower: list[Any] = []
+        hook = encoder.layers[N_FIXED_LAYERS - 1].register_forward_hook(lambda _, __, out: lower.append(out))
+        try:
+            with torch.inference_mode():
+                statistics = encoder(torch.from_numpy(signal)[None])
+        finally:
+            hook.remove()
+        return statistics[0].numpy(), lower[0][0].numpy().astype(np.float16)
+
+    return encode
 
 
 def gather_batch(windows: list[NDArray[np.float16]]) -> tuple[Any, Any]:

@@ -1,65 +1,82 @@
-"""Measure a trained run on speakers and sounds that its nets never heard; every figure of the model card comes from here."""
+"""Measure a run with stages on speakers and sounds that its nets were not trained on; every figure of its card comes from here."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from training.bundle.gate import GATE_VIEWS, evaluate_gate
-from training.bundle.model_graph import FACTS_FILE, finish_graph
-from training.bundle.publish import FIGURES_FILE
-from training.bundle.small import SMALL_FILE, compare_small, join_small
-from training.bundle.train import cache_all_features, cache_all_frames, tune_all
-from training.data.crowd import CROWD
-from training.data.files import write_json
-from training.data.views import Source, load_trained
-from training.fitting.jobs import Count, Job, Report, ignore, run_jobs
-from training.fitting.model_plan import ModelPlan, Places
-from training.fitting.model_recipe import Calibration
-from training.fitting.tune import JUDGED, TRAINED
+from training.bundle.gate import GATE_SOUNDS, GATE_VIEWS, cross_validate_gate
+from training.bundle.publish import FACTS_FILE, publish
+from training.bundle.stages import BundleSteps
+from training.corpora import LABELS
+from training.corpora.votes import read_votes
+from training.data.cached import load_features
+from training.data.files import read_json, write_json
+from training.data.views import FOREIGN
+from training.fitting.jobs import Report, ignore
+from training.fitting.plan import Plan
+from training.fitting.recipe import Calibration
+from training.fitting.stages import STEPS_FOLDER, find_votes
+from training.fitting.steps import run_steps
+from training.fitting.tune import list_copies
 from training.measures.predictions import read_predictions
 from training.measures.slices import group_speakers, measure_slices, read_actors
 from training.measures.slices.writing import write_slices
+from training.measures.validity import Validity, judge_labels, judge_votes
 from training.protocols.folds import MIN_FOLDS, N_FOLDS
-from training.studies.dimensions import measure_dimensions
-from training.studies.fold_summary import PREDICTIONS_FILE, sum_up
+from training.studies.folds import PREDICTIONS_FILE, join_comparisons, read_foreign, sum_up
 
 ACTORS_FILE = "VideoDemographics.csv"
+EVALUATION_FOLDER, FIGURES_FILE = "evaluation", "figures.json"
 TITLE = "Slices of CREMA-D's actors"
+CREMA_D, EMODB = "CREMA-D, out of fold", "EmoDB, mean of the fold nets"
 
 
-def check_request(places: Places, source: Source, *, folds: Sequence[int], actors: Path) -> None:
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured.
+
+    Attributes:
+        folds: whose speakers are left out, each by runs of its own.
+        seeds: of those runs; the mean of as many is judged.
+        actors: CREMA-D's table of actors.
+    """
+
+    folds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    actors: Path
+
+
+def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     """Refuse what could not be evaluated to its end, before an hour is spent on it.
 
     Raises:
         ValueError: a fold is not there, there are under two, no EmoDB is given, or the table of actors lacks a column.
         FileNotFoundError: the run was not trained to its end, or there is no table of actors.
     """
+    folds = request.folds
     if len(set(folds)) < MIN_FOLDS or not set(folds) <= set(range(N_FOLDS)):
         raise ValueError(f"folds {sorted(folds)}, allowed are {MIN_FOLDS} or more different ones of 0 to {N_FOLDS - 1}")
-    if source.emodb is None:
-        raise ValueError("no EmoDB to judge by: emodb=FOLDER; no window of it trains anything")
-    if not (places.graph / FACTS_FILE).is_file():
+    layouts = [layout for layout, _ in steps.source.judged]
+    if layouts != [FOREIGN.partition("-")[0]]:
+        raise ValueError(f"corpora to judge by are {layouts}; allowed is emodb=FOLDER; no window of it trains anything")
+    if not (out / STEPS_FOLDER).is_dir() or not list((out / STEPS_FOLDER).glob("finished-graph-*")):
         raise FileNotFoundError(
-            f"{places.root} was not trained to its end; `tonalog train --resume --out {places.root}` goes on with it"
+            f"{out} was not trained to its end; `tonalog train --resume --out {out}` goes on with it"
         )
-    if not actors.is_file():
-        raise FileNotFoundError(f"{actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
-    read_actors(actors)
+    if not request.actors.is_file():
+        raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
+    read_actors(request.actors)
 
 
 def evaluate_model(
-    plan: ModelPlan,
+    plan: Plan,
     out: Path,
-    source: Source,
+    folders: Mapping[str, str],
+    request: Request,
     *,
-    folds: Sequence[int],
-    seeds: Sequence[int],
-    actors: Path,
     n_processes: int = 1,
     report: Report = ignore,
 ) -> dict[str, Any]:
@@ -68,11 +85,9 @@ def evaluate_model(
     Args:
         plan: of the run, trained to its end.
         out: folder of the run.
-        source: of windows, EmoDB included.
-        folds: whose speakers are left out, each by runs of its own.
-        seeds: of those runs; the mean of as many is judged.
-        actors: CREMA-D's table of actors.
-        n_processes: so many runs and copies at a time.
+        folders: of EmoDB and of corpora that have moved, by layout.
+        request: what is to be measured.
+        n_processes: so many steps at a time.
         report: told of every step how far it is.
 
     Returns:
@@ -82,46 +97,98 @@ def evaluate_model(
         ValueError, FileNotFoundError: as `check_request`.
         WorkersLost: a process ended abruptly.
     """
-    places = Places(out)
-    check_request(places, source, folds=folds, actors=actors)
-    heard = dict.fromkeys((*TRAINED, *JUDGED))
-    cache_all_frames(source, heard, Path(plan.encoder), places.frames, n_processes=n_processes, report=report)
-    wanted, chosen = sorted(set(folds)), sorted(set(seeds))
-    runs = tune_all(plan, places, wanted, seeds=chosen, n_processes=n_processes, report=report)
-    names = (*GATE_VIEWS, CROWD)
-    cache_all_features(source, names, places.features, n_processes=n_processes, report=report)
-    evaluation = sum_up(runs, places.evaluation)
-    found = evaluation["calibration"]
-    calibration = Calibration(found["temperature"], found["uncertain_below"])
-    report("gate on unheard sounds", 0, 1)
-    gate = evaluate_gate(places.features, plan.recipe.speech_threshold)
-    report("gate on unheard sounds", 1, 1)
-    finish_graph(plan, places, places.evaluation, source, calibration=calibration)
-    graph = json.loads((places.evaluation / FACTS_FILE).read_text(encoding="utf-8"))["figures"]
-    slices = _slice(places.evaluation, actors, calibration, n_draws=source.amounts.n_draws)
-    int8 = _compare_int8(runs, source, n_processes=n_processes, report=report)
-    predictions = places.evaluation / PREDICTIONS_FILE
-    dimensions = measure_dimensions(plan, runs, predictions, temperature=calibration.temperature)
-    measured = {"evaluation": evaluation, "dimensions": dimensions, "int8": int8, "gate": gate}
-    figures = {**measured, **graph, "slices": slices}
-    write_json(places.evaluation / FIGURES_FILE, figures)
+    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), out / STEPS_FOLDER, out / EVALUATION_FOLDER
+    check_request(steps, out, request)
+    folds, seeds = sorted(set(request.folds)), tuple(sorted(set(request.seeds)))
+    parallel: dict[str, Any] = {"n_processes": n_processes, "report": report}
+    run_steps([steps.cache_frames(name) for name in list_copies(folds[0])], root, **parallel)
+    runs = run_steps([steps.average(fold, seeds) for fold in folds], root, **parallel)
+    compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
+    evaluation = sum_up(runs, folder)
+    calibration = read_calibration(evaluation)
+    (graph,) = run_steps([steps.finish_graph(calibration)], root, **parallel)
+    figures = {
+        "evaluation": evaluation,
+        "dimensions": measure_dimensions(plan, steps, runs, folder / PREDICTIONS_FILE, calibration.temperature),
+        "int8": join_comparisons(compared),
+        "gate": _judge_gate(steps, root, **parallel),
+        **read_json(graph / FACTS_FILE),
+        "slices": _slice(folder, request.actors, calibration, n_draws=plan.stages.amounts.n_draws),
+    }
+    write_json(folder / FIGURES_FILE, figures)
     return figures
 
 
-def _compare_int8(runs: Sequence[Path], source: Source, *, n_processes: int, report: Report) -> dict[str, Any]:
-    """Return what int8 changes for the speakers of all folds together, each measured once."""
-    run_jobs(
-        [Job(f"int8 of {run.parent.name}", partial(_compare_one, run, source)) for run in runs],
-        n_processes=n_processes,
-        report=report,
-    )
-    return join_small(runs)
+def read_calibration(evaluation: Mapping[str, Any]) -> Calibration:
+    """Return the calibration that an evaluation found."""
+    return Calibration(*(evaluation["calibration"][name] for name in ("temperature", "uncertain_below")))
 
 
-def _compare_one(run: Path, source: Source, count: Count) -> None:
-    if not (run / SMALL_FILE).is_file():
-        compare_small(run, load_trained(source), on_count=count)
-    count(1, 1)
+def read_figures(out: Path) -> dict[str, Any] | None:
+    """Return what `tonalog evaluate default` measured of a run, or None where it has not."""
+    source = out / EVALUATION_FOLDER / FIGURES_FILE
+    return read_json(source) if source.is_file() else None
+
+
+def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
+    """Write the bundle of a run: as it was evaluated, or at the recipe's calibration where it was not.
+
+    Args:
+        plan: of the run, with the bundle's name and version.
+        out: folder of the run, trained to its end.
+        target: the bundle's folder, which must not be there yet.
+        revision: of the code that measured and wrote it.
+
+    Returns:
+        Whether it was evaluated.
+
+    Raises:
+        FileNotFoundError: the run was not trained to its end.
+        FileExistsError, LimitExceeded, BundleError, ScoringError: as `training.bundle.publish.publish`.
+    """
+    figures = read_figures(out)
+    calibration = plan.stages.calibration if figures is None else read_calibration(figures["evaluation"])
+    graph = BundleSteps(plan, plan.find_source()).finish_graph(calibration).find(out / STEPS_FOLDER)
+    if not graph.is_dir():
+        raise FileNotFoundError(f"{out} holds no finished graph; `tonalog train --resume --out {out}` makes it")
+    publish(plan, graph, target, calibration=calibration, revision=revision, figures=figures)
+    return figures is not None
+
+
+def _judge_gate(steps: BundleSteps, root: Path, **parallel: Any) -> dict[str, Any]:
+    names = (*GATE_VIEWS, *GATE_SOUNDS)
+    cached = run_steps([steps.cache_features(name) for name in names], root, **parallel)
+    views = {name: load_features(folder) for name, folder in zip(names, cached, strict=True)}
+    return cross_validate_gate(views, steps.plan.stages.speech_threshold, recipe=steps.plan.stages.gate)
+
+
+def measure_dimensions(
+    plan: Plan, steps: BundleSteps, runs: Sequence[Path], predictions: Path, temperature: float
+) -> list[dict[str, Any]]:
+    """Return each measure of arousal and valence with corpus, utterances, value and interval of 95 %, drawing whole speakers.
+
+    Args:
+        plan: of the run, whose first corpus has the listeners' votes; without them their rows are left out.
+        steps: of the run.
+        runs: folders of the averaged nets, one a fold, each of which judged EmoDB.
+        predictions: CSV of CREMA-D out of fold, at this temperature.
+        temperature: over 0, as the finished graph has it.
+
+    Raises:
+        FileNotFoundError: there are no votes, and the recipe gives them a share.
+        ValueError: the votes lack a column, or no utterance has any.
+    """
+    known = read_predictions(predictions)
+    found = [_describe(CREMA_D, one) for one in judge_labels(known)]
+    votes = find_votes(steps.source)
+    if plan.stages.tune.votes or votes.is_file():
+        found += [_describe(CREMA_D, one) for one in judge_votes(known, read_votes(votes, LABELS))]
+    return found + [_describe(EMODB, one) for one in judge_labels(read_foreign([*runs], temperature))]
+
+
+def _describe(corpus: str, one: Validity) -> dict[str, Any]:
+    value, low, high = (round(number, 4) for number in (one.value, one.interval.low, one.interval.high))
+    return {"measure": one.name, "corpus": corpus, "n_utterances": one.n_rows, "value": value, "low": low, "high": high}
 
 
 def _slice(folder: Path, actors: Path, calibration: Calibration, *, n_draws: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from training.data.files import read_record
 from training.measures.bootstrap import Interval
 
 
@@ -107,20 +108,4 @@ class SliceReport:
 
 def read_slices(values: dict[str, Any]) -> SliceReport:
     """Return the report that `asdict` made values of, also through JSON."""
-    parts: dict[str, Any] = {
-        "whole": _read_slice(values["whole"]),
-        "slices": tuple(_read_slice(one) for one in values["slices"]),
-        "differences": tuple(
-            Difference(**{**one, **{name: Interval(**one[name]) for name in ("interval", "corrected")}})
-            for one in values["differences"]
-        ),
-        "spread": Spread(
-            **{**values["spread"], "quantiles": {float(q): ua for q, ua in values["spread"]["quantiles"].items()}}
-        ),
-    }
-    return SliceReport(**{**values, **parts})
-
-
-def _read_slice(values: dict[str, Any]) -> Slice:
-    figures = {name: Figure(one["value"], Interval(**one["interval"])) for name, one in values["figures"].items()}
-    return Slice(**{**values, "figures": figures, "curve": tuple(tuple(point) for point in values["curve"])})
+    return read_record(SliceReport, values)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training.bundle.model_graph import INT8_FILE
-from training.bundle.publish import read_figures
+from training.bundle.graph import open_session
+from training.bundle.publish import INT8_GRAPH
+from training.bundle.stages import INT8_ENCODER, BundleSteps
 from training.corpora import LABELS
+from training.data.cached import Features, load_features
 from training.data.copies import CLEAN
-from training.data.features import open_session
-from training.data.frames import load_frames
-from training.fitting.mean import load_head
-from training.fitting.model_plan import ModelPlan, Places, read_model_plan
+from training.fitting.plan import Plan, read_plan
+from training.fitting.stages import STEPS_FOLDER
+from training.fitting.tune import load_head
 from training.protocols.folds import assign_folds
 from training.screen import say
+from training.studies.evaluation import read_calibration, read_figures
 from training.studies.voice_notes import tables
 from training.studies.voice_notes.encode import Graphs
 from training.studies.voice_notes.judge import Judged, judge_speakers
@@ -33,14 +35,18 @@ class Nets:
     """What an evaluation left behind.
 
     Attributes:
-        means: by fold, the folder of the net that never heard its speakers, with its int8 encoder and its head.
-        shipped: the finished int8 graph, whose gate is asked; it heard the speakers' clips, and no note's noise.
+        means: by fold, the folder of the net that was not trained on its speakers, with its head.
+        encoders: by fold, the folder of its int8 encoder.
+        shipped: the finished int8 graph, whose gate is asked; it was trained on the speakers' clips, and on no note's noise.
         temperature: of the calibration.
+        clean: the windows of the clean copy, which say whose utterances are whole.
     """
 
     means: Mapping[int, Path]
+    encoders: Mapping[int, Path]
     shipped: Path
     temperature: float
+    clean: Features
 
 
 def describe_notes(judged: dict[str, Judged]) -> str:
@@ -65,21 +71,27 @@ def picture(judged: dict[str, Judged]) -> str:
     )
 
 
-def load_nets(run: Path) -> tuple[ModelPlan, Nets]:
-    """Return the plan of an evaluated run and its nets.
+def load_nets(run: Path, plan: Plan) -> Nets:
+    """Return the nets of an evaluated run.
 
     Raises:
-        FileNotFoundError: the folder holds no run, or `tonalog evaluate default` did not measure it to its end.
+        FileNotFoundError: `tonalog evaluate default` did not measure it to its end.
     """
-    plan, places = read_model_plan(run), Places(run)
-    figures = read_figures(places)
+    figures = read_figures(run)
     if figures is None:
         raise FileNotFoundError(
             f"{run} was not measured to its end; `tonalog evaluate default {run} emodb=FOLDER` does it"
         )
-    said = figures["evaluation"]
-    means = {fold: places.find_mean(fold, said["seeds"]) for fold in said["folds"]}
-    return plan, Nets(means, places.evaluation / INT8_FILE, said["calibration"]["temperature"])
+    evaluation, root = figures["evaluation"], run / STEPS_FOLDER
+    steps, folds, seeds = BundleSteps(plan, plan.find_source()), evaluation["folds"], tuple(evaluation["seeds"])
+    calibration = read_calibration(evaluation)
+    return Nets(
+        {fold: steps.average(fold, seeds).find(root) for fold in folds},
+        {fold: steps.compare_int8(fold, seeds).find(root) for fold in folds},
+        steps.finish_graph(calibration).find(root) / INT8_GRAPH,
+        calibration.temperature,
+        load_features(steps.cache_frames(CLEAN.name).find(root)),
+    )
 
 
 def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Path | None = None) -> None:
@@ -94,16 +106,19 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
     Raises:
         FileNotFoundError: as `load_nets`.
     """
-    plan, nets = load_nets(run)
-    view = load_frames(Places(run).frames, CLEAN.name).windows
+    plan = read_plan(run)
+    if crema_d is not None:
+        plan = replace(plan, corpora=((plan.corpora[0][0], str(crema_d)), *plan.corpora[1:]))
+    nets = load_nets(run, plan)
+    view = nets.clean
     folds = {s: fold for s, fold in assign_folds(view.speakers.tolist()).items() if fold in nets.means}
     speakers = choose_speakers(folds, per_fold=speakers_per_fold)
-    gate = open_session(nets.shipped, threads=1)
+    gate = open_session(nets.shipped)
 
     def open_graphs(speaker: str) -> Graphs:
-        return Graphs(open_session(nets.means[folds[speaker]] / "encoder-int8.onnx", threads=1), gate)
+        return Graphs(open_session(nets.encoders[folds[speaker]] / INT8_ENCODER), gate)
 
-    corpus = crema_d or Path(plan.crema_d)
+    corpus = Path(plan.corpora[0][1])
     encoded = encode_speakers(speakers, view, corpus=corpus, graphs=open_graphs, folder=out)
     heads = {speaker: load_head(nets.means[folds[speaker]]) for speaker in speakers}
     judged = judge_speakers(encoded, heads, temperature=nets.temperature)

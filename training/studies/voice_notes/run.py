@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from training.corpora import find_audio, read_signal
-from training.data.features import Features
+from training.data.cached import Features
 from training.studies.voice_notes.encode import Encoded, Graphs, Pieces, encode_speaker, load_encoded, save_encoded
 from training.studies.voice_notes.notes import trim_utterance
 

@@ -1,0 +1,248 @@
+"""The last stages of a recipe that ends in a bundle, as steps: int8 encoder, speech gate and graph; and the way through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from training.bundle.gate import GATE_COPIES, GATE_SOUNDS, fit_shipped_gate
+from training.bundle.graph import WAVEFORM, append_part, export_onnx, open_session
+from training.bundle.heads import SPEECH, TwoHeads
+from training.bundle.int8 import quantise_graph
+from training.bundle.parity import compare_scores, measure_batch_effect, measure_speed, run_padded
+from training.bundle.publish import FACTS_FILE, INT8_GRAPH, publish
+from training.bundle.shift import remove_shift
+from training.bundle.smoothing import smooth_encoder
+from training.corpora import LABELS, HeardUtterance
+from training.corpora.votes import read_votes
+from training.data.cached import Encode, cache_windows, load_features
+from training.data.copies import CLEAN, make_copy, normalise
+from training.data.files import write_json
+from training.data.views import Source, find_view, identify_corpora, identify_view, load_trained, make_calibration
+from training.fitting.jobs import Count, Report, ignore
+from training.fitting.plan import Plan, write_plan
+from training.fitting.recipe import Calibration, Fit
+from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
+from training.fitting.steps import Step, run_steps
+from training.fitting.tune import ENCODER_FILE, TRAINED, load_head
+from training.measures.out_of_fold import encode_labels
+from training.nets.backbones.whisper_base import FACTS
+from training.nets.heads import make_speech_head
+from training.nets.whisper import N_STATISTICS, load_encoder
+from training.protocols.folds import assign_folds
+from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
+
+STATISTICS = "statistics"
+FLOAT_ENCODER, INT8_ENCODER = "encoder-float32.onnx", "encoder-int8.onnx"
+FLOAT_GRAPH, GATE_FILE, COMPARISON_FILE = "model-float32.onnx", "gate.safetensors", "int8.json"
+FRESH_SEED = 97
+CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
+
+
+@dataclass(frozen=True)
+class BundleSteps(NetSteps):
+    """The steps from a plan's nets to its graph."""
+
+    def make_encoder(self) -> Step:
+        """Export the tuned encoder in float32 and static int8."""
+        tuned = self.average(None, self.plan.stages.tune.seeds)
+        return Step("encoder in int8", partial(_make_encoder, source=self.source), self._read_trained(), {"net": tuned})
+
+    def cache_features(self, name: str) -> Step:
+        """Play a copy through the int8 encoder: the speech head is fitted on that, so rounding is nothing new to it."""
+        make = partial(_cache, source=self.source, name=name)
+        return Step(
+            f"int8 features of {name}", make, identify_view(self.source, name), {"encoder": self.make_encoder()}
+        )
+
+    def fit_gate(self) -> Step:
+        """Fit the speech head."""
+        names = (*(copy.name for copy in GATE_COPIES), *GATE_SOUNDS)
+        recipe, seed = self.plan.stages.gate, self.plan.seed
+        needs = {name: self.cache_features(name) for name in names}
+        return Step(
+            "speech gate", partial(_fit_gate, recipe=recipe, seed=seed), {"seed": seed, "fit": asdict(recipe)}, needs
+        )
+
+    def finish_graph(self, calibration: Calibration) -> Step:
+        """Join the encoder and both heads, and measure the whole on speech and on new sounds."""
+        stages, seeds = self.plan.stages, self.plan.stages.tune.seeds
+        threshold = stages.speech_threshold
+        values = {"temperature": calibration.temperature, "threshold": threshold}
+        make = partial(_finish_graph, source=self.source, **values)
+        reads = {**values, "outputs": list(TwoHeads.OUTPUTS)}
+        needs = {"net": self.average(None, seeds), "encoder": self.make_encoder(), "gate": self.fit_gate()}
+        return Step("finished graph", make, {**self._read_trained(), **reads}, needs)
+
+    def compare_int8(self, fold: int, seeds: tuple[int, ...]) -> Step:
+        """Export a fold's net in float32 and int8, and compare both on the speakers that it left out."""
+        net = self.average(fold, seeds)
+        return Step(
+            f"int8 of fold {fold}", partial(_compare, source=self.source, fold=fold), self._read_trained(), {"net": net}
+        )
+
+    def _read_trained(self) -> dict[str, Any]:
+        return {"corpora": identify_corpora([*self.source.trained]), "amounts": asdict(self.source.amounts)}
+
+
+def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = ignore) -> Path:
+    """Make the bundle of a plan. Called again on the same folder, it goes on with the step that was interrupted.
+
+    Args:
+        plan: with stages.
+        out: folder of the run.
+        n_processes: 1 or more.
+        report: told of every step how far it is.
+
+    Returns:
+        The bundle's folder, `<name>-<version>` inside the run's; one that is there stays as it is.
+
+    Raises:
+        FileNotFoundError: the corpus has no votes, and the recipe gives them a share.
+        PlanMismatch: the folder holds another run.
+        WorkersLost: a process ended abruptly.
+        LimitExceeded: the model is not fit to be shipped.
+        BundleError, ScoringError: serving would refuse it.
+    """
+    source = plan.find_source()
+    if plan.stages.tune.votes:
+        read_votes(find_votes(source), LABELS)  # Now, and not after the quarter of an hour that frames take.
+    write_plan(plan, out)
+    bundle = out / f"{plan.name}-{plan.version}"
+    if bundle.exists():
+        return bundle
+    steps, root = BundleSteps(plan, source), out / STEPS_FOLDER
+    # All copies first: they are independent, so that no process waits.
+    run_steps([steps.cache_frames(name) for name in TRAINED], root, n_processes=n_processes, report=report)
+    graph = steps.finish_graph(plan.stages.calibration)
+    run_steps([graph], root, n_processes=n_processes, report=report)
+    publish(plan, graph.find(root), bundle, calibration=plan.stages.calibration, revision=plan.revision)
+    return bundle
+
+
+def encode_with(session: Any) -> Encode:
+    """Return a function from a signal to what an exported encoder pools of it."""
+    return lambda signal: (session.run([STATISTICS], {WAVEFORM: signal[None]})[0][0], None)
+
+
+def build_encoder(weights: Path, utterances: tuple[HeardUtterance, ...], out: Path) -> tuple[Path, Path]:
+    """Export an encoder in float32 and in static int8.
+
+    Args:
+        weights: safetensors.
+        utterances: that it was trained on, whose joined notes give the ranges.
+        out: folder to write.
+    """
+    exact, small = out / FLOAT_ENCODER, out / INT8_ENCODER
+    calibration = make_calibration(utterances)
+    export_onnx(smooth_encoder(load_encoder(weights), calibration), exact, outputs=(STATISTICS,))
+    quantise_graph(exact, small, scheme=FACTS.int8, calibration=calibration)
+    remove_shift(exact, small, calibration)
+    return exact, small
+
+
+def load_gate(source: Path) -> Any:
+    """Return the speech head of a step's folder, in evaluation mode."""
+    head = make_speech_head(np.zeros((2, N_STATISTICS), dtype=np.float32))
+    head.load_state_dict(load_file(source / GATE_FILE))
+    return head.eval().requires_grad_(requires_grad=False)
+
+
+def _make_encoder(needs: Mapping[str, Path], out: Path, _: Count, *, source: Source) -> None:
+    build_encoder(needs["net"] / ENCODER_FILE, load_trained(source).utterances, out)
+
+
+def _cache(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, name: str) -> None:
+    view, session = find_view(source, name), open_session(needs["encoder"] / INT8_ENCODER)
+    cache_windows(view.make(), encode_with(session), out, on_window=lambda done: count(done, view.n_windows))
+
+
+def _fit_gate(needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int) -> None:
+    views = {name: load_features(folder) for name, folder in needs.items()}
+    save_file(fit_shipped_gate(views, seed=seed, recipe=recipe).state_dict(), out / GATE_FILE)
+
+
+def _finish_graph(
+    needs: Mapping[str, Path], out: Path, _: Count, *, source: Source, temperature: float, threshold: float
+) -> None:
+    heads = TwoHeads(load_head(needs["net"]), load_gate(needs["gate"]), temperature=temperature)
+    join_heads(needs["encoder"], heads, out)
+    corpus = load_trained(source)
+    windows = list(make_copy(corpus.utterances[::CHECK_STEP], CLEAN))
+    final = check_pair(out, [window.signal for window in windows], encode_labels(np.array([w.kind for w in windows])))
+    accepted = check_sounds(out / INT8_GRAPH, threshold, n_fresh=source.amounts.n_fresh)
+    defects = [f"{defect.name} ({defect.reason})" for defect in corpus.defects]
+    write_json(out / FACTS_FILE, {"final": {**final, "false_accept": accepted}, "defects": defects})
+
+
+def join_heads(encoder: Path, heads: TwoHeads, out: Path) -> None:
+    """Write the graphs of an exported encoder with heads behind it, in float32 and in int8."""
+    example = {STATISTICS: torch.zeros(2, N_STATISTICS)}
+    for part, whole in ((FLOAT_ENCODER, FLOAT_GRAPH), (INT8_ENCODER, INT8_GRAPH)):
+        append_part(encoder / part, heads, out / whole, prefix="heads", inputs=example, outputs=heads.OUTPUTS)
+
+
+def check_pair(folder: Path, windows: list[NDArray[np.float32]], truth: NDArray[np.int64]) -> dict[str, Any]:
+    """Compare the finished graph with the same heads on the float32 encoder, as serving runs them.
+
+    Args:
+        folder: of both graphs.
+        windows: float32 (n_samples,) each, at most 8 s.
+        truth: int64 (n_windows,).
+    """
+    sessions = {"float32": open_session(folder / FLOAT_GRAPH), "int8": open_session(folder / INT8_GRAPH)}
+    scored = {name: run_padded(session, windows, ["probabilities", SPEECH]) for name, session in sessions.items()}
+    (exact, exact_speech), (small, small_speech) = scored["float32"], scored["int8"]
+    found = compare_scores(exact, small, truth)
+    return {
+        "n_windows": len(windows),
+        "ua_change_on_training_windows": round(found.ua_int8 - found.ua_float32, 4),
+        "max_dp": round(found.max_probability_change, 4),
+        "max_dspeech": round(float(np.abs(small_speech - exact_speech).max()), 4),
+        "lowest_speech": round(float(small_speech.min()), 4),
+        "batch_effect": measure_batch_effect(sessions["int8"]),
+        "ms": {name: [round(wall, 1), round(cpu, 1)] for name, (wall, cpu) in measure_speed(sessions).items()},
+        "megabytes": round((folder / INT8_GRAPH).stat().st_size / 1e6, 2),
+    }
+
+
+def check_sounds(small: Path, threshold: float, *, n_fresh: int) -> dict[str, float]:
+    """Return the share of freshly seeded sounds that the finished graph accepts, by kind."""
+    session = open_session(small)
+    accepted: dict[str, float] = {}
+    for index, kind in enumerate(sorted(MAKERS)):
+        windows = []
+        for turn in range(n_fresh):
+            rng = np.random.default_rng([FRESH_SEED, index, turn])
+            windows.append(normalise(make_sound(kind, int(rng.uniform(1.0, 8.0) * SAMPLING_RATE_HZ), rng)))
+        accepted[kind] = float((run_padded(session, windows, [SPEECH])[0] >= threshold).mean())
+    return accepted
+
+
+def _compare(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, fold: int) -> None:
+    utterances = load_trained(source).utterances
+    folds = assign_folds(utterance.speaker for utterance in utterances)
+    trained = tuple(u for u in utterances if folds[u.speaker] != fold)
+    left_out = tuple(u for u in utterances if folds[u.speaker] == fold)
+    encoders = [encode_with(open_session(path)) for path in build_encoder(needs["net"] / ENCODER_FILE, trained, out)]
+    statistics: list[list[Any]] = []
+    kinds = []
+    for window in make_copy(left_out, CLEAN):
+        kinds.append(window.kind)
+        statistics.append([encode(window.signal)[0] for encode in encoders])
+        count(len(kinds), len(left_out))
+    head = load_head(needs["net"])
+    exact, small = (
+        torch.softmax(head(torch.from_numpy(np.stack(rows))).double(), dim=1).numpy()
+        for rows in zip(*statistics, strict=True)
+    )
+    found = compare_scores(exact, small, encode_labels(np.array(kinds)))
+    write_json(out / COMPARISON_FILE, {"fold": fold, **asdict(found)})

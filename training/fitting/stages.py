@@ -1,0 +1,92 @@
+"""The first stages of a recipe that ends in a bundle, as steps: cache, tune and average."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from training.corpora.votes import VOTES_FILE
+from training.data.cached import cache_windows
+from training.data.files import hash_file
+from training.data.views import Source, find_view, identify_view
+from training.fitting.jobs import Count
+from training.fitting.mean import average_runs
+from training.fitting.plan import Plan
+from training.fitting.steps import Step
+from training.fitting.tune import JUDGED, Start, list_copies, tune_fold
+from training.nets.upper import split_encoder
+from training.nets.whisper import load_encoder
+
+STEPS_FOLDER = "steps"
+
+
+@dataclass(frozen=True)
+class NetSteps:
+    """The steps to a plan's nets.
+
+    Attributes:
+        plan: with stages.
+        source: of its windows.
+    """
+
+    plan: Plan
+    source: Source
+
+    @property
+    def start(self) -> Start:
+        """What every net begins with."""
+        return Start(Path(str(self.plan.pretrained)), self.plan.recipe, self.plan.seed, find_votes(self.source))
+
+    def cache_frames(self, name: str) -> Step:
+        """Play a copy through the untuned encoder, and keep frames of its lower layers and pooled statistics."""
+        reads = {**identify_view(self.source, name), "encoder": self.plan.pretrained_sha256}
+        return Step(
+            f"frames of {name}", partial(_cache, source=self.source, name=name, weights=self.start.weights), reads
+        )
+
+    def tune(self, fold: int | None, seed: int) -> Step:
+        """Tune a net without a fold's speakers, or on all of them."""
+        recipe = {key: value for key, value in asdict(self.plan.recipe).items() if key not in {"name", "stages"}}
+        how = asdict(self.plan.stages.tune)
+        del how["seeds"]
+        reads: dict[str, Any] = {"fold": fold, "seed": seed, "head_seed": self.plan.seed, "recipe": recipe, "tune": how}
+        reads["encoder"] = self.plan.pretrained_sha256
+        if self.plan.stages.tune.votes:
+            reads["votes"] = hash_file(find_votes(self.source))
+        needs = {name: self.cache_frames(name) for name in list_copies(fold)}
+        return Step(
+            f"{_describe(fold)}, seed {seed}", partial(_tune, start=self.start, fold=fold, seed=seed), reads, needs
+        )
+
+    def average(self, fold: int | None, seeds: tuple[int, ...]) -> Step:
+        """Average a fold's nets of some seeds, and judge the mean on the fold's speakers."""
+        runs = {f"seed {seed}": self.tune(fold, seed) for seed in seeds}
+        judged = {} if fold is None else {name: self.cache_frames(name) for name in JUDGED}
+        return Step(f"{_describe(fold)}, mean", partial(_average, seeds=seeds), {}, {**runs, **judged})
+
+
+def find_votes(source: Source) -> Path:
+    """Return where the listeners' votes of the first corpus lie."""
+    return Path(source.trained[0][1]) / VOTES_FILE
+
+
+def _describe(fold: int | None) -> str:
+    return "tuning on every speaker" if fold is None else f"tuning without fold {fold}"
+
+
+def _cache(_: Mapping[str, Path], out: Path, count: Count, *, source: Source, name: str, weights: Path) -> None:
+    view = find_view(source, name)
+    cache_windows(
+        view.make(), split_encoder(load_encoder(weights)), out, on_window=lambda done: count(done, view.n_windows)
+    )
+
+
+def _tune(needs: Mapping[str, Path], out: Path, count: Count, *, start: Start, fold: int | None, seed: int) -> None:
+    tune_fold(needs, out, start, fold=fold, seed=seed, on_step=count)
+
+
+def _average(needs: Mapping[str, Path], out: Path, _: Count, *, seeds: tuple[int, ...]) -> None:
+    average_runs([needs[f"seed {seed}"] for seed in seeds], needs, out)

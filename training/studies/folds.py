@@ -1,0 +1,155 @@
+"""The averaged nets of the folds as one cross-validation."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bundle.stages import COMPARISON_FILE
+from training.corpora import LABELS
+from training.data.copies import CLEAN
+from training.data.files import read_json, write_json
+from training.data.views import FOREIGN
+from training.fitting.tune import JUDGED, JUDGED_FILE, TUNED_FILE
+from training.measures import metrics
+from training.measures.out_of_fold import OutOfFold, calibrate, report_view
+from training.measures.predictions import Predictions, write_predictions
+from training.protocols.folds import MIN_FOLDS, N_FOLDS
+
+log = logging.getLogger(__name__)
+DEGRADED = ("telephone", "opus16", "snr10")
+EVALUATION_FILE, PREDICTIONS_FILE = "evaluation.json", "predictions.csv"
+Judged = dict[str, NDArray[Any]]
+
+
+class RunsIncomplete(Exception):
+    """Averaged nets that are too few, or not of different folds, the same seeds and one recipe."""
+
+
+def read_runs(runs: list[Path]) -> tuple[list[dict[str, Any]], list[Judged]]:
+    """Return what was measured of each fold's averaged net and its held-out logits, in order of folds.
+
+    Raises:
+        RunsIncomplete: there are under two folds, one comes twice, or seeds or recipes differ.
+    """
+    pairs = [(read_json(run / TUNED_FILE), run / JUDGED_FILE) for run in runs]
+    folds = [facts["fold"] for facts, _ in pairs]
+    if len(set(folds)) < MIN_FOLDS or len(set(folds)) < len(folds) or None in folds:
+        raise RunsIncomplete(f"runs of folds {folds}, needed are {MIN_FOLDS} to {N_FOLDS} different ones")
+    if len({json.dumps([facts["seeds"], facts["recipe"]]) for facts, _ in pairs}) > 1:
+        raise RunsIncomplete("runs with different seeds or recipes, needed are the same")
+    pairs.sort(key=lambda pair: int(pair[0]["fold"]))
+    return [facts for facts, _ in pairs], [dict(np.load(judged)) for _, judged in pairs]
+
+
+def join_runs(held: list[Judged], name: str) -> OutOfFold:
+    """Return one view's logits over all runs, each by the net that was not trained on the speaker."""
+    truth = _join(held, name, "truth")
+    run = np.repeat(np.arange(len(held)), [len(one[f"{name}/truth"]) for one in held])
+    return OutOfFold(_join(held, name, "logits"), truth, run)
+
+
+def _join(held: list[Judged], name: str, part: str) -> NDArray[Any]:
+    return np.concatenate([one[f"{name}/{part}"] for one in held])
+
+
+def measure_cost(held: list[Judged], name: str) -> float:
+    """Return the UA that a distortion costs: clean minus distorted over the same utterances, all folds together."""
+    logits = []
+    for one in held:
+        rows = {key: row for row, key in enumerate(one["clean/names"].tolist())}
+        logits.append(one["clean/logits"][[rows[key] for key in one[f"{name}/names"].tolist()]])
+    distorted = join_runs(held, name)
+    clean = metrics.measure_ua(np.concatenate(logits), distorted.truth)
+    return round(clean - metrics.measure_ua(distorted.logits, distorted.truth), 4)
+
+
+def _spread(values: NDArray[np.float64]) -> list[float]:
+    """Return mean and deviation (n - 1), rounded; the deviation of one value is 0."""
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return [round(float(values.mean()), 4), round(deviation, 4)]
+
+
+def _write_clean(facts: list[dict[str, Any]], held: list[Judged], temperature: float, target: Path) -> None:
+    names, speakers, truth, logits = (
+        _join(held, CLEAN.name, part) for part in ("names", "speakers", "truth", "logits")
+    )
+    folds = np.concatenate(
+        [
+            np.full(len(one[f"{CLEAN.name}/truth"]), f"fold {fact['fold']}")
+            for fact, one in zip(facts, held, strict=True)
+        ]
+    )
+    probabilities = metrics.apply_softmax(logits, temperature)
+    write_predictions(Predictions(LABELS, names, speakers, folds, truth, probabilities), target)
+
+
+def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
+    """Return what the runs measured together; write `evaluation.json` and the clean view as `predictions.csv`.
+
+    Args:
+        runs: folders that `average_runs` wrote, one a fold.
+        out: folder to write.
+
+    Raises:
+        RunsIncomplete: as `read_runs`.
+    """
+    facts, held = read_runs(runs)
+    scored = {name: join_runs(held, name) for name in JUDGED if name != FOREIGN}
+    # By seed alone: mean over folds and seeds, and deviation over seeds of the folds' mean.
+    by_seed = {name: np.mean([[run[name] for run in fact["runs"]] for fact in facts], axis=0) for name in JUDGED}
+    result: dict[str, Any] = {
+        "n_speakers": len(set(_join(held, CLEAN.name, "speakers").tolist())),
+        "folds": [fact["fold"] for fact in facts],
+        "seeds": facts[0]["seeds"],
+        "recipe": facts[0]["recipe"],
+        **{name: report_view(name, one) for name, one in scored.items()},
+        "emodb": {"uar": _spread(np.array([fact["tuned"][FOREIGN] for fact in facts]))},
+        "by_seed": {name: _spread(values) for name, values in by_seed.items()},
+        "frozen": {name: round(float(np.mean([fact["frozen"][name] for fact in facts])), 4) for name in JUDGED},
+        "cost": {name: measure_cost(held, name) for name in DEGRADED},
+        "calibration": calibrate(scored),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / EVALUATION_FILE, result)
+    _write_clean(facts, held, result["calibration"]["temperature"], out / PREDICTIONS_FILE)
+    return result
+
+
+def join_comparisons(folders: list[Path]) -> dict[str, Any]:
+    """Return what int8 changes as one: UA of each fold's own net, averaged over folds.
+
+    Args:
+        folders: of the steps that compared a fold's nets, at least one.
+    """
+    facts = [read_json(folder / COMPARISON_FILE) for folder in folders]
+    n_windows = sum(one["n_windows"] for one in facts)
+    changes = [round(one["ua_int8"] - one["ua_float32"], 4) for one in facts]
+    return {
+        "folds": [one["fold"] for one in facts],
+        "n_windows": n_windows,
+        "same_label": round(sum(one["same_label"] * one["n_windows"] for one in facts) / n_windows, 4),
+        "ua_float32": round(float(np.mean([one["ua_float32"] for one in facts])), 4),
+        "ua_int8": round(float(np.mean([one["ua_int8"] for one in facts])), 4),
+        "ua_change": round(float(np.mean(changes)), 4),
+        "median_dp": round(float(np.mean([one["median_probability_change"] for one in facts])), 4),
+        "ua_changes": changes,
+    }
+
+
+def read_foreign(runs: list[Path], temperature: float) -> Predictions:
+    """Return what the fold nets score a corpus on average that none was trained on.
+
+    Args:
+        runs: folders of the averaged nets; each judged the same utterances in the same order.
+        temperature: over 0; logits are divided by it before probabilities are averaged.
+    """
+    held = [dict(np.load(run / JUDGED_FILE)) for run in runs]
+    names, speakers, truth = (held[0][f"{FOREIGN}/{part}"] for part in ("names", "speakers", "truth"))
+    chances = np.mean([metrics.apply_softmax(one[f"{FOREIGN}/logits"], temperature) for one in held], axis=0)
+    return Predictions(LABELS, names, speakers, np.full(len(truth), "all"), truth, chances)
