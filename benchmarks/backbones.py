@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from protocol import print_protocol
 
-from training.bundle.graph import export_onnx, make_waveform
+from training.bundle.graph import export_onnx
 from training.bundle.quantization import QuantType, quantize_dynamic
 from training.nets.backbones import find_backbone
 from worker.scoring.onnx_runtime import ort
@@ -36,7 +36,7 @@ def build_distilhubert(folder: Path) -> dict[str, Path]:
     torch.manual_seed(0)
     module = find_backbone("distilhubert").build(4, pretrained=None).eval()
     exact, small = folder / "float32.onnx", folder / "int8.onnx"
-    export_onnx(module, exact, inputs="waveform", example=make_waveform(), outputs=("logits",))
+    export_onnx(module, exact, outputs=("logits",))
     quantize_dynamic(exact, small, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8)
     return {"distilhubert float32": exact, "distilhubert int8, MatMul": small}
 

@@ -1,19 +1,17 @@
 """Arousal and valence inside the graph: the sums of its own probabilities."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
-from training.bundle.graph import export_onnx, make_waveform
-from training.bundle.model_graph import FACTS_FILE, OUTPUTS, TwoHeads, assemble, finish_graph
+from training.bundle.graph import append_part, export_onnx
+from training.bundle.heads import POOLED, Readings, TwoHeads
 from training.corpora import LABELS
-from training.fitting.model_recipe import Calibration
 from training.nets.whisper import N_STATISTICS, PooledEncoder
 from worker.scoring.onnx_runtime import ort
 
 TEMPERATURE = 1.7
+OUTPUTS = TwoHeads.OUTPUTS
 
 
 def make_waveforms():
@@ -31,9 +29,9 @@ def graph(tmp_path_factory):
     with torch.no_grad():
         torch.nn.init.normal_(emotion.weight, std=2.0)
         emotion.bias.copy_(-emotion.weight @ encoder(torch.from_numpy(make_waveforms())).mean(dim=0))
-    example, part = make_waveform(), folder / "encoder.onnx"
-    export_onnx(encoder, part, inputs="waveform", example=example, outputs=("statistics",))
-    return assemble(part, TwoHeads(emotion, speech, temperature=TEMPERATURE), folder / "whole.onnx")
+    part = export_onnx(encoder, folder / "encoder.onnx", outputs=("statistics",))
+    heads, example = TwoHeads(emotion, speech, temperature=TEMPERATURE), {"statistics": torch.zeros(2, N_STATISTICS)}
+    return append_part(part, heads, folder / "whole.onnx", prefix="heads", inputs=example, outputs=OUTPUTS)
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +53,36 @@ def test_each_is_one_float32_a_window_and_they_are_not_the_same_everywhere(said)
         assert np.ptp(said[name]) > 0.01
 
 
-@pytest.mark.parametrize("lacking", ["outputs", "temperature"])
-def test_a_graph_of_fewer_outputs_or_another_temperature_is_made_again(tmp_path, lacking):
-    facts = {"temperature": TEMPERATURE, "outputs": list(OUTPUTS), "figures": {}}
-    path = tmp_path / FACTS_FILE
-    path.write_text(json.dumps(facts), encoding="utf-8")
-    finish_graph(None, None, tmp_path, None, calibration=Calibration(TEMPERATURE, 0.5))  # Stays: it asks for nothing.
+@pytest.mark.parametrize("is_gated", [True, False])
+def test_readings_behind_any_graph_leave_its_probabilities_and_take_the_place_of_the_pooled_vector(tmp_path, is_gated):
+    torch.manual_seed(0)
+    net, head = torch.nn.Linear(8, len(LABELS)), torch.nn.Sequential(torch.nn.Linear(8, 2))
 
-    path.write_text(json.dumps({**facts, lacking: None}), encoding="utf-8")
+    class Net(torch.nn.Module):
+        def forward(self, waveform):
+            pooled = waveform[:, :8]
+            return net(pooled).softmax(dim=1), pooled
 
-    with pytest.raises(AttributeError):
-        finish_graph(None, None, tmp_path, None, calibration=Calibration(TEMPERATURE, 0.5))
-    assert not path.is_file()
+    graph = export_onnx(Net(), tmp_path / "net.onnx", outputs=("probabilities", POOLED))
+    readings = Readings(LABELS, head if is_gated else None)
+    inputs = {"probabilities": torch.full((2, 4), 0.25)} | ({POOLED: torch.zeros(2, 8)} if is_gated else {})
+    drop = () if is_gated else (POOLED,)
+    parts = {
+        "prefix": "readings",
+        "inputs": inputs,
+        "outputs": readings.outputs,
+        "keep": ("probabilities",),
+        "drop": drop,
+    }
+    whole = append_part(graph, readings, tmp_path / "whole.onnx", **parts)
+
+    session = ort.InferenceSession(str(whole), providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_outputs()]
+    found = dict(zip(names, session.run(names, {"waveform": make_waveforms()}), strict=True))
+    chances = dict(zip(LABELS, found["probabilities"].T, strict=True))
+
+    assert names == ["probabilities", *readings.outputs]
+    assert ("speech" in names) == is_gated
+    assert found["arousal"] == pytest.approx(chances["anger"] + chances["happiness"], abs=1e-6)
+    assert found["valence"] == pytest.approx(chances["happiness"] - chances["anger"] - chances["sadness"], abs=1e-6)
+    assert all(found[name].shape == (6,) for name in readings.outputs)

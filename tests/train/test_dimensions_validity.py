@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from training.bundle.stages import BundleSteps
 from training.corpora import LABELS
 from training.corpora.votes import VOTES_FILE
-from training.fitting.model_plan import ModelPlan
-from training.fitting.model_recipe import SMOKE
+from training.fitting.plan import Plan
+from training.fitting.recipe import SMOKE
 from training.measures import metrics
 from training.measures.predictions import Predictions, write_predictions
-from training.studies.dimensions import CREMA_D, EMODB, measure_dimensions, read_foreign
+from training.studies.evaluation import CREMA_D, EMODB, measure_dimensions
+from training.studies.folds import read_foreign
 
 TEMPERATURE = 2.0
 BY_LABEL = ["arousal: AUC by label", "valence: AUC by label"]
@@ -34,7 +36,12 @@ NAMES, SPEAKERS = (
 
 @pytest.fixture
 def plan(tmp_path):
-    return ModelPlan(str(tmp_path), "encoder", "0" * 64, SMOKE, 0, "whisper3", "0.0.1", "unknown")
+    corpora = (("crema-d", str(tmp_path)),)
+    return Plan(corpora, "speakers", "whisper-base", SMOKE, pretrained="encoder", pretrained_sha256="0" * 64)
+
+
+def measure(plan, runs, predictions):
+    return measure_dimensions(plan, BundleSteps(plan, plan.find_source()), runs, predictions, TEMPERATURE)
 
 
 @pytest.fixture
@@ -70,10 +77,10 @@ def name_rows(found):
 
 
 def test_without_votes_their_rows_are_left_out_and_with_them_they_stand(plan, predictions, runs, tmp_path):
-    without = measure_dimensions(plan, runs, predictions, temperature=TEMPERATURE)
+    without = measure(plan, runs, predictions)
     truth, _ = draw(0)
     write_votes(tmp_path, np.eye(4, dtype=int)[truth])
-    given = measure_dimensions(plan, runs, predictions, temperature=TEMPERATURE)
+    given = measure(plan, runs, predictions)
 
     labels, foreign = [(CREMA_D, name) for name in BY_LABEL], [(EMODB, name) for name in BY_LABEL]
     assert name_rows(without) == [*labels, *foreign]
@@ -81,14 +88,16 @@ def test_without_votes_their_rows_are_left_out_and_with_them_they_stand(plan, pr
 
 
 def test_votes_that_the_recipe_needs_must_be_there(plan, predictions, runs):
-    needing = replace(plan, recipe=replace(SMOKE, tune=replace(SMOKE.tune, votes=0.3)))
+    needing = replace(
+        plan, recipe=replace(SMOKE, stages=replace(SMOKE.stages, tune=replace(SMOKE.stages.tune, votes=0.3)))
+    )
 
     with pytest.raises(FileNotFoundError, match=VOTES_FILE):
-        measure_dimensions(needing, runs, predictions, temperature=TEMPERATURE)
+        measure(needing, runs, predictions)
 
 
 def test_each_value_lies_in_its_interval_and_counts_its_utterances(plan, predictions, runs):
-    found = measure_dimensions(plan, runs, predictions, temperature=TEMPERATURE)
+    found = measure(plan, runs, predictions)
 
     assert [one["n_utterances"] for one in found] == [N_ROWS, N_ROWS * 3 // 4] * 2
     for one in found:

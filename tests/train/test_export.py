@@ -8,11 +8,11 @@ import pytest
 import torch
 from nets import LABELS, build_small, find_small, make_tone, make_tones
 
+from training.bundle.export import Facts, export_bundle
 from training.bundle.graph import OPSET
 from training.bundle.int8 import Int8Error, check_promise
 from training.bundle.parity import Gate, ParityError
-from training.bundle.run_bundle import Identity, export_bundle
-from training.fitting.recipe import PAPER
+from training.fitting.recipe import PAPER, Calibration
 from training.nets.backbones import find_backbone, list_backbones
 from training.nets.backbones.base import Int8Scheme
 from worker.scoring.bundle import load_bundle
@@ -21,16 +21,15 @@ from worker.scoring.scorer import Scorer
 
 RECIPE = replace(PAPER, name="test")
 LOOSE = Gate(max_ua_drop=1.0, min_same_label=0.0, max_probability_change=0.2)
-IDENTITY = Identity(
+FACTS = Facts(
     name="tiny",
     version="0.0.1",
     licence="Apache-2.0",
-    temperature=0.7,
-    uncertain_below=0.5,
+    calibration=Calibration(temperature=0.7, uncertain_below=0.5),
     training={"corpora": [{"name": "tones", "licence": "none", "n_utterances": 8}], "seed": 0, "git": "test"},
     metrics={"ua": 0.25},
 )
-PARTS = {"identity": IDENTITY, "recipe": RECIPE, "gate": LOOSE}
+PARTS = {"facts": FACTS, "recipe": RECIPE, "gate": LOOSE}
 
 
 def export(name, folder, **changes):
@@ -73,9 +72,10 @@ def test_a_window_scores_the_same_to_the_bit_whatever_shares_its_batch(exported)
     batch = rng.standard_normal((8, 128_000)).astype(np.float32) * rng.uniform(0.001, 0.9, (8, 1)).astype(np.float32)
     batch[3, 20_000:] = 0.0
     batch[5, 100_000:] = 0.0
-    together = session.run(None, {"waveform": batch})[0]
-    for row, scores in zip(batch, together, strict=True):
-        assert np.array_equal(session.run(None, {"waveform": row[None]})[0][0], scores)
+    together = session.run(None, {"waveform": batch})
+    for index, row in enumerate(batch):
+        for alone, shared in zip(session.run(None, {"waveform": row[None]}), together, strict=True):
+            assert np.array_equal(alone[0], shared[index])
 
 
 def test_trailing_zeros_change_nothing_in_int8_either(exported):
@@ -94,6 +94,7 @@ def test_the_manifest_says_what_was_made(exported):
     assert manifest.training["backbone"] == name
     assert manifest.metrics["parity"] == parity.as_dict()
     assert manifest.speech_gate is None
+    assert set(manifest.dimensions) == {"arousal", "valence"}
     assert "U8S8" in manifest.quantisation["scheme"]
     assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
 

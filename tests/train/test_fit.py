@@ -12,8 +12,9 @@ from sounds import make_silence, make_voice
 from training.data.windows import WindowSet, WindowStore
 from training.fitting.checkpoint import CheckpointMismatch
 from training.fitting.loop import fit, shape_rate
-from training.fitting.predict import measure_ua, predict
+from training.fitting.predict import predict
 from training.fitting.recipe import FROZEN, PAPER, leave_out
+from training.measures.metrics import measure_ua
 from worker.audio.frontend import FrontEnd
 
 RECIPE = replace(PAPER, front_end=FrontEnd(), epochs=4, batch_size=8, peak_learning_rate=3e-2)
@@ -121,8 +122,8 @@ def test_augmentation_depends_on_the_epoch_and_not_on_the_order():
     windows = make_tones(0, 4, replace(RECIPE, augmentation=replace(PAPER.augmentation, pitch_semitones=None)))
     rows = torch.arange(4).numpy()
     first, again = windows.make_batch(rows, seed=(0, 1))[0], windows.make_batch(rows[::-1].copy(), seed=(0, 1))[0]
-    assert torch.equal(first, again.flip(0))
-    assert not torch.equal(first, windows.make_batch(rows, seed=(0, 2))[0])
+    assert np.array_equal(first, again[::-1])
+    assert not np.array_equal(first, windows.make_batch(rows, seed=(0, 2))[0])
 
 
 def test_a_recipe_with_servings_cut_trains_on_what_serving_hears():

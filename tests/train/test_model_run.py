@@ -15,12 +15,14 @@ from sounds import RATE_HZ, make_voice
 
 from tonalog.cli import cli
 from tonalog.errors import known_errors
-from training.bundle import train
-from training.bundle.model_graph import FACTS_FILE, INT8_FILE
-from training.bundle.publish import LimitExceeded, check_limits
-from training.bundle.train import train_model
-from training.fitting.model_plan import ModelPlan, hash_file, read_model_plan
-from training.fitting.model_recipe import DEFAULT, MODEL_RECIPES, SMOKE, Limits, read_recipe
+from training.bundle.publish import INT8_GRAPH, LimitExceeded, check_limits
+from training.bundle.stages import INT8_ENCODER, make_model
+from training.data.cached import FRAMES_FILE
+from training.data.files import hash_file, read_record
+from training.fitting.plan import Plan, read_plan
+from training.fitting.recipe import DEFAULT, SMOKE, Limits, Recipe
+from training.fitting.stages import STEPS_FOLDER, NetSteps
+from training.fitting.steps import run_steps
 from training.nets.whisper import PooledEncoder
 from training.studies.voice_notes.experiment import load_nets
 from worker.scoring.bundle import load_bundle
@@ -88,15 +90,17 @@ def trained(crema_d, weights, tmp_path_factory):
     """A run that was broken off in its third copy, and ended by --resume."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "model"
-    plan = ModelPlan(str(crema_d), str(weights), hash_file(weights), SMOKE, 0, "whisper3", "0.0.1", "unknown")
+    corpora = (("crema-d", str(crema_d)),)
+    weighed = {"pretrained": str(weights), "pretrained_sha256": hash_file(weights)}
+    plan = Plan(corpora, "speakers", "whisper-base", SMOKE, **weighed, version="0.0.1")
 
     def interrupt(name, done, _):
         if (name, done) == ("frames of phone", 2):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_model(plan, out, report=interrupt)
-    held = list_files(out)
+        make_model(plan, out, report=interrupt)
+    held = {path: time for path, time in list_files(out).items() if ".partial" not in str(path)}
     printed = succeed("train", "--resume", "--out", out, "--workers", "1")
     return out, held, printed
 
@@ -111,7 +115,8 @@ def evaluated(trained, emodb):
 
 def test_what_was_finished_before_the_interruption_is_not_done_again(trained):
     out, held, _ = trained
-    assert {path.stem for path in held if path.suffix == ".npz"} == {"clean", "room"}
+    done = {path.parent.name.rpartition("-")[0] for path in held if path.suffix == ".npz"}
+    assert done == {"frames-of-clean", "frames-of-room"}
     now = list_files(out)
     assert {path: now[path] for path in held} == held
 
@@ -121,14 +126,14 @@ def test_training_ends_in_a_bundle_that_serving_loads_and_says_that_nothing_was_
     bundle = out / "whisper3-0.0.1"
     manifest = load_bundle(bundle).manifest
     assert str(bundle) in printed
-    assert manifest.temperature == SMOKE.calibration.temperature
-    assert manifest.uncertain_below == SMOKE.calibration.uncertain_below
+    assert manifest.temperature == SMOKE.stages.calibration.temperature
+    assert manifest.uncertain_below == SMOKE.stages.calibration.uncertain_below
     assert manifest.speech_gate.output == "speech"
     assert {name: (one.low, one.high) for name, one in manifest.dimensions.items()} == {
         "arousal": (0.0, 1.0),
         "valence": (-1.0, 1.0),
     }
-    assert read_recipe(manifest.training["recipe"]) == SMOKE
+    assert read_record(Recipe, manifest.training["recipe"]) == SMOKE
     assert "Nothing was measured on unheard speakers" in (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
@@ -140,7 +145,7 @@ def test_a_finished_run_is_left_as_it_is(trained):
 
 
 def test_no_emodb_is_needed_to_train(trained):
-    assert "emodb-clean.npz" not in {path.name for path in trained[1]}
+    assert not [path for path in trained[1] if "emodb" in str(path)]
 
 
 def test_evaluation_prints_every_figure_that_the_exported_card_has(evaluated, tmp_path):
@@ -169,17 +174,17 @@ def test_the_exported_bundle_holds_the_calibration_that_was_measured_and_its_fac
     assert manifest.metrics["dimensions"] == found["dimensions"]
     assert len(found["dimensions"]) == 4
     assert found["slices"]["whole"]["n_speakers"] == len(ACTORS)
-    facts = json.loads((out / "evaluation" / FACTS_FILE).read_text(encoding="utf-8"))
-    assert facts["temperature"] == manifest.temperature
-    assert (target / "model.onnx").read_bytes() == (out / "evaluation" / INT8_FILE).read_bytes()
+    graphs = [path.read_bytes() for path in (out / STEPS_FOLDER).rglob(INT8_GRAPH)]
+    assert len(graphs) == len(set(graphs)) == 2  # At the recipe's calibration and at the one that was measured.
+    assert (target / "model.onnx").read_bytes() in graphs
+    assert (target / "model.onnx").read_bytes() != (out / "whisper3-0.0.1" / "model.onnx").read_bytes()
 
 
 def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated, emodb):
     out, printed = evaluated
-    kept = [path for name in ("folds", "frames", "features") for path in (out / name).rglob("*") if path.is_file()]
-    times = {path: path.stat().st_mtime_ns for path in kept}
+    times = list_files(out / STEPS_FOLDER)
     again = succeed("evaluate", "default", out, f"emodb={emodb}", "--folds", "4,3,2,1,0", "--workers", "1")
-    assert {path: path.stat().st_mtime_ns for path in kept} == times
+    assert list_files(out / STEPS_FOLDER) == times
     assert again.partition("## Metrics")[2] == printed.partition("## Metrics")[2]
 
 
@@ -202,30 +207,23 @@ def test_a_version_is_never_written_twice(trained):
     assert "written twice" in str(result.exception)
 
 
-def test_frames_made_by_two_processes_are_those_of_one(trained, weights, tmp_path):
-    out, _, _ = trained
-    source = read_model_plan(out).find_source()
-    said = []
-    train.cache_all_frames(
-        source, ("clean", "phone"), weights, tmp_path, n_processes=2, report=lambda *words: said.append(words)
-    )
-    for name in ("clean", "phone"):
-        one, other = (np.load(folder / f"{name}.npy") for folder in (out / "frames", tmp_path))
-        assert np.array_equal(one, other)
-    assert ("frames of clean", 20, 20) in said
-
-
-def test_recipes_survive_json():
-    for recipe in MODEL_RECIPES.values():
-        assert read_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe
+def test_frames_made_by_two_processes_are_those_of_one(trained, tmp_path):
+    plan = read_plan(trained[0])
+    steps = NetSteps(plan, plan.find_source())
+    wanted, told = [steps.cache_frames(name) for name in ("clean", "phone")], []
+    run_steps(wanted, tmp_path, n_processes=2, report=lambda *words: told.append(words))
+    for step in wanted:
+        frames, others = (np.load(step.find(root) / FRAMES_FILE) for root in (trained[0] / STEPS_FOLDER, tmp_path))
+        assert np.array_equal(frames, others)
+    assert ("frames of clean", 20, 20) in told
 
 
 def test_the_default_recipe_is_calibrated_as_the_shipped_bundle():
     (bundle,) = (ROOT / "models").glob("whisper3-*")
     manifest = load_bundle(bundle).manifest
-    calibration = DEFAULT.calibration
+    calibration = DEFAULT.stages.calibration
     assert (calibration.temperature, calibration.uncertain_below) == (manifest.temperature, manifest.uncertain_below)
-    assert DEFAULT.speech_threshold == manifest.speech_gate.threshold
+    assert DEFAULT.stages.speech_threshold == manifest.speech_gate.threshold
 
 
 @pytest.mark.parametrize(
@@ -252,11 +250,13 @@ def test_a_model_beyond_a_limit_is_not_shipped(change, message):
     ("arguments", "message"),
     [
         (("crema-d=x", "--protocol", "loso"), "--recipe frozen, paper or scratch"),
-        (("crema-d=x", "--backbone", "hubert"), "whisper-base alone"),
-        (("crema-d=x", "--device", "cuda"), "cpu alone"),
+        (("crema-d=x", "--epochs", "3"), "--epochs is 3 and does not apply"),
+        (("crema-d=x", "--backbone", "light-sernet"), "whisper-base alone"),
+        (("crema-d=x", "--device", "cuda"), "--device is 'cuda' and does not apply"),
         (("emodb=x",), "crema-d=FOLDER"),
         (("crema-d=x",), "--pretrained"),
         ((), "0 corpora"),
+        (("crema-d=x", "--folds", "0"), "frozen, paper and scratch"),
     ],
 )
 def test_wrong_use_of_the_default_is_answered_with_what_is_allowed(arguments, message, tmp_path):
@@ -279,16 +279,25 @@ def test_wrong_use_of_the_evaluation_is_answered_before_anything_is_tuned(traine
     assert message in str(call("evaluate", "default", out, *arguments).exception)
 
 
+@pytest.mark.parametrize("option", [("--fold", "0"), ("--max-ua-drop", "0.005"), ("--without-gate",)])
+def test_options_of_folds_are_refused_where_a_run_ends_in_its_bundle(trained, option, tmp_path):
+    target = tmp_path / "own-0.0.5"
+    result = call("export", trained[0], "--version", "0.0.5", "--out", target, *option)
+    assert f"{option[0]} is " in str(result.exception)
+    assert "does not apply: recipe smoke ends in a bundle by itself" in str(result.exception)
+    assert not target.exists()
+
+
 def test_voice_notes_are_judged_by_the_nets_of_an_evaluation_and_by_no_others(trained, evaluated, tmp_path):
-    _, nets = load_nets(evaluated[0])
+    nets = load_nets(evaluated[0], read_plan(evaluated[0]))
     figures = json.loads((evaluated[0] / "evaluation" / "figures.json").read_text(encoding="utf-8"))
     assert sorted(nets.means) == figures["evaluation"]["folds"]
     assert nets.temperature == figures["evaluation"]["calibration"]["temperature"]
     for fold, folder in nets.means.items():
         assert json.loads((folder / "tune.json").read_text(encoding="utf-8"))["fold"] == fold
-        assert (folder / "encoder-int8.onnx").is_file()
+        assert (nets.encoders[fold] / INT8_ENCODER).is_file()
 
-    (tmp_path / "model.json").write_bytes((trained[0] / "model.json").read_bytes())
+    (tmp_path / "plan.json").write_bytes((trained[0] / "plan.json").read_bytes())
     result = call("evaluate", "voice-notes", tmp_path)
     assert "not measured to its end" in str(result.exception)
 

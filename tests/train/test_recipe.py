@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.fitting.recipe import PAPER, PARTS, RECIPES, find_recipe, leave_out, read_recipe
+from training.data.files import read_record
+from training.fitting.recipe import PAPER, PARTS, RECIPES, Recipe, find_recipe, leave_out
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(
@@ -35,7 +36,7 @@ def test_every_part_can_be_left_out(part):
 
 def test_a_recipe_survives_json():
     for recipe in RECIPES.values():
-        assert read_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe
+        assert read_record(Recipe, json.loads(json.dumps(recipe.as_dict()))) == recipe
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"warm_up": 1.0}, {"gamma": -1.0}, {"colour": 1}])

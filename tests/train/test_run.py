@@ -176,7 +176,8 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(trees, tmp_path):
         (("crema-d=x", "--recipe", "frozen", "--without", "reverb"), "pitch"),
         (("--recipe", "frozen"), "0 corpora"),
         (("crema-d=x", "--recipe", "frozen", "--folds", "one"), "whole numbers"),
-        (("crema-d=x", "--recipe", "default", "--folds", "0"), "tonalog evaluate default"),
+        (("crema-d=x", "--recipe", "default", "--folds", "0"), "--folds is '0' and does not apply"),
+        (("crema-d=x", "--recipe", "paper", "--revision", "1"), "allowed with the recipes default and smoke"),
     ],
 )
 def test_wrong_use_is_answered_with_what_is_allowed(arguments, message, tmp_path):

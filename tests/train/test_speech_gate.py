@@ -10,10 +10,10 @@ import soundfile
 import torch
 from nets import LABELS, RATE_HZ, Tone, build_small, find_small
 from sounds import make_noise, make_voice
-from test_export import IDENTITY, LOOSE
+from test_export import FACTS, LOOSE
 
-from training.bundle.run_bundle import WITHOUT_GATE, export_bundle
-from training.bundle.speech_gate import GateRecipe, JudgedGate, find_fault
+from training.bundle.export import WITHOUT_GATE, export_bundle
+from training.bundle.gate import GateRecipe, JudgedGate, find_fault
 from training.data.windows import WindowSet, WindowStore
 from training.fitting.recipe import PAPER
 from training.sounds.nonspeech import MAKERS, make_sound
@@ -48,7 +48,7 @@ def export(folder, *, speech, check=None):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     sets = {"train": make_set(0, 60), "check": check or make_set(500, 8)}
-    parts = {"identity": IDENTITY, "recipe": RECIPE, "gate": LOOSE, "speech": speech, **sets}
+    parts = {"facts": FACTS, "recipe": RECIPE, "gate": LOOSE, "speech": speech, **sets}
     return export_bundle(build_small("light-sernet"), find_small("light-sernet"), folder, **parts)
 
 
@@ -113,7 +113,7 @@ def test_a_bundle_that_was_asked_for_without_a_gate_says_so(ungated):
     assert bundle.manifest.metrics["gate"] == {"left_out": WITHOUT_GATE}
     assert WITHOUT_GATE in (bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     session = ort.InferenceSession(bundle.model_bytes, providers=["CPUExecutionProvider"])
-    assert [one.name for one in session.get_outputs()] == ["probabilities"]
+    assert [one.name for one in session.get_outputs()] == ["probabilities", "arousal", "valence"]
 
 
 def test_a_gate_that_turns_held_out_speech_away_is_left_out(tmp_path):

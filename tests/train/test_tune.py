@@ -1,7 +1,6 @@
 """Fine-tuning the upper layers: what it may move, whom it may hear, and that it can be repeated."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,19 +9,23 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training.corpora import LABELS
+from training.data.cached import FRAMES_FILE, WINDOWS_FILE, cache_windows, load_frames
 from training.data.copies import Window
-from training.data.frames import cache_frames, load_frames
-from training.fitting.hiding import draw_hidden
 from training.fitting.mean import RunsDiffer, average_runs
-from training.fitting.targets import soften
-from training.fitting.tune import JUDGED, TRAINED, TuneRecipe, tune_fold
-from training.nets.upper import Upper, compute_logits, gather_batch, mix_nets
+from training.fitting.recipe import SMOKE, Tune
+from training.fitting.targets import draw_hidden, soften, weigh_items
+from training.fitting.tune import JUDGED, TRAINED, Start, tune_fold
+from training.nets.upper import Upper, compute_logits, gather_batch, mix_nets, split_encoder
 from training.nets.whisper import PooledEncoder, load_encoder
 from training.protocols.folds import assign_folds
-from training.studies.fold_summary import RunsIncomplete, sum_up
+from training.studies.folds import RunsIncomplete, sum_up
 
 SPEAKERS = [f"actor{number}" for number in range(5)]
-SHORT = TuneRecipe(epochs=1, windows=12, batch_size=4, hidden=0.6)
+SHORT = Tune(epochs=1, windows=12, batch_size=4, hidden=0.6)
+
+
+def start_from(weights, how=SHORT, **values):
+    return Start(weights, replace(SMOKE, stages=replace(SMOKE.stages, tune=how)), **values)
 
 
 def make_windows(name, *, loud=0.1):
@@ -45,14 +48,16 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory, weights):
     folder = tmp_path_factory.mktemp("frames")
-    encoder = load_encoder(weights)
-    for name in dict.fromkeys((*TRAINED, *JUDGED)):
-        cache_frames(make_windows(name), encoder, folder / name)
-    return folder
+    encode = split_encoder(load_encoder(weights))
+    folders = {name: folder / name for name in dict.fromkeys((*TRAINED, *JUDGED))}
+    for name, target in folders.items():
+        target.mkdir()
+        cache_windows(make_windows(name), encode, target)
+    return folders
 
 
 def test_cached_frames_lead_to_the_statistics_of_the_whole_encoder(frames, weights):
-    clean = load_frames(frames, "clean")
+    clean = load_frames(frames["clean"])
     upper = Upper(load_encoder(weights), torch.nn.Identity())
 
     logits = [
@@ -64,7 +69,7 @@ def test_cached_frames_lead_to_the_statistics_of_the_whole_encoder(frames, weigh
 
 
 def test_padding_in_a_batch_changes_no_logit(frames, weights):
-    clean = load_frames(frames, "clean")
+    clean = load_frames(frames["clean"])
     upper = Upper(load_encoder(weights), torch.nn.Linear(1024, 4))
     rows = np.arange(8)
 
@@ -74,7 +79,7 @@ def test_padding_in_a_batch_changes_no_logit(frames, weights):
 
 
 def test_frames_that_are_left_out_are_as_good_as_masked(frames, weights):
-    clean = load_frames(frames, "clean")
+    clean = load_frames(frames["clean"])
     upper = Upper(load_encoder(weights), torch.nn.Linear(1024, 4)).eval()
     drawn = draw_hidden((clean, 0), 0.9, np.random.default_rng(0))
     whole, mask = gather_batch([clean.take(0)])
@@ -88,21 +93,21 @@ def test_frames_that_are_left_out_are_as_good_as_masked(frames, weights):
 
 
 def test_a_step_hears_at_least_what_the_share_leaves_and_all_of_it_without_one(frames):
-    clean = load_frames(frames, "clean")
+    clean = load_frames(frames["clean"])
     rng = np.random.default_rng(0)
     n_frames = len(clean.take(3))
 
     drawn = [draw_hidden((clean, 3), 0.6, rng) for _ in range(500)]
 
-    assert all(one.n_heard == len(one.take()) == n_frames - (one.stop - one.start) for one in drawn)
-    assert min(one.n_heard for one in drawn) >= 0.4 * n_frames
+    assert all(one.n_left == len(one.take()) == n_frames - (one.stop - one.start) for one in drawn)
+    assert min(one.n_left for one in drawn) >= 0.4 * n_frames
     assert {one.start for one in drawn} >= {0, 1}
     assert n_frames in {one.stop for one in drawn}
     assert np.array_equal(draw_hidden((clean, 3), 0.0, rng).take(), clean.take(3))
 
 
 def test_only_the_upper_layers_move(frames, weights, tmp_path):
-    tune_fold(frames, weights, tmp_path, fold=0, seed=0, recipe=SHORT)
+    tune_fold(frames, tmp_path, start_from(weights), fold=0, seed=0)
 
     before, after = load_file(weights), load_file(tmp_path / "encoder.safetensors")
     moved = {name for name in after if not torch.equal(after[name], before[f"encoder.{name}"])}
@@ -113,28 +118,28 @@ def test_only_the_upper_layers_move(frames, weights, tmp_path):
 
 
 def test_speakers_left_out_have_no_say_in_what_is_learnt(frames, weights, tmp_path):
-    folder = tmp_path / "frames"
-    shutil.copytree(frames, folder)
+    others = {name: tmp_path / name for name in frames}
     left_out = {speaker for speaker, fold in assign_folds(SPEAKERS).items() if fold == 0}
-    for path in folder.glob("*.npz"):
-        with np.load(path) as held:
+    for name, folder in others.items():
+        folder.mkdir()
+        with np.load(frames[name] / WINDOWS_FILE) as held:
             arrays = dict(held)
         is_out = np.isin(arrays["speakers"], list(left_out))
         arrays["statistics"][is_out] *= 7.0
-        values = np.load(path.with_suffix(".npy"))
+        values = np.load(frames[name] / FRAMES_FILE)
         values[np.repeat(is_out, np.diff(arrays["starts"]))] *= np.float16(7.0)
-        np.savez(path, **arrays)
-        np.save(path.with_suffix(".npy"), values)
+        np.savez(folder / WINDOWS_FILE, **arrays)
+        np.save(folder / FRAMES_FILE, values)
 
-    for source, out in ((frames, "a"), (folder, "b")):
-        tune_fold(source, weights, tmp_path / out, fold=0, seed=0, recipe=SHORT)
+    for source, out in ((frames, "a"), (others, "b")):
+        tune_fold(source, tmp_path / out, start_from(weights), fold=0, seed=0)
 
     one, other = (load_file(tmp_path / out / "encoder.safetensors") for out in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_same_seed_tunes_the_same_weights_and_says_what_it_measured(frames, weights, tmp_path):
-    found = [tune_fold(frames, weights, tmp_path / out, fold=1, seed=3, recipe=SHORT) for out in "ab"]
+    found = [tune_fold(frames, tmp_path / out, start_from(weights), fold=1, seed=3) for out in "ab"]
 
     assert found[0] == found[1]
     assert json.loads((tmp_path / "a" / "tune.json").read_text())["tuned"] == found[0]["tuned"]
@@ -144,7 +149,7 @@ def test_the_same_seed_tunes_the_same_weights_and_says_what_it_measured(frames, 
 def tune_mean(frames, weights, out, *, fold, seeds=(0, 1)):
     runs = [out / f"seed-{seed}" for seed in seeds]
     for seed, run in zip(seeds, runs, strict=True):
-        tune_fold(frames, weights, run, fold=fold, seed=seed, recipe=SHORT)
+        tune_fold(frames, run, start_from(weights), fold=fold, seed=seed)
     average_runs(runs, frames, out / "mean")
     return out / "mean"
 
@@ -165,7 +170,7 @@ def test_the_mean_of_runs_lies_between_them_and_keeps_what_none_of_them_moved(fr
 def test_runs_that_are_averaged_start_from_one_head(frames, weights, tmp_path):
     still = replace(SHORT, kept=0.0)
     for seed in (0, 1):
-        tune_fold(frames, weights, tmp_path / str(seed), fold=0, seed=seed, recipe=still)
+        tune_fold(frames, tmp_path / str(seed), start_from(weights, still), fold=0, seed=seed)
 
     one, other = (load_file(tmp_path / str(seed) / "head.safetensors") for seed in (0, 1))
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -175,7 +180,7 @@ def test_runs_that_are_averaged_start_from_one_head(frames, weights, tmp_path):
 def test_runs_of_other_folds_or_of_one_seed_twice_are_not_averaged(frames, weights, tmp_path, folds, seeds):
     runs = [tmp_path / name for name in "ab"]
     for run, fold, seed in zip(runs, folds, seeds, strict=True):
-        tune_fold(frames, weights, run, fold=fold, seed=seed, recipe=SHORT)
+        tune_fold(frames, run, start_from(weights), fold=fold, seed=seed)
 
     with pytest.raises(RunsDiffer, match="one fold, recipe and run a seed"):
         average_runs(runs, frames, tmp_path / "mean")
@@ -233,7 +238,7 @@ def test_a_mixed_net_lies_between_the_two_and_at_either_end_is_one_of_them(weigh
 
 
 def test_votes_soften_the_label_of_their_clip_and_of_no_other(frames):
-    clean = load_frames(frames, "clean")
+    clean = load_frames(frames["clean"])
     name = str(clean.windows.names[0])
     votes = {name: np.array([0.0, 0.0, 0.5, 0.5])}
 
@@ -246,17 +251,31 @@ def test_votes_soften_the_label_of_their_clip_and_of_no_other(frames):
 
 
 def test_votes_change_what_is_learnt_and_must_be_there_where_they_have_a_share(frames, weights, tmp_path):
-    recipe = replace(SHORT, votes=0.5)
+    voting = replace(SHORT, votes=0.5)
     votes = tmp_path / "votes.csv"
     rows = [f"{speaker}-{label},0,0,0,1" for speaker in SPEAKERS for label in LABELS]
     votes.write_text("\n".join(["name," + ",".join(LABELS), *rows]) + "\n", encoding="utf-8")
 
-    tune_fold(frames, weights, tmp_path / "acted", fold=0, seed=0, recipe=SHORT)
-    tune_fold(frames, weights, tmp_path / "voted", fold=0, seed=0, recipe=recipe, votes=votes)
+    tune_fold(frames, tmp_path / "acted", start_from(weights), fold=0, seed=0)
+    tune_fold(frames, tmp_path / "voted", start_from(weights, voting, votes=votes), fold=0, seed=0)
 
     acted, voted = (load_file(tmp_path / run / "head.safetensors") for run in ("acted", "voted"))
     assert any(not torch.equal(acted[name], voted[name]) for name in acted)
     with pytest.raises(ValueError, match=r"share of 0\.5"):
-        tune_fold(frames, weights, tmp_path / "none", fold=0, seed=0, recipe=recipe)
+        tune_fold(frames, tmp_path / "none", start_from(weights, voting), fold=0, seed=0)
+    start = start_from(weights, voting, votes=tmp_path / "nowhere.csv")
     with pytest.raises(FileNotFoundError, match="a column name"):
-        tune_fold(frames, weights, tmp_path / "none", fold=0, seed=0, recipe=recipe, votes=tmp_path / "nowhere.csv")
+        tune_fold(frames, tmp_path / "none", start, fold=0, seed=0)
+
+
+def test_a_further_corpus_weighs_as_much_beside_the_first_as_it_is_told(frames, weights):
+    clean = load_frames(frames["clean"])
+    speakers = np.array([*clean.windows.speakers[:16], *(f"emodb/{name}" for name in clean.windows.speakers[16:])])
+    mixed = replace(clean, windows=replace(clean.windows, speakers=speakers))
+    items = [(mixed, row) for row in range(20)]
+
+    weighed = weigh_items(items, (("emodb", 0.5),))
+
+    assert weigh_items(items, ()) is None
+    assert weighed[:16].tolist() == [1.0] * 16
+    assert weighed[16:].sum() == pytest.approx(0.5 * 16)

@@ -8,9 +8,15 @@ from command import ROOT
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
 from training.bundle.card import fill_card
-from training.bundle.credits import SHOWN, credit_corpus, credit_layout, describe_use, has_credits, write_credits
-from training.bundle.run_card import fill_run_card
-from training.bundle.sources import list_sources
+from training.bundle.credits import (
+    SHOWN,
+    credit_corpus,
+    credit_layout,
+    describe_use,
+    has_credits,
+    list_sources,
+    write_credits,
+)
 from training.corpora import Corpus, find_layout, load_corpus
 from training.corpora.layouts.listed_sets import SETS
 from training.protocols import cross_validate_speakers
@@ -109,7 +115,7 @@ def test_the_card_of_any_run_names_its_corpora(tmp_path):
         "training": {"recipe": {"name": "scratch"}, "corpora": [credit_corpus(find_layout("fsdd"), corpus, use="all")]},
     }
 
-    card = fill_run_card(manifest, type("Facts", (), {"name": "net", "source": "here", "export_notes": ""}))
+    card = fill_card(manifest, type("Facts", (), {"name": "net", "source": "here", "export_notes": ""}))
 
     assert "| fsdd | all | assumed neutral: nobody rated them (3) | 3 | CC0-1.0 |" in card
     assert "Zohar Jackson" in card

@@ -12,7 +12,6 @@ from markdown_it import MarkdownIt
 
 from config.plain_text import exact
 from training.bundle.card import fill_card
-from training.bundle.run_card import fill_run_card
 from training.escaping import code_span, escape_html, escape_markdown, read_cell, write_cell
 
 HOSTILE = (
@@ -167,7 +166,7 @@ def test_the_card_of_a_run_holds_no_markup_of_a_corpus():
     }
     plain = {**RUN_MANIFEST, "metrics": {**RUN_MANIFEST["metrics"], "wa": 0.5}}
 
-    shown = render(fill_run_card(hostile, FACTS))
+    shown = render(fill_card(hostile, FACTS))
 
-    assert [token.type for token in shown] == [token.type for token in render(fill_run_card(plain, FACTS))]
+    assert [token.type for token in shown] == [token.type for token in render(fill_card(plain, FACTS))]
     assert kinds(shown).isdisjoint({"html_block", "html_inline", "image", "link_open"})

@@ -6,7 +6,7 @@ import re
 import pytest
 from command import ROOT
 
-from training.bundle.card import FIGURES_TEMPLATE, TEMPLATE, UNMEASURED_TEMPLATE, fill_card
+from training.bundle.card import TEMPLATES, fill_card
 
 BUNDLES = sorted(path.parent for path in (ROOT / "models").glob("whisper3-*/manifest.json"))
 
@@ -55,7 +55,7 @@ def test_a_figure_that_were_another_would_change_the_card(bundle):
     assert {way[:2] for way in unused} <= beside
 
 
-@pytest.mark.parametrize("template", [TEMPLATE, FIGURES_TEMPLATE, UNMEASURED_TEMPLATE], ids=lambda path: path.stem)
+@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.md")), ids=lambda path: path.stem)
 def test_no_measured_figure_is_typed_into_a_template(template):
     text = template.read_text(encoding="utf-8")
     allowed = {"0.95", "1.0", "0.1", "2024/1689"}  # Peak, licence, another version and a law.

@@ -229,8 +229,9 @@ def export_run(
         "git": revision,
     }
     facts = Facts(name, version, _join_licences(plan, backbone), calibrate(net, check), training, _read_measures(out))
-    parts = {"facts": facts, "recipe": plan.recipe, "train": train, "check": check, "gate": gate, "speech": speech}
-    return export_bundle(net, backbone, target, **parts)
+    return export_bundle(
+        net, backbone, target, facts=facts, recipe=plan.recipe, train=train, check=check, gate=gate, speech=speech
+    )
 
 
 def calibrate(net: Any, check: WindowSet) -> Calibration:

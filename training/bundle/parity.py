@@ -120,12 +120,14 @@ def measure_parity(net: Any, exact: Path, small: Path, windows: WindowSet) -> Pa
     """
     signals = [windows.take_window(index) for index in range(len(windows))]
     sessions = [open_session(path) for path in (exact, small)]
-    graphs = [run_padded(session, signals, ["probabilities"])[0].astype(np.float64) for session in sessions]
+    exact_scores, small_scores = (
+        run_padded(session, signals, ["probabilities"])[0].astype(np.float64) for session in sessions
+    )
     with torch.inference_mode():
         scores = np.concatenate([net(torch.from_numpy(pad(signal)))[0].numpy() for signal in signals])
     return Parity(
-        **asdict(compare_scores(*graphs, windows.target)),
-        max_torch_change=float(np.abs(scores - graphs[0]).max()),
+        **asdict(compare_scores(exact_scores, small_scores, windows.target)),
+        max_torch_change=float(np.abs(scores - exact_scores).max()),
         batch_effect=measure_batch_effect(sessions[1]),
         megabytes=small.stat().st_size / 1e6,
     )

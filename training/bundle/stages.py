@@ -76,9 +76,9 @@ class BundleSteps(NetSteps):
         """Join the encoder and both heads, and measure the whole on speech and on new sounds."""
         stages, seeds = self.plan.stages, self.plan.stages.tune.seeds
         threshold = stages.speech_threshold
-        values = {"temperature": calibration.temperature, "threshold": threshold}
-        make = partial(_finish_graph, source=self.source, **values)
-        reads = {**values, "outputs": list(TwoHeads.OUTPUTS)}
+        temperature = calibration.temperature
+        make = partial(_finish_graph, source=self.source, temperature=temperature, threshold=threshold)
+        reads = {"temperature": temperature, "threshold": threshold, "outputs": list(TwoHeads.OUTPUTS)}
         needs = {"net": self.average(None, seeds), "encoder": self.make_encoder(), "gate": self.fit_gate()}
         return Step("finished graph", make, {**self._read_trained(), **reads}, needs)
 

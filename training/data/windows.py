@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from training.sounds.paper_augment import Augmentation, apply_augmentation
@@ -123,9 +122,11 @@ class WindowSet:
 
     def spread_rows(self, n_rows: int) -> list[int]:
         """Return so many rows at most, spread evenly over the set."""
-        return np.unique(np.linspace(0, len(self) - 1, min(n_rows, len(self))).astype(int)).tolist()
+        return [int(row) for row in np.unique(np.linspace(0, len(self) - 1, min(n_rows, len(self))).astype(int))]
 
-    def make_batch(self, rows: NDArray[np.int64], *, seed: tuple[int, int] | None = None) -> tuple[Any, Any]:
+    def make_batch(
+        self, rows: NDArray[np.int64], *, seed: tuple[int, int] | None = None
+    ) -> tuple[Signal, NDArray[np.int64]]:
         """Return waveforms padded with exact zeros to the longest, and their labels.
 
         Args:
@@ -134,13 +135,13 @@ class WindowSet:
                 None leaves the windows as they are.
 
         Returns:
-            float32 (batch, n_samples) and int64 (batch,), torch tensors.
+            float32 (batch, n_samples) and int64 (batch,).
         """
         windows = [self._augment(int(row), seed) for row in rows]
         batch = np.zeros((len(rows), max(MIN_BATCH_SAMPLES, *map(len, windows))), dtype=np.float32)
         for line, window in zip(batch, windows, strict=True):
             line[: len(window)] = window
-        return torch.from_numpy(batch), torch.from_numpy(self.target[rows])
+        return batch, self.target[rows]
 
     def _augment(self, row: int, seed: tuple[int, int] | None) -> Signal:
         window = self.take_window(row)

@@ -197,8 +197,8 @@ class _Run:
     def _compute_loss(self, rows: NDArray[np.int64], epoch: int) -> Any:
         waveform, target = self.train.make_batch(rows, seed=(self.seed, epoch))
         return compute_focal_loss(
-            self.net(waveform.to(self.device)),
-            target.to(self.device),
+            self.net(torch.from_numpy(waveform).to(self.device)),
+            torch.from_numpy(target).to(self.device),
             self.weight,
             gamma=self.recipe.gamma,
             label_smoothing=self.recipe.label_smoothing,

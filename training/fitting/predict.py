@@ -21,5 +21,5 @@ def predict(net: Any, windows: WindowSet, *, device: str = "cpu") -> NDArray[np.
     with torch.inference_mode():
         for rows in np.array_split(np.arange(len(windows)), -(-len(windows) // PREDICT_BATCH)):
             waveform, _ = windows.make_batch(rows)
-            logits.append(net(waveform.to(device)).double().cpu().numpy())
+            logits.append(net(torch.from_numpy(waveform).to(device)).double().cpu().numpy())
     return metrics.apply_softmax(np.concatenate(logits))
