@@ -60,3 +60,21 @@ def measure_interval(drawn: NDArray[np.int64], measure: Callable[[NDArray[np.int
     values = [measure(confusion) for confusion in drawn]
     low, high = np.quantile(values, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Interval(float(low), float(high))
+
+
+def bound_by_speaker(
+    measure: Callable[[NDArray[np.int64]], float], speakers: NDArray[np.str_], *, n_draws: int, seed: int = 0
+) -> Interval:
+    """Return the percentile interval of a measure of rows, drawing whole speakers with replacement.
+
+    Args:
+        measure: of rows by their indices, int64; a draw of which it makes NaN does not count.
+        speakers: str (n_rows,).
+        n_draws: how often.
+        seed: of the draws.
+    """
+    rows = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
+    rng = np.random.default_rng(seed)
+    draws = (np.concatenate([rows[int(i)] for i in rng.integers(len(rows), size=len(rows))]) for _ in range(n_draws))
+    low, high = np.nanquantile([measure(drawn) for drawn in draws], [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return Interval(float(low), float(high))

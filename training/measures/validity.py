@@ -1,22 +1,18 @@
-"""Arousal and valence read off the four probabilities, and how well they hold; it trains nothing."""
+"""How well arousal and valence hold that are read off the probabilities of labels."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from training.corpora.votes import read_votes
-from training.measures.bootstrap import COVERAGE, Interval
+from training.measures.bootstrap import Interval, bound_by_speaker
 from training.measures.dimensions import DIMENSIONS
-from training.measures.predictions import Predictions, read_predictions
-from training.screen import say
+from training.measures.predictions import Predictions
 
 N_DRAWS = 1000
 Measure = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -87,12 +83,10 @@ def judge(
         speakers: str (n,).
         seed: of the draws.
     """
-    rows = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
-    rng = np.random.default_rng(seed)
-    draws = (np.concatenate([rows[int(i)] for i in rng.integers(len(rows), size=len(rows))]) for _ in range(N_DRAWS))
-    values = [measure(columns[0][drawn], columns[1][drawn]) for drawn in draws]
-    low, high = np.nanquantile(values, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Validity(name, len(speakers), measure(*columns), Interval(float(low), float(high)))
+    interval = bound_by_speaker(
+        lambda rows: measure(columns[0][rows], columns[1][rows]), speakers, n_draws=N_DRAWS, seed=seed
+    )
+    return Validity(name, len(speakers), measure(*columns), interval)
 
 
 def judge_labels(predictions: Predictions, *, seed: int = 0) -> list[Validity]:
@@ -128,22 +122,3 @@ def judge_votes(predictions: Predictions, votes: Mapping[str, NDArray[np.float64
         title, speakers = f"{name}: correlation with votes", predictions.speakers[rows]
         found.append(judge(title, measure_rank_correlation, columns, speakers=speakers, seed=seed))
     return found
-
-
-def main() -> None:
-    """Print how well the dimensions of a CSV of predictions hold."""
-    parser = argparse.ArgumentParser(prog="python -m training.measures.validity", description=__doc__)
-    parser.add_argument("predictions", type=Path, help="CSV: utterance, speaker, fold, truth, one column a label")
-    parser.add_argument("--votes", type=Path, help="CSV: name, one column of counts a label (CREMA-D's listeners)")
-    arguments = parser.parse_args()
-    predictions = read_predictions(arguments.predictions)
-    found = judge_labels(predictions)
-    if arguments.votes is not None:
-        found += judge_votes(predictions, read_votes(arguments.votes, predictions.labels))
-    for one in found:
-        span = f"{one.interval.low:.3f} to {one.interval.high:.3f}"
-        say(f"{one.name:32} {one.value:.3f} ({span}), {one.n_rows} utterances")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from training.studies.folds import PREDICTIONS_FILE, join_comparisons, read_fore
 
 ACTORS_FILE = "VideoDemographics.csv"
 EVALUATION_FOLDER, FIGURES_FILE = "evaluation", "figures.json"
-TITLE = "Slices of CREMA-D's actors"
 CREMA_D, EMODB = "CREMA-D, out of fold", "EmoDB, mean of the fold nets"
 
 
@@ -192,11 +191,9 @@ def _describe(corpus: str, one: Validity) -> dict[str, Any]:
 
 
 def _slice(folder: Path, actors: Path, calibration: Calibration, *, n_draws: int) -> dict[str, Any]:
-    """Write what was found about groups of actors, and return it without its curves."""
+    """Write what was found about groups of actors, and return it."""
     predictions = read_predictions(folder / PREDICTIONS_FILE)
     groups = group_speakers(predictions.speakers.tolist(), read_actors(actors))
     found = measure_slices(predictions, groups, uncertain_below=calibration.uncertain_below, n_draws=n_draws)
-    write_slices(found, folder / "slices", title=TITLE)
-    # A manifest is no place for curves; slices.json has them.
-    whole, *slices = (replace(one, curve=()) for one in (found.whole, *found.slices))
-    return asdict(replace(found, whole=whole, slices=tuple(slices)))
+    write_slices(found, folder / "slices")
+    return asdict(found)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.measures.bootstrap import COVERAGE, Interval, draw_confusions
-from training.measures.metrics import count_confusion, trace_risk_coverage
+from training.measures.metrics import count_confusion
 from training.measures.predictions import Predictions
 from training.measures.slices.found import Difference, Figure, Slice, SliceReport, Spread
 
@@ -18,7 +18,6 @@ MIN_SPEAKERS = 5  # Groups of fewer are left out: their figures would be of pers
 ALL = "everybody"
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 Array = NDArray[np.float64]
-THRESHOLDS: Array = np.array([0.0, *np.arange(25, 100) / 100], dtype=np.float64)
 Tables = NDArray[np.int64]  # (..., 2, n_labels, n_labels): confusion of all utterances, and of those that are certain
 
 
@@ -112,14 +111,12 @@ def _measure_slice(
         for name, measure in MEASURES.items()
     }
     recall = np.diag(pooled[0]) / np.maximum(pooled[0].sum(axis=1), 1)
-    curve = trace_risk_coverage(predictions.probabilities[mine], predictions.truth[mine], THRESHOLDS)
     return Slice(
         *key,
         len(members),
         int(mine.sum()),
         figures,
         dict(zip(predictions.labels, recall.tolist(), strict=True)),
-        tuple(point for point in curve if point[1] > 0),
     )
 
 

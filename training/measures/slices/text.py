@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from training.escaping import escape_markdown
 from training.measures.bootstrap import COVERAGE, Interval
 from training.measures.slices.found import Difference, Figure, Slice, SliceReport, Spread
+from training.tables import tabulate
 
 FEW = 10  # With fewer speakers a percentile interval is noticeably too narrow (by the root of 1 - 1/n, and skewed).
 PROTOCOL = (
@@ -140,6 +141,4 @@ def _list(differences: Sequence[Difference]) -> str:
 
 
 def _tabulate(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = ([escape_markdown(cell) for cell in line] for line in rows)
-    lines = ([escape_markdown(cell) for cell in head], ["---"] * len(head), *cells)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return tabulate([*map(escape_markdown, head)], [[*map(escape_markdown, row)] for row in rows])

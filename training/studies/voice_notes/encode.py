@@ -1,24 +1,27 @@
-"""Play the notes of a speaker through the graphs, each distinct window once, and cache the result; it never classifies."""
+"""Play the notes of speakers through the graphs, each distinct window once, and cache the result, one file a speaker."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpora import LABELS
+from training.corpora import LABELS, find_audio, read_signal
+from training.data.cached import Features
 from training.data.copies import normalise
+from training.data.files import write_arrays
 from training.sounds.augment import pass_opus
 from training.studies.voice_notes.cuts import cut_windows, find_speech, measure_overlap
-from training.studies.voice_notes.notes import Note, Signal, build_note, draw_utterances, mix_note
-from training.studies.voice_notes.plan import MIXED, OPUS, OPUS_BPS, OPUS_SNR_DB, SEED, Task, list_tasks
+from training.studies.voice_notes.notes import Note, Signal, build_note, draw_utterances, mix_note, trim_utterance
+from training.studies.voice_notes.tasks import MIXED, OPUS, OPUS_BPS, OPUS_SNR_DB, SEED, Task, list_tasks
 from worker.audio.windows import Window
 from worker.scoring.onnx_runtime import ort
 
+MIN_SPEECH_SAMPLES = 8000
 Pieces = list[tuple[str, Signal]]
 
 
@@ -126,17 +129,35 @@ def encode_speaker(pieces: Pieces, speaker: int, graphs: Graphs) -> Encoded:
     return Encoded(statistics, speech, row, task, np.array(times), np.array(truths), np.array(lengths))
 
 
-def load_encoded(path: Path) -> Encoded:
-    """Read what `save_encoded` wrote."""
-    with np.load(path) as held:
-        return Encoded(**{name: held[name] for name in Encoded.__dataclass_fields__})
+def read_pieces(view: Features, files: Mapping[str, Path], speaker: str) -> Pieces:
+    """Read and trim the utterances of a speaker that the clean copy holds, so that defects stay out."""
+    chosen = np.flatnonzero(view.speakers == speaker)
+    pieces = [(str(view.kinds[i]), trim_utterance(read_signal(files[str(view.names[i])]))) for i in chosen]
+    return [(label, signal) for label, signal in pieces if signal.size >= MIN_SPEECH_SAMPLES]
 
 
-def save_encoded(encoded: Encoded, path: Path) -> None:
-    """Write a speaker whole or not at all, so that an interrupted run goes on where it was."""
-    part = path.with_suffix(".part.npz")
-    np.savez(part, **vars(encoded))
-    part.rename(path)
+def encode_speakers(
+    speakers: Sequence[str], view: Features, *, corpus: Path, graphs: Callable[[str], Graphs], folder: Path
+) -> dict[str, Encoded]:
+    """Return every speaker's windows, computing what is not in the folder yet.
+
+    Args:
+        speakers: CREMA-D's numbers.
+        view: the clean copy, which says whose utterances are whole.
+        corpus: folder of CREMA-D audio.
+        graphs: gives what a speaker's windows are played through.
+        folder: for what was computed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {path.stem: path for path in find_audio(corpus)}
+    encoded: dict[str, Encoded] = {}
+    for speaker in speakers:
+        path = folder / f"{speaker}.npz"
+        if not path.exists():
+            write_arrays(path, vars(encode_speaker(read_pieces(view, files, speaker), int(speaker), graphs(speaker))))
+        with np.load(path) as held:
+            encoded[speaker] = Encoded(**{name: held[name] for name in Encoded.__dataclass_fields__})
+    return encoded
 
 
 def _cut_all(tasks: Iterable[tuple[int, Task]], signal: Signal, note: Note) -> list[tuple[int, Window]]:

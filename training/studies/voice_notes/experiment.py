@@ -15,17 +15,14 @@ from training.data.copies import CLEAN
 from training.fitting.plan import Plan, read_plan
 from training.fitting.stages import STEPS_FOLDER
 from training.fitting.tune import load_head
+from training.measures.pictures import draw_stacks
 from training.protocols.folds import assign_folds
 from training.screen import say
 from training.studies.evaluation import read_calibration, read_figures
 from training.studies.voice_notes import tables
-from training.studies.voice_notes.encode import Graphs
-from training.studies.voice_notes.judge import Judged, judge_speakers
-from training.studies.voice_notes.mixed import tabulate_mixed
-from training.studies.voice_notes.outcomes import NO_SCORE, measure_share
-from training.studies.voice_notes.picture import Row, draw_bars
-from training.studies.voice_notes.plan import PROTOCOL, SEED, SNR_DB, choose_speakers
-from training.studies.voice_notes.run import encode_speakers
+from training.studies.voice_notes.encode import Graphs, encode_speakers
+from training.studies.voice_notes.scores import NO_SCORE, Judged, judge_speakers, measure_share
+from training.studies.voice_notes.tasks import PROTOCOL, SEED, SNR_DB, choose_speakers
 
 PICTURED = {"none": "no detector", "energy": "energy trim", "webrtc3": "WebRTC 3", "ours": "ours", "oracle": "oracle"}
 
@@ -58,16 +55,17 @@ def describe_notes(judged: dict[str, Judged]) -> str:
 
 def picture(judged: dict[str, Judged]) -> str:
     """Draw what windows are called by how much speech they hold, and what notes are called by detector."""
-    dose: list[Row] = [
+    dose = [
         (f"speech: {name}", [*tables.count_guesses(windows)[: len(LABELS)].tolist(), 0.0])
         for name, windows in zip(tables.BIN_NAMES[:-1], tables.bin_windows(judged)[:-1], strict=True)
     ]
-    notes: list[Row] = []
+    notes = []
     for finder, name in PICTURED.items():
         outcomes = tables.collect_all(judged, finder)
         notes.append((name, [measure_share(outcomes, label) for label in (*range(len(LABELS)), NO_SCORE)]))
-    return draw_bars(
-        [("8 s windows without a detector, called ... (all SNR)", dose), ("notes, a quarter each, called ...", notes)]
+    return draw_stacks(
+        (*LABELS, "no score"),
+        [("8 s windows without a detector, called ... (all SNR)", dose), ("notes, a quarter each, called ...", notes)],
     )
 
 
@@ -140,7 +138,7 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
         ("Labels given to windows without a detector, by true speech in them", tables.tabulate_dose),
         ("Length of windows, our detector", tables.tabulate_windows),
         ("Pooling", tables.tabulate_poolings),
-        ("Mixed notes, 20 dB", tabulate_mixed),
+        ("Mixed notes, 20 dB", tables.tabulate_mixed),
     ):
-        say("", f"### {heading}", "", *make(judged))
+        say("", f"### {heading}", "", *make(judged).split("\n"))
     (out / "voice-notes.svg").write_text(picture(judged), encoding="utf-8")

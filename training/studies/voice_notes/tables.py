@@ -1,26 +1,33 @@
-"""The tables of the experiment as Markdown lines; every figure carries its 95 % interval, and none is kept."""
+"""The tables of the experiment in Markdown; every figure has its interval of 95 %."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.corpora import LABELS
 from training.studies.voice_notes.cuts import FINDERS
-from training.studies.voice_notes.judge import Judged, WindowRow, collect_outcomes, list_windows
-from training.studies.voice_notes.outcomes import (
+from training.studies.voice_notes.scores import (
     NO_SCORE,
     POOLINGS,
+    Judged,
+    MixedOutcome,
     Outcome,
+    WindowRow,
+    collect_mixed,
+    collect_outcomes,
     find_interval,
+    list_windows,
     measure_mean_jitter,
     measure_share,
     measure_ua,
 )
-from training.studies.voice_notes.plan import MIXED, OPUS, SNR_DB, WINDOW_MS, WINDOWS_MS, describe_snr
+from training.studies.voice_notes.tasks import MIXED, OPUS, SNR_DB, WINDOW_MS, WINDOWS_MS, describe_snr
+from training.tables import tabulate
 
 HEARD = tuple(describe_snr(snr_db) for snr_db in SNR_DB)
 NAMES = {
@@ -37,19 +44,25 @@ OPUS_FINDERS = ("none", "energy", "ours", "oracle")
 SHARE_BINS = ((-1.0, 0.0), (0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
 BIN_NAMES = ("none", "0 to 25 %", "25 to 50 %", "50 to 75 %", "75 to 100 %")
 N_SHARES = len(LABELS) + 2
+MIXED_WAYS = (
+    *((finder, WINDOW_MS) for finder in ("none", "energy", "webrtc3", "ours", "oracle")),
+    *(("ours", window_ms) for window_ms in WINDOWS_MS if window_ms != WINDOW_MS),
+)
 Judges = Mapping[str, Judged]
+T = TypeVar("T")
 
 
-def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a Markdown table."""
-    lines = [list(head), ["---"] * len(head), *(list(row) for row in rows)]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def say(outcomes: list[Outcome], measure: Callable[[list[Outcome]], float]) -> str:
+def write_interval(
+    rows: Sequence[T], speakers: Sequence[str], measure: Callable[[list[T]], float], form: str = ".2f"
+) -> str:
     """Return a measure and its interval as text."""
-    value, low, high = find_interval(outcomes, [outcome.speaker for outcome in outcomes], measure)
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    value, low, high = find_interval(rows, speakers, measure)
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def describe(outcomes: Sequence[T], measure: Callable[[list[T]], float]) -> str:
+    """Return a measure of notes and its interval as text."""
+    return write_interval(outcomes, [outcome.speaker for outcome in outcomes], measure)  # type: ignore[attr-defined]
 
 
 def collect(judged: Judges, finder: str, heard: str, **how: object) -> list[Outcome]:
@@ -73,37 +86,37 @@ def list_ways() -> list[tuple[str, str, dict[str, object]]]:
     return ways[:1] + further + ways[1:]
 
 
-def tabulate_ua(judged: Judges) -> list[str]:
+def tabulate_ua(judged: Judges) -> str:
     """UA of every way at every ratio."""
     rows = []
     for name, finder, how in list_ways():
         heard = [*HEARD, OPUS] if finder in OPUS_FINDERS else HEARD
-        cells = [say(collect(judged, finder, one, **how), measure_ua) for one in heard]
+        cells = [describe(collect(judged, finder, one, **how), measure_ua) for one in heard]
         rows.append([name, *cells, *["-"] * (len(HEARD) + 1 - len(cells))])
-    return make_table(["non-speech left out by", *HEARD, OPUS], rows)
+    return tabulate(["non-speech left out by", *HEARD, OPUS], rows)
 
 
-def tabulate_shares(judged: Judges) -> list[str]:
+def tabulate_shares(judged: Judges) -> str:
     """Share of each label among the notes' labels, all ratios together; a quarter of the notes are each."""
     rows = []
     for name, finder, how in list_ways():
         outcomes = collect_all(judged, finder, **how)
-        cells = [say(outcomes, partial(measure_share, label=label)) for label in (*range(len(LABELS)), NO_SCORE)]
-        rows.append([name, *cells, say(outcomes, measure_mean_jitter)])
-    return make_table(["non-speech left out by", *LABELS, "no score", "jitter"], rows)
+        cells = [describe(outcomes, partial(measure_share, label=label)) for label in (*range(len(LABELS)), NO_SCORE)]
+        rows.append([name, *cells, describe(outcomes, measure_mean_jitter)])
+    return tabulate(["non-speech left out by", *LABELS, "no score", "jitter"], rows)
 
 
-def tabulate_bias(judged: Judges) -> list[str]:
+def tabulate_bias(judged: Judges) -> str:
     """Share of neutral and of sadness at every ratio."""
     rows = []
     for finder in ("none", "energy", "webrtc3", "ours", "oracle"):
         for label in ("neutral", "sadness"):
             measure = partial(measure_share, label=LABELS.index(label))
-            rows.append([NAMES[finder], label, *(say(collect(judged, finder, heard), measure) for heard in HEARD)])
-    return make_table(["non-speech left out by", "called", *HEARD], rows)
+            rows.append([NAMES[finder], label, *(describe(collect(judged, finder, heard), measure) for heard in HEARD)])
+    return tabulate(["non-speech left out by", "called", *HEARD], rows)
 
 
-def tabulate_differences(judged: Judges) -> list[str]:
+def tabulate_differences(judged: Judges) -> str:
     """Differences between two ways on the same notes, all ratios together; the interval draws whole speakers."""
     ours = collect_all(judged, "ours")
     pairs = [(f"ours - {name}", ours, collect_all(judged, finder, **how)) for name, finder, how in list_ways()]
@@ -123,34 +136,38 @@ def tabulate_differences(judged: Judges) -> list[str]:
         speakers = [outcome.speaker for outcome in left]
         cells = []
         for measure in measures:
-            value, low, high = find_interval([*zip(left, right, strict=True)], speakers, partial(_subtract, measure))
-            cells.append(f"{value:+.2f} [{low:+.2f}, {high:+.2f}]")
+            pairs_of_notes = [*zip(left, right, strict=True)]
+            cells.append(write_interval(pairs_of_notes, speakers, partial(_subtract, measure), "+.2f"))
         rows.append([name, *cells])
-    return make_table(["difference", "UA", "called neutral", "called sadness", "jitter"], rows)
+    return tabulate(["difference", "UA", "called neutral", "called sadness", "jitter"], rows)
 
 
 def _subtract(measure: Callable[[list[Outcome]], float], rows: list[tuple[Outcome, Outcome]]) -> float:
     return measure([left for left, _ in rows]) - measure([right for _, right in rows])
 
 
-def tabulate_windows(judged: Judges) -> list[str]:
+def tabulate_windows(judged: Judges) -> str:
     """UA and jitter of window lengths, with our detector."""
     rows = []
     for window_ms in WINDOWS_MS:
-        cells = [say(collect(judged, "ours", heard, window_ms=window_ms), measure_ua) for heard in HEARD]
+        cells = [describe(collect(judged, "ours", heard, window_ms=window_ms), measure_ua) for heard in HEARD]
         every = collect_all(judged, "ours", window_ms=window_ms)
-        rows.append([f"{window_ms / 1000:g} s", *cells, say(every, measure_ua), say(every, measure_mean_jitter)])
-    return make_table(["window", *HEARD, "all four", "jitter"], rows)
+        rows.append(
+            [f"{window_ms / 1000:g} s", *cells, describe(every, measure_ua), describe(every, measure_mean_jitter)]
+        )
+    return tabulate(["window", *HEARD, "all four", "jitter"], rows)
 
 
-def tabulate_poolings(judged: Judges) -> list[str]:
+def tabulate_poolings(judged: Judges) -> str:
     """UA of the ways of pooling."""
     rows = []
     for finder in ("none", "ours", "oracle"):
         for pooling in POOLINGS:
-            cells = [say(collect(judged, finder, heard, pooling=pooling), measure_ua) for heard in HEARD]
-            rows.append([NAMES[finder], pooling, *cells, say(collect_all(judged, finder, pooling=pooling), measure_ua)])
-    return make_table(["detector", "pooling", *HEARD, "all four"], rows)
+            cells = [describe(collect(judged, finder, heard, pooling=pooling), measure_ua) for heard in HEARD]
+            rows.append(
+                [NAMES[finder], pooling, *cells, describe(collect_all(judged, finder, pooling=pooling), measure_ua)]
+            )
+    return tabulate(["detector", "pooling", *HEARD, "all four"], rows)
 
 
 def count_guesses(rows: Sequence[WindowRow]) -> NDArray[np.float64]:
@@ -167,7 +184,7 @@ def bin_windows(judged: Judges, heard: Sequence[str] = HEARD) -> list[list[Windo
     return [[row for row in windows if low < row.speech_share <= high] for low, high in SHARE_BINS]
 
 
-def tabulate_dose(judged: Judges) -> list[str]:
+def tabulate_dose(judged: Judges) -> str:
     """What windows are called, by how much speech they hold; with no speech also at each ratio."""
     groups = [*zip(BIN_NAMES, bin_windows(judged), strict=True)]
     groups[1:1] = [(f"none, at {heard}", bin_windows(judged, (heard,))[0]) for heard in HEARD]
@@ -177,14 +194,32 @@ def tabulate_dose(judged: Judges) -> list[str]:
             rows.append([name, "0", *["-"] * N_SHARES])
             continue
         speakers = [window.speaker for window in windows]
-        cells = []
-        for column in range(N_SHARES):
-            measure = partial(_pick, column=column)
-            value, low, high = find_interval(windows, speakers, measure)
-            cells.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
+        cells = [write_interval(windows, speakers, partial(_pick, column=column)) for column in range(N_SHARES)]
         rows.append([name, str(len(windows)), *cells])
-    return make_table(["true speech in the window", "windows", *LABELS, "truly sadness", "passes the gate"], rows)
+    return tabulate(["true speech in the window", "windows", *LABELS, "truly sadness", "passes the gate"], rows)
 
 
 def _pick(rows: list[WindowRow], column: int) -> float:
     return float(count_guesses(rows)[column])
+
+
+def tabulate_mixed(judged: Judges) -> str:
+    """Windows called right, error of shares, shares of neutral and sadness, and jitter of mixed notes."""
+    measures: list[Callable[[list[MixedOutcome]], float]] = [
+        lambda notes: sum(note.n_right for note in notes) / max(sum(note.n_windows for note in notes), 1),
+        lambda notes: float(np.mean([note.share_error for note in notes])),
+        partial(_measure_called, label="neutral"),
+        partial(_measure_called, label="sadness"),
+        measure_mean_jitter,
+    ]
+    rows = []
+    for finder, window_ms in MIXED_WAYS:
+        outcomes = collect_mixed(judged, finder, window_ms)
+        rows.append([NAMES[finder], f"{window_ms / 1000:g} s", *(describe(outcomes, measure) for measure in measures)])
+    head = ["detector", "window", "windows right", "share error", "called neutral", "called sadness", "jitter"]
+    return tabulate(head, rows)
+
+
+def _measure_called(notes: list[MixedOutcome], label: str) -> float:
+    called = np.sum([note.n_called for note in notes], axis=0)
+    return float(called[LABELS.index(label)] / max(called.sum(), 1))

@@ -1,10 +1,11 @@
-"""Which notes are heard how, and cut how; the protocol of the experiment, and no arithmetic."""
+"""Which notes are scored how: the protocol of the experiment."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -72,7 +73,8 @@ def choose_speakers(folds: Mapping[str, int], *, per_fold: int) -> list[str]:
     return [str(speakers[turn]) for turn in range(per_fold) for speakers in drawn if turn < len(speakers)]
 
 
-def list_tasks() -> list[Task]:
+@cache
+def list_tasks() -> tuple[Task, ...]:
     """List every way in which the notes of one speaker are scored: not every combination, but one question at a time."""
     tasks: list[Task] = []
     for label in LABELS:
@@ -85,4 +87,4 @@ def list_tasks() -> list[Task]:
         heard = describe_snr(MIXED_SNR_DB)
         tasks += [Task(MIXED, turn, heard, f, WINDOW_MS) for f in ("none", "energy", "webrtc3", "ours", "oracle")]
         tasks += [Task(MIXED, turn, heard, "ours", window_ms) for window_ms in WINDOWS_MS if window_ms != WINDOW_MS]
-    return tasks
+    return tuple(tasks)
