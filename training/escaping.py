@@ -47,7 +47,7 @@ def code_span(text: str) -> str:
     '`` r`1 ``'
     """
     seen = exact(text)
-    fence = "`" * (1 + max((len(found) for found in _BACKTICKS.findall(seen)), default=0))
+    fence = "`" * (1 + max((len(result) for result in _BACKTICKS.findall(seen)), default=0))
     room = " " if len(fence) > 1 else ""
     return f"{fence}{room}{seen}{room}{fence}"
 

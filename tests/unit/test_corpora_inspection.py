@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_iemocap, write_silence, write_sound
-from training.corpora import FindingKind, load_corpus, load_heard, read_signal
+from training.corpora import FindingKind, load_corpus, load_decoded, read_signal
 from training.corpora.__main__ import main
 
 
@@ -128,7 +128,7 @@ def test_what_is_heard_is_said_rather_than_what_is_listed(tmp_path):
 
 
 def test_a_corpus_in_memory_holds_what_reading_each_file_gives(tmp_path):
-    heard = load_heard("crema-d", write_crema_d(tmp_path, n_actors=1))
+    heard = load_decoded("crema-d", write_crema_d(tmp_path, n_actors=1))
 
     assert [u.label for u in heard.utterances] == ["anger", "happiness", "neutral", "sadness"]
     for utterance in heard.utterances:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
-from training.corpora import Kind, find_layout, list_layouts, load_corpus, load_heard
+from training.corpora import Kind, find_layout, list_layouts, load_corpus, load_decoded
 from training.corpora.layouts.listed_sets import SETS
 
 ORDINARY = [one for one in SETS if not one.is_selection_only]
@@ -49,8 +49,8 @@ def test_ordinary_speech_is_assumed_neutral_and_may_train(listed, tmp_path):
 
 
 def test_what_nobody_rated_is_still_known_as_such_once_its_audio_is_in_memory(tmp_path):
-    heard = load_heard("fsdd", write_listed_set(tmp_path / "fsdd", origin=FSDD.origins[0]))
-    acted = load_heard("crema-d", write_crema_d(tmp_path / "crema-d", n_actors=1))
+    heard = load_decoded("fsdd", write_listed_set(tmp_path / "fsdd", origin=FSDD.origins[0]))
+    acted = load_decoded("crema-d", write_crema_d(tmp_path / "crema-d", n_actors=1))
 
     assert [u.is_assumed for u in heard.utterances] == [True] * 3
     assert not any(u.is_assumed for u in acted.utterances)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.corpora import LABELS, HeardUtterance
+from training.corpora import LABELS, DecodedUtterance
 from training.data.copies import SAMPLING_RATE_HZ, WINDOW_SAMPLES, Copy
 from training.data.crowd import IN_CROWD, make_crowd, make_in_crowd, name_crowd
 from training.protocols.folds import assign_folds
@@ -22,7 +22,7 @@ def hum(pitch_hz, seconds=2.0):
 
 
 UTTERANCES = tuple(
-    HeardUtterance(Path(f"{speaker}-{turn}.wav"), speaker, LABELS[turn % len(LABELS)], hum(pitch_hz))
+    DecodedUtterance(Path(f"{speaker}-{turn}.wav"), speaker, LABELS[turn % len(LABELS)], hum(pitch_hz))
     for speaker, pitch_hz in PITCHES_HZ.items()
     for turn in range(8)
 )

@@ -14,8 +14,8 @@ from training.measures.__main__ import main
 from training.measures.metrics import count_confusion, measure_unweighted_accuracy, trace_risk_coverage
 from training.measures.slices import Actor, group_speakers, measure_slices, read_actors
 from training.measures.slices.actors import name_age_band
-from training.measures.slices.found import read_slices
 from training.measures.slices.measures import ALL, MIN_SPEAKERS
+from training.measures.slices.records import read_slices
 from training.measures.slices.text import conclude
 from training.measures.slices.writing import write_slices
 

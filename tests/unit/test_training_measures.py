@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.corpora import LABELS, HeardUtterance
+from training.corpora import LABELS, DecodedUtterance
 from training.data.copies import Copy, make_copy
 from training.measures import metrics
 from training.protocols.folds import assign_folds
@@ -93,7 +93,7 @@ def test_folds_need_a_speaker_each(n_folds, expectation):
 
 def test_a_half_copy_takes_every_label_about_as_often_though_files_are_ordered_by_label():
     signal = np.full(160, 0.1, dtype=np.float32)
-    utterances = tuple(HeardUtterance(Path(f"{i}"), "a", LABELS[i % 4], signal) for i in range(400))
+    utterances = tuple(DecodedUtterance(Path(f"{i}"), "a", LABELS[i % 4], signal) for i in range(400))
     copy = Copy("half", 1, Cut.NONE, Chain(), share=0.5)
 
     kinds = [window.kind for window in make_copy(utterances, copy)]

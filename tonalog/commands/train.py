@@ -287,7 +287,7 @@ def evaluate_default(run: Path, corpora: tuple[str, ...], workers: int, **option
     with _explain():
         from training.bundle.card import fill_figures, say_slices  # noqa: PLC0415
         from training.fitting.plan import parse_corpora, read_plan  # noqa: PLC0415
-        from training.measures.slices.found import read_slices  # noqa: PLC0415
+        from training.measures.slices.records import read_slices  # noqa: PLC0415
         from training.nets.backbones.whisper_base import FACTS  # noqa: PLC0415
         from training.studies.evaluation import ACTORS_FILE, Request, evaluate_model  # noqa: PLC0415
 

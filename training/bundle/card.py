@@ -11,8 +11,8 @@ from typing import Any
 
 from training.bundle.credits import has_credits, write_credits
 from training.escaping import code_span, escape_markdown
-from training.measures.slices.found import SliceReport, read_slices
 from training.measures.slices.measures import MIN_SPEAKERS
+from training.measures.slices.records import SliceReport, read_slices
 from training.measures.slices.text import write_markdown
 from training.tables import tabulate
 
@@ -55,8 +55,8 @@ def say_seeds(evaluation: dict[str, Any]) -> str:
     """Return a sentence on what nets of one seed alone reach; with one seed there is nothing to say."""
     if len(evaluation["seeds"]) == 1:
         return ""
-    said = ", ".join(f"{escape_markdown(name)} {format_pair(pair)}" for name, pair in evaluation["by_seed"].items())
-    return f"\nNets of one seed alone, mean over folds and seeds, and deviation over seeds: {said}."
+    facts = ", ".join(f"{escape_markdown(name)} {format_pair(pair)}" for name, pair in evaluation["by_seed"].items())
+    return f"\nNets of one seed alone, mean over folds and seeds, and deviation over seeds: {facts}."
 
 
 def tabulate_gate(false_accept: dict[str, float]) -> str:
@@ -72,12 +72,12 @@ def tabulate_dimensions(dimensions: list[dict[str, Any]]) -> str:
     """Return how well arousal and valence hold, one row a measure."""
     rows = [
         [
-            escape_markdown(one["measure"]),
-            escape_markdown(one["corpus"]),
-            str(one["n_utterances"]),
-            f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})",
+            escape_markdown(item["measure"]),
+            escape_markdown(item["corpus"]),
+            str(item["n_utterances"]),
+            f"{item['value']:.3f} ({item['low']:.3f} to {item['high']:.3f})",
         ]
-        for one in dimensions
+        for item in dimensions
     ]
     return tabulate(["measure", "utterances of", "n", "value (95 %)"], rows)
 

@@ -91,13 +91,13 @@ def _name_licences(licences: Counter[str]) -> str:
 def describe_use(split: Split, corpus: Corpus) -> str:
     """Say how many of a corpus's recordings a net was trained, stopped early and tested on."""
     sides = {"trained on": split.train, "stopped early on": split.validate, "tested on": split.test}
-    counts = {side: sum(one.corpus == corpus.name for one in utterances) for side, utterances in sides.items()}
+    counts = {side: sum(entry.corpus == corpus.name for entry in utterances) for side, utterances in sides.items()}
     return ", ".join(f"{n} {side}" for side, n in counts.items() if n) or "none used"
 
 
 def has_credits(corpora: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether a manifest's `training.corpora` names sources and attributions; those up to whisper3-0.5.1 do not."""
-    return all("attribution" in one for one in corpora)
+    return all("attribution" in entry for entry in corpora)
 
 
 def write_credits(corpora: Sequence[Mapping[str, Any]]) -> str:
@@ -106,17 +106,17 @@ def write_credits(corpora: Sequence[Mapping[str, Any]]) -> str:
     Args:
         corpora: entries as `credit_layout` or `credit_corpus` makes them; only `name` and `licence` must be there.
     """
-    named = [one for one in corpora if one.get("attribution")]
-    lines = [f"- {escape_cell(one['name'])}: {escape_cell(one['attribution'])}" for one in named]
-    shown = [f"- {escape_cell(one['attribution'])}" for one in named if one.get("is_shown_to_users")]
-    parts = [tabulate(HEADER, [_list_cells(one) for one in corpora])]
+    named = [entry for entry in corpora if entry.get("attribution")]
+    lines = [f"- {escape_cell(entry['name'])}: {escape_cell(entry['attribution'])}" for entry in named]
+    shown = [f"- {escape_cell(entry['attribution'])}" for entry in named if entry.get("is_shown_to_users")]
+    parts = [tabulate(HEADER, [_list_cells(entry) for entry in corpora])]
     parts += ["**Attribution.**\n\n" + "\n".join(lines)] if lines else []
     parts += [f"**{SHOWN}**\n\n" + "\n".join(shown)] if shown else []
     return "\n\n".join(parts)
 
 
-def _list_cells(one: Mapping[str, Any]) -> list[str]:
-    labels = ", ".join(f"{KINDS[Kind(kind)]} ({n})" for kind, n in one.get("labels", {}).items())
-    n_utterances = str(one.get("n_utterances", ""))
-    cells = [one["name"], one.get("use", ""), labels, n_utterances, one["licence"], one.get("source", "")]
+def _list_cells(entry: Mapping[str, Any]) -> list[str]:
+    labels = ", ".join(f"{KINDS[Kind(kind)]} ({n})" for kind, n in entry.get("labels", {}).items())
+    n_utterances = str(entry.get("n_utterances", ""))
+    cells = [entry["name"], entry.get("use", ""), labels, n_utterances, entry["licence"], entry.get("source", "")]
     return [escape_cell(cell) for cell in cells]

@@ -261,5 +261,5 @@ def _credit_corpora(plan: Plan, corpora: Sequence[Corpus], split: Split) -> list
 def _read_measures(out: Path) -> dict[str, Any]:
     """Return what the run's report printed, the mean over folds of each measure."""
     report = read_json(out / JSON_NAME)
-    means = {one["name"]: round(one["mean"], 4) for one in report["measures"]}
+    means = {item["name"]: round(item["mean"], 4) for item in report["measures"]}
     return {**means, "protocol": report["protocol"], "is_speaker_independent": report["is_speaker_independent"]}

@@ -217,7 +217,7 @@ def make_speech(windows: WindowSet, n_windows: int) -> Iterator[Statistics]:
             continue
         rng = np.random.default_rng([SPEECH_SEED, row])
         others = rng.integers(len(windows), size=int(rng.integers(MAX_JOINED)))
-        paths = [windows.utterances[int(one)].path for one in (row, *others)]
+        paths = [windows.utterances[int(item)].path for item in (row, *others)]
         joined = np.concatenate([windows.store.read(path) for path in paths])
         yield windows.store.cut(distort(joined, SPEECH_CHAIN, rng))
 
@@ -245,9 +245,9 @@ def fit_gate(graph: Any, train: WindowSet, check: WindowSet, recipe: GateRecipe)
 
     made = list(make_nonspeech(SOUND_SEED, per_kind=recipe.per_kind))
     speech = pool(make_speech(train, recipe.n_speech))
-    statistics = pool(prepare(one.signal, train.store.preparation.front_end) for one in made)
-    speakers, kinds, names = (np.array([getattr(one, part) for one in made]) for part in ("speaker", "kind", "name"))
-    sounds = Features(statistics, speakers, kinds, names, np.array([one.signal.size for one in made]))
+    statistics = pool(prepare(item.signal, train.store.preparation.front_end) for item in made)
+    speakers, kinds, names = (np.array([getattr(item, part) for item in made]) for part in ("speaker", "kind", "name"))
+    sounds = Features(statistics, speakers, kinds, names, np.array([item.signal.size for item in made]))
     held_out = pool(check.take_window(row) for row in range(len(check)))
     head, scored = fit(0, statistics), leave_out_kinds(sounds, fit)
     judged = JudgedGate(

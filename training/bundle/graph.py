@@ -82,8 +82,8 @@ def append_part(
     """
     part = export_onnx(module.eval(), target.with_suffix(f".{prefix}.onnx"), inputs=inputs, outputs=outputs)
     first, second = onnx.load(graph), onnx.load(part)
-    kept = [one for one in first.graph.output if one.name in keep]
-    for dropped in [one for one in first.graph.output if one.name in drop]:
+    kept = [item for item in first.graph.output if item.name in keep]
+    for dropped in [item for item in first.graph.output if item.name in drop]:
         first.graph.output.remove(dropped)
     second.ir_version = first.ir_version
     renamed = compose.add_prefix(second, f"{prefix}/", rename_inputs=False, rename_outputs=False)

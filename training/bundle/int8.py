@@ -113,11 +113,11 @@ def find_products(graph: Any, scheme: Int8Scheme) -> list[Any]:
     Raises:
         ValueError: there is none.
     """
-    sizes = {one.name: int(np.prod(one.dims)) for one in graph.initializer if len(one.dims) == MATRIX}
-    found = [n for n in graph.node if n.op_type == "MatMul" and sizes.get(n.input[1], 0) >= scheme.min_weights]
-    if not found:
+    sizes = {item.name: int(np.prod(item.dims)) for item in graph.initializer if len(item.dims) == MATRIX}
+    result = [n for n in graph.node if n.op_type == "MatMul" and sizes.get(n.input[1], 0) >= scheme.min_weights]
+    if not result:
         raise ValueError(f"0 MatMul nodes have {scheme.min_weights} constant weights, at least 1 was expected")
-    return found
+    return result
 
 
 def find_excluded(model: Any, scheme: Int8Scheme) -> list[str]:
@@ -202,7 +202,7 @@ def measure_ranges(model: Any, names: Sequence[str], windows: Iterable[Signal]) 
     for window in windows:
         for name, values in zip(names, session.run(list(names), {INPUT: window[None]}), strict=True):
             extremes[name] += [float(values.min()), float(values.max())]
-    return {name: (min(found), max(found)) for name, found in extremes.items()}
+    return {name: (min(result), max(result)) for name, result in extremes.items()}
 
 
 def quantise_weight(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -184,5 +184,5 @@ def measure_batch_effect(session: ort.InferenceSession) -> float:
         batch[row, length * 1000 :] = 0.0
     together = session.run(None, {WAVEFORM: batch})
     alone = [session.run(None, {WAVEFORM: row[None]}) for row in batch]
-    apart = (np.concatenate([one[k] for one in alone]) for k in range(len(together)))
+    apart = (np.concatenate([item[k] for item in alone]) for k in range(len(together)))
     return max(float(np.abs(a - b).max()) for a, b in zip(together, apart, strict=True))

@@ -35,13 +35,13 @@ def check_limits(figures: Mapping[str, Any], limits: Limits) -> None:
     Raises:
         LimitExceeded: a figure is beyond its limit.
     """
-    found = [("the gate accepts white noise in", figures["final"]["false_accept"]["white"], limits.max_white)]
+    result = [("the gate accepts white noise in", figures["final"]["false_accept"]["white"], limits.max_white)]
     if "int8" in figures:
-        found += [
+        result += [
             ("int8 moves UA on unheard speakers by", abs(figures["int8"]["ua_change"]), limits.max_ua_change),
             ("the gate misses clean speech in", figures["gate"]["miss"][CLEAN.name], limits.max_clean_miss),
         ]
-    for what, value, limit in found:
+    for what, value, limit in result:
         if value > limit:
             raise LimitExceeded(f"{what} {value}, allowed is {limit}; no bundle was written")
 

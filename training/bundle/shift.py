@@ -29,11 +29,11 @@ def remove_shift(exact: Path, small: Path, windows: Sequence[NDArray[np.float32]
     Returns:
         What is subtracted, float32 (n_statistics,).
     """
-    said = []
+    means = []
     for path in (exact, small):
         session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        said.append(np.stack([session.run([OUTPUT], {INPUT: window[None]})[0][0] for window in windows]).mean(axis=0))
-    shift = np.asarray(said[1] - said[0], dtype=np.float32)
+        means.append(np.stack([session.run([OUTPUT], {INPUT: window[None]})[0][0] for window in windows]).mean(axis=0))
+    shift = np.asarray(means[1] - means[0], dtype=np.float32)
     model = onnx.load(small)
     maker = next(node for node in model.graph.node if OUTPUT in node.output)
     raw, amount = f"{OUTPUT}_shifted", f"{OUTPUT}_shift"

@@ -41,8 +41,8 @@ def _measure_extremes(encoder: PooledEncoder, windows: Iterable[NDArray[np.float
     extremes: Extremes = {}
 
     def note(module: Any, inputs: tuple[Any, ...]) -> None:
-        found = inputs[0].abs().amax(dim=(0, 1))
-        extremes[module] = torch.maximum(extremes[module], found) if module in extremes else found
+        result = inputs[0].abs().amax(dim=(0, 1))
+        extremes[module] = torch.maximum(extremes[module], result) if module in extremes else result
 
     hooks = [linear.register_forward_pre_hook(note) for layer in encoder.layers for linear in _list_readers(layer)]
     try:

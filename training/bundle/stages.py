@@ -21,7 +21,7 @@ from training.bundle.parity import compare_scores, measure_batch_effect, measure
 from training.bundle.publish import FACTS_FILE, INT8_GRAPH, publish
 from training.bundle.shift import remove_shift
 from training.bundle.smoothing import smooth_encoder
-from training.corpora import LABELS, HeardUtterance
+from training.corpora import LABELS, DecodedUtterance
 from training.corpora.votes import read_votes
 from training.data.cached import Encode, cache_windows, load_features
 from training.data.copies import CLEAN, make_copy, normalise
@@ -133,7 +133,7 @@ def encode_with(session: Any) -> Encode:
     return lambda signal: (session.run([STATISTICS], {WAVEFORM: signal[None]})[0][0], None)
 
 
-def build_encoder(weights: Path, utterances: tuple[HeardUtterance, ...], out: Path) -> tuple[Path, Path]:
+def build_encoder(weights: Path, utterances: tuple[DecodedUtterance, ...], out: Path) -> tuple[Path, Path]:
     """Export an encoder in float32 and in static int8.
 
     Args:
@@ -201,11 +201,11 @@ def check_pair(folder: Path, windows: list[NDArray[np.float32]], truth: NDArray[
     sessions = {"float32": open_session(folder / FLOAT_GRAPH), "int8": open_session(folder / INT8_GRAPH)}
     scored = {name: run_padded(session, windows, ["probabilities", SPEECH]) for name, session in sessions.items()}
     (exact, exact_speech), (small, small_speech) = scored["float32"], scored["int8"]
-    found = compare_scores(exact, small, truth)
+    result = compare_scores(exact, small, truth)
     return {
         "n_windows": len(windows),
-        "ua_change_on_training_windows": round(found.ua_int8 - found.ua_float32, 4),
-        "max_dp": round(found.max_probability_change, 4),
+        "ua_change_on_training_windows": round(result.ua_int8 - result.ua_float32, 4),
+        "max_dp": round(result.max_probability_change, 4),
         "max_dspeech": round(float(np.abs(small_speech - exact_speech).max()), 4),
         "lowest_speech": round(float(small_speech.min()), 4),
         "batch_effect": measure_batch_effect(sessions["int8"]),
@@ -244,5 +244,5 @@ def _compare(needs: Mapping[str, Path], out: Path, count: Count, *, source: Sour
         torch.softmax(head(torch.from_numpy(np.stack(rows))).double(), dim=1).numpy()
         for rows in zip(*statistics, strict=True)
     )
-    found = compare_scores(exact, small, encode_labels(np.array(kinds)))
-    write_json(out / COMPARISON_FILE, {"fold": fold, **asdict(found)})
+    result = compare_scores(exact, small, encode_labels(np.array(kinds)))
+    write_json(out / COMPARISON_FILE, {"fold": fold, **asdict(result)})

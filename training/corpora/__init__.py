@@ -3,8 +3,8 @@
 A corpus is one file under `layouts`. Recordings are decoded as serving decodes them.
 """
 
+from training.corpora.decoded import DecodedCorpus, DecodedUtterance, load_decoded
 from training.corpora.files import find_audio, read_signal
-from training.corpora.heard import HeardCorpus, HeardUtterance, load_crema_d, load_emodb, load_heard
 from training.corpora.inspection import inspect_listing
 from training.corpora.registry import find_layout, list_layouts, load_corpus
 from training.corpora.utterance import LABELS, Corpus, Finding, FindingKind, Kind, Layout, Listing, Utterance, Whole
@@ -12,10 +12,10 @@ from training.corpora.utterance import LABELS, Corpus, Finding, FindingKind, Kin
 __all__ = [
     "LABELS",
     "Corpus",
+    "DecodedCorpus",
+    "DecodedUtterance",
     "Finding",
     "FindingKind",
-    "HeardCorpus",
-    "HeardUtterance",
     "Kind",
     "Layout",
     "Listing",
@@ -26,8 +26,6 @@ __all__ = [
     "inspect_listing",
     "list_layouts",
     "load_corpus",
-    "load_crema_d",
-    "load_emodb",
-    "load_heard",
+    "load_decoded",
     "read_signal",
 ]

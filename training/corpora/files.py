@@ -56,8 +56,8 @@ def find_audio(root: Path) -> list[Path]:
     Raises:
         FileNotFoundError: there is none.
     """
-    found = (p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
-    ordered = sorted(found, key=lambda path: (path.stem, path))
+    result = (p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
+    ordered = sorted(result, key=lambda path: (path.stem, path))
     if not ordered:
         message = f"no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}) under {root}"
         raise FileNotFoundError(message)

@@ -33,32 +33,32 @@ def inspect_listing(listing: Listing, *, name: str, on_sound: OnSound | None = N
     Returns:
         The corpus; its utterances know their duration and hash.
     """
-    heard: list[Utterance] = []
+    decoded: list[Utterance] = []
     findings = list(listing.findings)
     for utterance in (*listing.utterances, *listing.bystanders):
-        found, sound = _hear(utterance, on_sound)
-        findings += found
-        heard += [] if sound is None else [sound]
-    findings += compare_sounds(heard)
+        result, sound = _hear(utterance, on_sound)
+        findings += result
+        decoded += [] if sound is None else [sound]
+    findings += compare_sounds(decoded)
     merged = _merge(findings)
     left_out = {finding.name for finding in merged if finding.is_left_out}
     used = {utterance.name for utterance in listing.utterances} - left_out
-    kept = tuple(utterance for utterance in heard if utterance.name in used)
+    kept = tuple(utterance for utterance in decoded if utterance.name in used)
     return Corpus(name, kept, merged, is_inspected=True)
 
 
-def compare_sounds(heard: Iterable[Utterance]) -> tuple[Finding, ...]:
+def compare_sounds(decoded: Iterable[Utterance]) -> tuple[Finding, ...]:
     """Find recordings whose audio is exactly that of another.
 
     Args:
-        heard: inspected recordings, bystanders too: a copy under an unused label spoils the used one just as much.
+        decoded: inspected recordings, bystanders too: a copy under an unused label spoils the used one just as much.
 
     Returns:
         For audio under two labels or two speakers every copy is left out, since nobody can tell which one is right.
         For a harmless copy all but the first are left out, so that nothing counts twice.
     """
     by_sound: dict[str, list[Utterance]] = defaultdict(list)
-    for utterance in heard:
+    for utterance in decoded:
         by_sound[utterance.sound_sha256 or utterance.name].append(utterance)
     findings: list[Finding] = []
     for group in by_sound.values():
@@ -104,13 +104,13 @@ def _check_container(path: Path, name: str) -> list[Finding]:
     container, expected = find_container(path), CONTAINERS.get(path.suffix.lower())
     if container is expected:
         return []
-    said = expected.value if expected else "nothing that we know"
-    reason = f"the file is {container.value}, its extension {path.suffix} says {said}"
+    text = expected.value if expected else "nothing that we know"
+    reason = f"the file is {container.value}, its extension {path.suffix} says {text}"
     return [Finding(FindingKind.WRONG_CONTAINER, name, reason, is_left_out=False)]
 
 
 def _merge(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Sort by name, and say once what is both heard and listed: what was heard says more."""
-    heard = {finding.name for finding in findings if finding.is_left_out and finding.kind is not FindingKind.LISTED}
-    kept = (f for f in findings if f.kind is not FindingKind.LISTED or f.name not in heard)
+    """Sort by name, and say once what is both decoded and listed: what was decoded says more."""
+    decoded = {finding.name for finding in findings if finding.is_left_out and finding.kind is not FindingKind.LISTED}
+    kept = (f for f in findings if f.kind is not FindingKind.LISTED or f.name not in decoded)
     return tuple(sorted(kept, key=lambda finding: (finding.name, finding.kind)))

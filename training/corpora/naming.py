@@ -48,22 +48,22 @@ def read_names(root: Path, *, pattern: str, example: str, build: Callable[[Path,
     return divide(named.values(), findings)
 
 
-def divide(found: Iterable[Utterance], findings: Iterable[Finding]) -> Listing:
+def divide(result: Iterable[Utterance], findings: Iterable[Finding]) -> Listing:
     """Part utterances of the four labels from bystanders."""
-    everything = tuple(found)
+    everything = tuple(result)
     used = tuple(utterance for utterance in everything if utterance.label in LABELS)
     others = tuple(utterance for utterance in everything if utterance.label not in LABELS)
     return Listing(used, others, tuple(findings))
 
 
-def find_unknown_labels(found: Iterable[Utterance], known: Mapping[str, str]) -> tuple[Finding, ...]:
+def find_unknown_labels(utterances: Iterable[Utterance], known: Mapping[str, str]) -> tuple[Finding, ...]:
     """Report source labels that are not in a corpus's vocabulary, one finding a label.
 
     Args:
-        found: utterances and bystanders.
+        utterances: and bystanders.
         known: source label -> label, for every label that the corpus documents.
     """
-    unknown = [utterance for utterance in found if utterance.source_label not in known]
+    unknown = [utterance for utterance in utterances if utterance.source_label not in known]
     return tuple(
         Finding(
             FindingKind.UNKNOWN_LABEL,
@@ -74,7 +74,7 @@ def find_unknown_labels(found: Iterable[Utterance], known: Mapping[str, str]) ->
     )
 
 
-def _name_some(found: list[Utterance], label: str) -> str:
-    names = [utterance.name for utterance in found if utterance.source_label == label]
+def _name_some(unknown: list[Utterance], label: str) -> str:
+    names = [utterance.name for utterance in unknown if utterance.source_label == label]
     more = f" and {len(names) - MAX_NAMES_SHOWN} more" if len(names) > MAX_NAMES_SHOWN else ""
     return ", ".join(names[:MAX_NAMES_SHOWN]) + more

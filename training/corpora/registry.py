@@ -36,11 +36,11 @@ def find_layout(name: str) -> Layout:
 
 def _collect_layouts() -> dict[str, Layout]:
     """Return the layouts by name: a file's `LAYOUT` has the file's name, its `LAYOUTS` have their own."""
-    found: dict[str, Layout] = {}
+    result: dict[str, Layout] = {}
     for listed in pkgutil.iter_modules(layouts.__path__):
         module = importlib.import_module(f"{layouts.__name__}.{listed.name}")
-        found |= getattr(module, "LAYOUTS", None) or {listed.name.replace("_", "-"): module.LAYOUT}
-    return found
+        result |= getattr(module, "LAYOUTS", None) or {listed.name.replace("_", "-"): module.LAYOUT}
+    return result
 
 
 def load_corpus(name: str, root: Path, *, is_inspected: bool = True, on_sound: OnSound | None = None) -> Corpus:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import librosa
 import numpy as np
 
-from training.corpora import HeardUtterance
+from training.corpora import DecodedUtterance
 from training.sounds.augment import Chain, Signal, distort
 from training.sounds.nonspeech import MAKERS, happens, make_sound
 from training.sounds.voice import Cut, reduce_signal
@@ -19,7 +19,7 @@ SAMPLING_RATE_HZ = 16_000
 FRONT_END = FrontEnd()  # Training and serving share it; the manifest names its values.
 WINDOW_SAMPLES = 8 * SAMPLING_RATE_HZ
 LOW_NOISE_DB = (-75.0, -35.0)
-Groups = dict[tuple[str, str], list[HeardUtterance]]
+Groups = dict[tuple[str, str], list[DecodedUtterance]]
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,23 @@ def is_taken(copy: Copy, index: int) -> bool:
     return happens(copy.share, np.random.default_rng([copy.seed, index, SHARE_STREAM]))
 
 
-def count_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> int:
+def count_copy(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> int:
     """Return how many windows `make_copy` yields."""
     return sum(is_taken(copy, index) for index in range(len(utterances)))
 
 
-def make_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
+def make_copy(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield one window of every utterance the copy takes, at most 8 s long; each has its own seed, so order does not matter."""
     for index, utterance in enumerate(utterances):
         if not is_taken(copy, index):
             continue
         rng = np.random.default_rng([copy.seed, index])
-        heard = distort(utterance.signal, copy.chain, rng)
-        signal = normalise(reduce_signal(heard, copy.cut)[:WINDOW_SAMPLES])
+        distorted = distort(utterance.signal, copy.chain, rng)
+        signal = normalise(reduce_signal(distorted, copy.cut)[:WINDOW_SAMPLES])
         yield Window(signal, utterance.speaker, utterance.label, utterance.path.stem)
 
 
-def join_note(utterances: list[HeardUtterance], n_samples: int, rng: np.random.Generator) -> Signal:
+def join_note(utterances: list[DecodedUtterance], n_samples: int, rng: np.random.Generator) -> Signal:
     """Lay utterances of one speaker one after another with 0.2-1.5 s of faint room noise between them."""
     parts: list[Signal] = []
     total = 0
@@ -122,7 +122,7 @@ def join_note(utterances: list[HeardUtterance], n_samples: int, rng: np.random.G
     return normalise((note + floor).astype(np.float32))
 
 
-def _group(utterances: tuple[HeardUtterance, ...]) -> Groups:
+def _group(utterances: tuple[DecodedUtterance, ...]) -> Groups:
     groups: Groups = defaultdict(list)
     for utterance in utterances:
         groups[utterance.speaker, utterance.label].append(utterance)
@@ -133,13 +133,13 @@ def _count_per_label(groups: Groups, copy: Copy) -> int:
     return copy.notes_per_speaker // len({label for _, label in groups})
 
 
-def count_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> int:
+def count_notes(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> int:
     """Return how many windows `make_notes` yields."""
     groups = _group(utterances)
     return len(groups) * _count_per_label(groups, copy)
 
 
-def make_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
+def make_notes(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield joined same-speaker, same-label windows of 3 to 8 s, `notes_per_speaker` a speaker."""
     groups = _group(utterances)
     per_label = _count_per_label(groups, copy)
@@ -147,8 +147,8 @@ def make_notes(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[W
         for turn in range(per_label):
             rng = np.random.default_rng([copy.seed, index, turn])
             n_samples = int(rng.uniform(3.0, 8.0) * SAMPLING_RATE_HZ)
-            heard = distort(join_note(members, n_samples, rng), copy.chain, rng)
-            speech = reduce_signal(heard, copy.cut)
+            distorted = distort(join_note(members, n_samples, rng), copy.chain, rng)
+            speech = reduce_signal(distorted, copy.cut)
             first = int(rng.integers(max(1, speech.size - n_samples + 1)))
             signal = normalise(speech[first : first + n_samples])
             yield Window(signal, speaker, label, f"{copy.name}-{speaker}-{label}-{turn}")
@@ -168,5 +168,5 @@ def make_nonspeech(seed: int, *, per_kind: int = NONSPEECH_PER_KIND) -> Iterator
                 sound = sound + make_sound(other, n_samples, rng) * np.float32(rng.uniform(0.05, 0.6))
                 name = f"{kind}+{other}"
             level = np.float32(10 ** (rng.uniform(-40, -1) / 20))
-            heard = distort(normalise(sound) * level, NONSPEECH_CHAIN, rng)
-            yield Window(normalise(heard), f"sound-{turn}", kind, f"{name}-{turn}")
+            distorted = distort(normalise(sound) * level, NONSPEECH_CHAIN, rng)
+            yield Window(normalise(distorted), f"sound-{turn}", kind, f"{name}-{turn}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from training.corpora import HeardUtterance
+from training.corpora import DecodedUtterance
 from training.data.copies import (
     NONSPEECH_CHAIN,
     SAMPLING_RATE_HZ,
@@ -32,18 +32,18 @@ def name_crowd(fold: int) -> str:
     return f"{CROWD}-{fold}"
 
 
-def make_crowd(utterances: tuple[HeardUtterance, ...], seed: int, *, n_windows: int) -> Iterator[Window]:
+def make_crowd(utterances: tuple[DecodedUtterance, ...], seed: int, *, n_windows: int) -> Iterator[Window]:
     """Yield babble of six to twelve scrambled voices, 2 to 8 s, as many windows of each fold's speakers, distorted as other sounds."""
     by_fold = _split(utterances)
     for turn in range(n_windows):
         fold = turn % N_FOLDS
         rng = np.random.default_rng([seed, turn])
         babble = _overlap(by_fold[fold], int(rng.uniform(2.0, 8.0) * SAMPLING_RATE_HZ), rng)
-        heard = distort(normalise(babble), NONSPEECH_CHAIN, rng)
-        yield Window(normalise(heard), name_crowd(fold), "babble", f"babble-{turn}")
+        distorted = distort(normalise(babble), NONSPEECH_CHAIN, rng)
+        yield Window(normalise(distorted), name_crowd(fold), "babble", f"babble-{turn}")
 
 
-def make_in_crowd(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterator[Window]:
+def make_in_crowd(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Iterator[Window]:
     """Yield a window of every utterance that the copy takes, with babble of the same fold's speakers 3 to 20 dB under it."""
     folds = assign_folds(utterance.speaker for utterance in utterances)
     by_fold = _split(utterances)
@@ -57,12 +57,12 @@ def make_in_crowd(utterances: tuple[HeardUtterance, ...], copy: Copy) -> Iterato
         yield Window(normalise(speech[:WINDOW_SAMPLES]), utterance.speaker, utterance.label, utterance.path.stem)
 
 
-def _split(utterances: tuple[HeardUtterance, ...]) -> dict[int, list[HeardUtterance]]:
+def _split(utterances: tuple[DecodedUtterance, ...]) -> dict[int, list[DecodedUtterance]]:
     folds = assign_folds(utterance.speaker for utterance in utterances)
-    return {fold: [one for one in utterances if folds[one.speaker] == fold] for fold in range(N_FOLDS)}
+    return {fold: [item for item in utterances if folds[item.speaker] == fold] for fold in range(N_FOLDS)}
 
 
-def _overlap(utterances: list[HeardUtterance], n_samples: int, rng: np.random.Generator) -> Signal:
+def _overlap(utterances: list[DecodedUtterance], n_samples: int, rng: np.random.Generator) -> Signal:
     few, many = N_VOICES
     n_voices = min(int(rng.integers(few, many + 1)), len(utterances))
     chosen = rng.choice(len(utterances), size=n_voices, replace=False)

@@ -86,7 +86,7 @@ def _restore(hint: Any, value: Any) -> Any:
         return _restore(next(part for part in parts if part is not type(None)), value)
     if origin is tuple:
         kinds = [parts[0]] * len(value) if Ellipsis in parts else parts
-        return tuple(_restore(part, one) for part, one in zip(kinds, value, strict=True))
+        return tuple(_restore(part, item) for part, item in zip(kinds, value, strict=True))
     if origin is dict:
-        return {parts[0](key): _restore(parts[1], one) for key, one in value.items()}
+        return {parts[0](key): _restore(parts[1], item) for key, item in value.items()}
     return value

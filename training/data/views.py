@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from training.corpora import HeardCorpus, HeardUtterance, find_audio, load_heard
+from training.corpora import DecodedCorpus, DecodedUtterance, find_audio, load_decoded
 from training.data.copies import (
     CLEAN,
     NONSPEECH_PER_KIND,
@@ -94,11 +94,11 @@ class View:
 
 
 @lru_cache(maxsize=4)
-def _load(layout: str, folder: str) -> HeardCorpus:
-    return load_heard(layout, Path(folder))
+def _load(layout: str, folder: str) -> DecodedCorpus:
+    return load_decoded(layout, Path(folder))
 
 
-def load_trained(source: Source) -> HeardCorpus:
+def load_trained(source: Source) -> DecodedCorpus:
     """Return what trains as one corpus, decoded once a process, as far as the source's amounts take it.
 
     Raises:
@@ -111,10 +111,10 @@ def load_trained(source: Source) -> HeardCorpus:
         taken = _take_speakers(corpus, source.amounts.n_speakers)
         utterances.append(tuple(replace(u, speaker=f"{layout}/{u.speaker}") for u in taken))
     defects = tuple(defect for corpus in (first, *others) for defect in corpus.defects)
-    return HeardCorpus(first.name, tuple(u for part in utterances for u in part), defects)
+    return DecodedCorpus(first.name, tuple(u for part in utterances for u in part), defects)
 
 
-def _take_speakers(corpus: HeardCorpus, n_speakers: int | None) -> tuple[HeardUtterance, ...]:
+def _take_speakers(corpus: DecodedCorpus, n_speakers: int | None) -> tuple[DecodedUtterance, ...]:
     chosen = set(sorted({u.speaker for u in corpus.utterances})[:n_speakers])
     return tuple(u for u in corpus.utterances if u.speaker in chosen)
 
@@ -157,14 +157,14 @@ def find_view(source: Source, name: str) -> View:
         raise ValueError(
             f"copy {name!r} is unknown, allowed are {allowed}; a corpus to judge by is given as NAME=FOLDER"
         )
-    heard = load_trained(source).utterances
+    utterances = load_trained(source).utterances
     if name == CROWD:
-        return View(amounts.n_crowd, partial(make_crowd, heard, CROWD_SEED, n_windows=amounts.n_crowd))
+        return View(amounts.n_crowd, partial(make_crowd, utterances, CROWD_SEED, n_windows=amounts.n_crowd))
     if name == IN_CROWD.name:
-        return View(count_copy(heard, IN_CROWD), partial(make_in_crowd, heard, IN_CROWD))
+        return View(count_copy(utterances, IN_CROWD), partial(make_in_crowd, utterances, IN_CROWD))
     if name in notes:
-        return View(count_notes(heard, notes[name]), partial(make_notes, heard, notes[name]))
-    return _view_copy(heard, copies[name])
+        return View(count_notes(utterances, notes[name]), partial(make_notes, utterances, notes[name]))
+    return _view_copy(utterances, copies[name])
 
 
 def _list_copies(amounts: Amounts) -> tuple[dict[str, Copy], dict[str, Copy]]:
@@ -177,11 +177,11 @@ def _list_copies(amounts: Amounts) -> tuple[dict[str, Copy], dict[str, Copy]]:
     return degraded | {copy.name: copy for copy in UTTERANCE_COPIES}, notes
 
 
-def _view_copy(utterances: tuple[HeardUtterance, ...], copy: Copy) -> View:
+def _view_copy(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> View:
     return View(count_copy(utterances, copy), partial(make_copy, utterances, copy))
 
 
-def make_calibration(utterances: tuple[HeardUtterance, ...]) -> list[Any]:
+def make_calibration(utterances: tuple[DecodedUtterance, ...]) -> list[Any]:
     """Return the windows that int8 ranges of an encoder are measured on, float32 (n_samples,): joined notes of every third speaker."""
     speakers = set(sorted({u.speaker for u in utterances})[::CALIBRATION_STEP])
     chosen = tuple(u for u in utterances if u.speaker in speakers)

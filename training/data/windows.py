@@ -105,7 +105,7 @@ class WindowSet:
         """
         if not self.utterances:
             raise ValueError("0 utterances, allowed are 1 and more")
-        if unknown := sorted({one.label for one in self.utterances} - set(self.labels)):
+        if unknown := sorted({item.label for item in self.utterances} - set(self.labels)):
             raise ValueError(f"labels {unknown} are unknown, allowed are {list(self.labels)}")
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ class WindowSet:
     @property
     def target(self) -> NDArray[np.int64]:
         """The index of each utterance's label, int64 (n,)."""
-        return np.array([self.labels.index(one.label) for one in self.utterances], dtype=np.int64)
+        return np.array([self.labels.index(item.label) for item in self.utterances], dtype=np.int64)
 
     def take_window(self, index: int) -> Signal:
         """Return an utterance's window, float32 (n_samples,)."""

@@ -1,4 +1,4 @@
-"""Carry out independent jobs in processes of their own, and hear how far each one is; it knows no model."""
+"""Carry out independent jobs in processes of their own, and tell how far each is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _channel: list[Any] = []  # In a worker process: the one queue to the process th
 
 
 class WorkersLost(Exception):
-    """A worker process ended without a word, mostly because the machine ran out of memory."""
+    """A worker process ended abruptly, mostly because the machine ran out of memory."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Job:
 
 
 def ignore(_: str, __: int, ___: int) -> None:
-    """Hear a report and do nothing."""
+    """Take a report and do nothing."""
 
 
 def run_jobs(jobs: Sequence[Job], *, n_processes: int, report: Report = ignore) -> None:
@@ -48,7 +48,7 @@ def run_jobs(jobs: Sequence[Job], *, n_processes: int, report: Report = ignore) 
     Args:
         jobs: in the order in which they start; none may need another's result.
         n_processes: 1 or more, each with one thread for torch.
-        report: called here, in this process, whenever a job says how far it is.
+        report: called here, in this process, whenever a job tells how far it is.
 
     Raises:
         WorkersLost: a process ended abruptly.
@@ -60,16 +60,16 @@ def run_jobs(jobs: Sequence[Job], *, n_processes: int, report: Report = ignore) 
         return
     # A fresh interpreter each: a copy of this one would share torch's thread pool, and could hang.
     context = multiprocessing.get_context("spawn")
-    said = context.Queue()
+    reports = context.Queue()
     n_workers = min(n_processes, len(jobs))
-    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin, initargs=(said,)) as pool:
-        futures = [pool.submit(_carry_out, job) for job in jobs]
+    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin, initargs=(reports,)) as pool:
+        futures = [pool.submit(_run, job) for job in jobs]
         try:
             while not _is_over(futures):
-                _pass_on(said, report)
+                _pass_on(reports, report)
             for future in futures:
                 if future.done():
-                    report(*future.result())  # What a job said last may still be on its way through the queue.
+                    report(*future.result())  # A job's last report may still be on its way through the queue.
         except BrokenProcessPool as error:
             raise WorkersLost(
                 f"a worker process ended abruptly; each needs up to 3 GB of memory, {n_workers} ran: go on with --workers 1"
@@ -82,30 +82,30 @@ def _name(name: str, report: Report) -> Count:
     return lambda done, total: report(name, done, total)
 
 
-def _begin(said: Any) -> None:
-    _channel[:] = [said]
+def _begin(reports: Any) -> None:
+    _channel[:] = [reports]
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     torch.set_num_threads(1)
 
 
 def _end_with_parent() -> None:
-    """A killed parent says nothing, and its workers would go on for minutes and then wait for it for ever."""
+    """A killed parent tells nobody, and its workers would go on for minutes and then wait for it for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
     os._exit(1)
 
 
-def _carry_out(job: Job) -> Words:
-    """Run a job, pass on what it says, and return what it said last."""
-    said: list[Words] = [(job.name, 1, 1)]
+def _run(job: Job) -> Words:
+    """Run a job, pass its reports on, and return the last one."""
+    last: list[Words] = [(job.name, 1, 1)]
 
     def tell(name: str, done: int, total: int) -> None:
-        said[:] = [(name, done, total)]
-        _channel[0].put(said[0])
+        last[:] = [(name, done, total)]
+        _channel[0].put(last[0])
 
     job.run(_name(job.name, tell))
-    return said[0]
+    return last[0]
 
 
 def _is_over(futures: list[Future[Words]]) -> bool:
@@ -113,10 +113,10 @@ def _is_over(futures: list[Future[Words]]) -> bool:
     return failed or all(future.done() for future in futures)
 
 
-def _pass_on(said: Any, report: Report) -> None:
+def _pass_on(reports: Any, report: Report) -> None:
     try:
-        report(*said.get(timeout=POLL_S))
+        report(*reports.get(timeout=POLL_S))
         while True:
-            report(*said.get_nowait())
+            report(*reports.get_nowait())
     except queue.Empty:
         return

@@ -51,8 +51,8 @@ def average_runs(runs: Sequence[Path], folders: Mapping[str, Path], out: Path) -
         RunsDiffer: they leave out different speakers, follow different recipes, or a seed comes twice.
     """
     facts = [read_json(run / TUNED_FILE) for run in runs]
-    seeds = [one["seed"] for one in facts]
-    if len({json.dumps([one["fold"], one["recipe"]]) for one in facts}) > 1 or len(set(seeds)) < len(seeds):
+    seeds = [item["seed"] for item in facts]
+    if len({json.dumps([item["fold"], item["recipe"]]) for item in facts}) > 1 or len(set(seeds)) < len(seeds):
         raise RunsDiffer(
             f"runs {[str(run) for run in runs]} of seeds {seeds}; allowed are one fold, recipe and run a seed"
         )
@@ -60,20 +60,20 @@ def average_runs(runs: Sequence[Path], folders: Mapping[str, Path], out: Path) -
     for name in (ENCODER_FILE, HEAD_FILE):
         save_file(_average([load_file(run / name) for run in runs]), out / name)
     fold = facts[0]["fold"]
-    found: dict[str, Any] = {"fold": fold, "seeds": seeds, "recipe": facts[0]["recipe"]}
+    result: dict[str, Any] = {"fold": fold, "seeds": seeds, "recipe": facts[0]["recipe"]}
     if fold is not None:
-        found |= {"frozen": facts[0]["frozen"], "runs": [one["tuned"] for one in facts]}
+        result |= {"frozen": facts[0]["frozen"], "runs": [item["tuned"] for item in facts]}
         if len(runs) == 1:  # Its mean is itself, and was judged.
-            found["tuned"] = facts[0]["tuned"]
+            result["tuned"] = facts[0]["tuned"]
             shutil.copyfile(runs[0] / JUDGED_FILE, out / JUDGED_FILE)
         else:
             net = Upper(load_encoder(out / ENCODER_FILE), load_head(out))
-            found["tuned"] = judge(net, load_copies(folders, JUDGED), fold, target=out / JUDGED_FILE)
-        log.info("fold %d mean of seeds %s %s", fold, seeds, json.dumps(found["tuned"]))
-    write_json(out / TUNED_FILE, found)
-    return found
+            result["tuned"] = judge(net, load_copies(folders, JUDGED), fold, target=out / JUDGED_FILE)
+        log.info("fold %d mean of seeds %s %s", fold, seeds, json.dumps(result["tuned"]))
+    write_json(out / TUNED_FILE, result)
+    return result
 
 
 def _average(parts: list[dict[str, Any]]) -> dict[str, Any]:
     first = parts[0]  # What no run moved stays what it is, to the last bit.
-    return {name: one + torch.stack([part[name] - one for part in parts]).mean(dim=0) for name, one in first.items()}
+    return {name: item + torch.stack([part[name] - item for part in parts]).mean(dim=0) for name, item in first.items()}

@@ -61,7 +61,7 @@ def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
     Raises:
         ValueError: one is not of that form.
     """
-    pairs = [one.partition("=") for one in corpora]
+    pairs = [item.partition("=") for item in corpora]
     for name, equals, folder in pairs:
         if not (name and equals and folder):
             raise ValueError(f"corpus {name + equals + folder!r} is not NAME=FOLDER")
@@ -186,7 +186,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
         PlanMismatch: the folder holds another plan; revision and places of corpora and weights may differ.
     """
     if (folder / PLAN_FILE).is_file():
-        held, mine = (_identify(one) for one in (read_plan(folder), plan))
+        held, mine = (_identify(item) for item in (read_plan(folder), plan))
         if differing := sorted(key for key, value in mine.items() if held[key] != value):
             raise PlanMismatch(f"{folder} holds a run with another {', '.join(differing)}; choose another folder")
         return

@@ -171,7 +171,7 @@ def evaluate_elsewhere(plan: Plan, trained: Sequence[Corpus], corpus: Corpus, ou
         RoleError: nobody rated the corpus.
     """
     protocol = plan.divide(trained)
-    everything = tuple(utterance for one in trained for utterance in one.utterances)
+    everything = tuple(utterance for item in trained for utterance in item.utterances)
     sides = {"train": everything, "test": corpus.utterances}
     check_speakers(sides)
     check_sounds(sides)

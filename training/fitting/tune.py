@@ -86,11 +86,11 @@ def _draw_batches(
     chosen = rng.permutation(len(items))[: recipe.windows]
     drawn = [draw_hidden(items[int(i)], recipe.hidden, rng) for i in chosen]
     if weighed is not None:
-        drawn = [replace(one, weight=float(weighed[int(i)])) for one, i in zip(drawn, chosen, strict=True)]
+        drawn = [replace(entry, weight=float(weighed[int(i)])) for entry, i in zip(drawn, chosen, strict=True)]
     bucket = BUCKET_BATCHES * recipe.batch_size
     batches: list[list[Drawn]] = []
     for first in range(0, len(drawn), bucket):
-        near = sorted(drawn[first : first + bucket], key=lambda one: one.n_left)
+        near = sorted(drawn[first : first + bucket], key=lambda entry: entry.n_left)
         batches += [near[i : i + recipe.batch_size] for i in range(0, len(near), recipe.batch_size)]
     return [batches[int(i)] for i in rng.permutation(len(batches))]
 
@@ -130,10 +130,10 @@ def tune(
     n_done = 0
 
     def compute_loss(batch: list[Drawn]) -> Any:
-        target = torch.tensor([find_label(one.item) for one in batch])
-        soft = torch.from_numpy(np.stack([soften(one.item, votes, share=how.votes) for one in batch]))
+        target = torch.tensor([find_label(entry.item) for entry in batch])
+        soft = torch.from_numpy(np.stack([soften(entry.item, votes, share=how.votes) for entry in batch]))
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = net(*gather_batch([one.take() for one in batch])).float()
+            logits = net(*gather_batch([entry.take() for entry in batch])).float()
         return compute_focal_loss(
             logits,
             target,
@@ -141,7 +141,7 @@ def tune(
             gamma=recipe.gamma,
             label_smoothing=recipe.label_smoothing,
             soft_target=soft,
-            row_weight=None if weighed is None else torch.tensor([one.weight for one in batch]),
+            row_weight=None if weighed is None else torch.tensor([entry.weight for entry in batch]),
         )
 
     def end_step(_: int) -> None:
@@ -186,7 +186,7 @@ def judge(net: Upper, copies: Copies, fold: int, *, target: Path | None) -> dict
 
     A copy of a corpus that nobody trained on is judged whole.
     """
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     held: dict[str, Any] = {}
     folds = assign_folds(copies["clean"].windows.speakers.tolist())
     for name in JUDGED:
@@ -194,12 +194,12 @@ def judge(net: Upper, copies: Copies, fold: int, *, target: Path | None) -> dict
         rows = np.flatnonzero([name == FOREIGN or folds.get(speaker) == fold for speaker in windows.speakers.tolist()])
         logits = compute_logits(net, copies[name], rows)
         truth = encode_labels(windows.kinds[rows])
-        found[name] = round(measure_ua(logits, truth), 4)
+        result[name] = round(measure_ua(logits, truth), 4)
         parts = {"logits": logits, "truth": truth, "names": windows.names[rows], "speakers": windows.speakers[rows]}
         held |= {f"{name}/{part}": values for part, values in parts.items()}
     if target is not None:
         np.savez(target, **held)
-    return found
+    return result
 
 
 def write_encoder(weights: Path, encoder: PooledEncoder, target: Path) -> None:
@@ -254,9 +254,9 @@ def tune_fold(
     ]
     encoder = load_encoder(start.weights)
     net = Upper(encoder, _fit_emotion_head(items, start.recipe, seed=start.head_seed))
-    found: dict[str, Any] = {"fold": fold, "seed": seed, "recipe": asdict(how)}
+    result: dict[str, Any] = {"fold": fold, "seed": seed, "recipe": asdict(how)}
     if fold is not None:
-        found["frozen"] = judge(net, copies, fold, target=None)
+        result["frozen"] = judge(net, copies, fold, target=None)
     untuned = copy.deepcopy(net)
     moved = tune(net, items, start.recipe, seed=seed, votes=votes, on_step=on_step)
     tuned = mix_nets(untuned, moved, kept=how.kept)
@@ -265,9 +265,9 @@ def tune_fold(
     write_encoder(start.weights, encoder, out / ENCODER_FILE)
     save_file(tuned.head.state_dict(), out / HEAD_FILE)
     if fold is not None:
-        found["tuned"] = judge(tuned, copies, fold, target=out / JUDGED_FILE)
+        result["tuned"] = judge(tuned, copies, fold, target=out / JUDGED_FILE)
         log.info(
-            "fold %d seed %d, untuned %s, tuned %s", fold, seed, *(json.dumps(found[k]) for k in ("frozen", "tuned"))
+            "fold %d seed %d, untuned %s, tuned %s", fold, seed, *(json.dumps(result[k]) for k in ("frozen", "tuned"))
         )
-    write_json(out / TUNED_FILE, found)
-    return found
+    write_json(out / TUNED_FILE, result)
+    return result

@@ -38,10 +38,10 @@ def main() -> None:
         spread = "" if measure.deviation is None else f" +- {measure.deviation:.3f}"
         say(f"{measure.name:16} {measure.mean:.3f}{spread}")
     if given.votes is not None:
-        found = [*judge_labels(predictions), *judge_votes(predictions, read_votes(given.votes, predictions.labels))]
-        for one in found:
-            span = f"{one.interval.low:.3f} to {one.interval.high:.3f}"
-            say(f"{one.name:32} {one.value:.3f} ({span}), {one.n_rows} utterances")
+        result = [*judge_labels(predictions), *judge_votes(predictions, read_votes(given.votes, predictions.labels))]
+        for item in result:
+            span = f"{item.interval.low:.3f} to {item.interval.high:.3f}"
+            say(f"{item.name:32} {item.value:.3f} ({span}), {item.n_rows} utterances")
     if given.actors is not None:
         groups = group_speakers(predictions.speakers.tolist(), read_actors(given.actors))
         report = measure_slices(predictions, groups, uncertain_below=given.uncertain_below, n_draws=given.draws)

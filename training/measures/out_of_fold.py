@@ -70,9 +70,9 @@ def calibrate(scored: dict[str, OutOfFold]) -> dict[str, Any]:
         "temperature %.3f, fitted on %d out-of-fold windows (%s, %s)", temperature, truth.size, CLEAN.name, NOTE_VIEW
     )
     result: dict[str, Any] = {"temperature": temperature}
-    for name, one in scored.items():
-        before = metrics.measure_calibration_error(metrics.apply_softmax(one.logits), one.truth)
-        after = metrics.measure_calibration_error(metrics.apply_softmax(one.logits, temperature), one.truth)
+    for name, item in scored.items():
+        before = metrics.measure_calibration_error(metrics.apply_softmax(item.logits), item.truth)
+        after = metrics.measure_calibration_error(metrics.apply_softmax(item.logits, temperature), item.truth)
         log.info("%-12s ECE %.3f before, %.3f after", name, before, after)
         result[f"ece_{name}"] = [round(before, 4), round(after, 4)]
     probabilities = metrics.apply_softmax(scored[CLEAN.name].logits, temperature)

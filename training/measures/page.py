@@ -80,10 +80,10 @@ def _render_interval(interval: Interval | None) -> str:
 
 def _render_labels(summary: Summary) -> str:
     rows = [
-        (one.name, f"{one.mean:.3f}", _deviate(one), f"{one.pooled:.3f}", _render_interval(one.interval))
-        for one in summary.measures
+        (item.name, f"{item.mean:.3f}", _deviate(item), f"{item.pooled:.3f}", _render_interval(item.interval))
+        for item in summary.measures
     ]
-    bars = draw_f1_bars([one for one in summary.measures if one.name.startswith("F1 ")])
+    bars = draw_f1_bars([item for item in summary.measures if item.name.startswith("F1 ")])
     head = ("", "mean of folds", "deviation", "pooled", "95 % interval")
     return (
         "<h2>F1 by label</h2><p class='note'>Mean over folds; the whisker is one standard deviation of folds.</p>"
@@ -112,15 +112,15 @@ def _render_confusion(summary: Summary) -> str:
 
 
 def _render_arousal(summary: Summary) -> str:
-    found = summary.arousal
-    if found is None:
+    result = summary.arousal
+    if result is None:
         return ""
     return (
         "<h2>Arousal</h2>"
-        f"<p>{found.within:.1%} of {found.n_errors} errors stay among loud emotions (anger, happiness) or among quiet ones "
+        f"<p>{result.within:.1%} of {result.n_errors} errors stay among loud emotions (anger, happiness) or among quiet ones "
         f"(neutral, sadness); 95 % interval by speaker {_render_interval(summary.arousal_interval)}. Errors spread evenly "
-        f"would stay in {found.expected_within:.1%}. Arousal itself is right in {found.accuracy:.1%} of utterances.</p>"
-        f'<figure class="wide">{draw_arousal(found)}</figure>'
+        f"would stay in {result.expected_within:.1%}. Arousal itself is right in {result.accuracy:.1%} of utterances.</p>"
+        f'<figure class="wide">{draw_arousal(result)}</figure>'
     )
 
 
@@ -133,7 +133,7 @@ def _render_reliability(summary: Summary) -> str:
 
 
 def _render_folds(summary: Summary) -> str:
-    names = [one.name for one in summary.measures]
+    names = [item.name for item in summary.measures]
     rows = [
         (fold.name, str(fold.n_speakers), str(fold.n_utterances), *(f"{fold.figures[name]:.3f}" for name in names))
         for fold in summary.folds

@@ -30,8 +30,10 @@ def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], *,
     for i, row in enumerate(confusion):
         total = max(sum(row), 1)
         for j, n in enumerate(row):
-            said = f"{labels[i]} heard as {labels[j]}: {n} of {sum(row)}"
-            parts.append(_draw_cell(left + j * cell, top + i * cell, cell, n / total, n, said=said, is_small=is_small))
+            facts = f"{labels[i]} heard as {labels[j]}: {n} of {sum(row)}"
+            parts.append(
+                _draw_cell(left + j * cell, top + i * cell, cell, n / total, n, title=facts, is_small=is_small)
+            )
     if not is_small:
         for i, label in enumerate(labels):
             parts.append(write_text(left - 10, top + (i + 0.5) * cell + 4, label, anchor="end"))
@@ -46,17 +48,17 @@ def draw_f1_bars(measures: Sequence[Measure]) -> str:
     """Draw one bar a measure in [0, 1]: the mean over folds, with a whisker of one deviation to each side."""
     left, width, step = 110, 520, 40
     parts: list[str] = []
-    for i, one in enumerate(measures):
+    for i, item in enumerate(measures):
         y = i * step + 6
-        parts.append(write_text(left - 12, y + 16, one.name.removeprefix("F1 "), anchor="end"))
+        parts.append(write_text(left - 12, y + 16, item.name.removeprefix("F1 "), anchor="end"))
         parts.append(f'<rect class="track" x="{left}" y="{y}" width="{width}" height="22" rx="4"/>')
-        parts.append(f'<rect class="bar" x="{left}" y="{y}" width="{one.mean * width:.1f}" height="22" rx="4"/>')
-        if one.deviation is not None:
-            low, high = (left + width * min(max(one.mean + s * one.deviation, 0.0), 1.0) for s in (-1, 1))
+        parts.append(f'<rect class="bar" x="{left}" y="{y}" width="{item.mean * width:.1f}" height="22" rx="4"/>')
+        if item.deviation is not None:
+            low, high = (left + width * min(max(item.mean + s * item.deviation, 0.0), 1.0) for s in (-1, 1))
             parts.append(draw_line("whisker", (low, y + 11), (high, y + 11)))
             parts += [draw_line("whisker", (x, y + 6), (x, y + 16)) for x in (low, high)]
-        spread = "" if one.deviation is None else f" ± {one.deviation:.3f}"
-        parts.append(write_text(left + width + 12, y + 16, f"{one.mean:.3f}{spread}"))
+        spread = "" if item.deviation is None else f" ± {item.deviation:.3f}"
+        parts.append(write_text(left + width + 12, y + 16, f"{item.mean:.3f}{spread}"))
     return frame_picture(left + width + 130, len(measures) * step, "F1 by label", parts)
 
 
@@ -86,7 +88,7 @@ def draw_arousal(arousal: Arousal) -> str:
 def draw_reliability(bins: Sequence[ReliabilityBin]) -> str:
     """Draw how often predictions are right against how sure they are; a dot's area is its share of predictions."""
     side, left, top = 300, 48, 10
-    total = max(sum(one.n_utterances for one in bins), 1)
+    total = max(sum(item.n_utterances for item in bins), 1)
     parts: list[str] = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         x, y = left + tick * side, top + (1 - tick) * side
@@ -94,22 +96,22 @@ def draw_reliability(bins: Sequence[ReliabilityBin]) -> str:
         parts.append(write_text(left - 8, y + 4, f"{tick:.2f}", anchor="end", kind="soft"))
         parts.append(write_text(x, top + side + 18, f"{tick:.2f}", anchor="middle", kind="soft"))
     parts.append(draw_line("ideal", (left, top + side), (left + side, top)))
-    for one in bins:
-        x, y = left + one.confidence * side, top + (1 - one.accuracy) * side
-        radius = 3 + 22 * (one.n_utterances / total) ** 0.5
-        said = f"sure {one.confidence:.2f}, right {one.accuracy:.2f}, {one.n_utterances} utterances"
-        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{said}</title></circle>')
+    for item in bins:
+        x, y = left + item.confidence * side, top + (1 - item.accuracy) * side
+        radius = 3 + 22 * (item.n_utterances / total) ** 0.5
+        facts = f"sure {item.confidence:.2f}, right {item.accuracy:.2f}, {item.n_utterances} utterances"
+        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{facts}</title></circle>')
     parts.append(
         write_text(left + side / 2, top + side + 38, "confidence → share that is right ↑", anchor="middle", kind="soft")
     )
     return frame_picture(left + side + 24, top + side + 46, "reliability", parts)
 
 
-def _draw_cell(x: float, y: float, size: float, share: float, n: int, *, said: str, is_small: bool) -> str:
+def _draw_cell(x: float, y: float, size: float, share: float, n: int, *, title: str, is_small: bool) -> str:
     tone = " on" if share >= IS_DARK_FROM else ""
     drawn = (
         f'<rect class="cell" x="{x}" y="{y}" width="{size}" height="{size}" fill-opacity="{share:.3f}">'
-        f"<title>{escape_html(said)}</title></rect>"
+        f"<title>{escape_html(title)}</title></rect>"
     )
     middle = x + size / 2
     if is_small:
@@ -153,9 +155,9 @@ def draw_stacks(names: Sequence[str], groups: Sequence[tuple[str, Sequence[tuple
     width, y = STACK_WIDTH - STACK_LEFT - 20, 34
     body: list[str] = []
     for index, (name, colour) in enumerate(zip(names, STACK_COLOURS, strict=False)):
-        x = STACK_LEFT + index * 100
+        left = STACK_LEFT + index * 100
         body.append(
-            f'<rect x="{x}" y="12" width="12" height="12" fill="{colour}"/><text x="{x + 17}" y="23">{name}</text>'
+            f'<rect x="{left}" y="12" width="12" height="12" fill="{colour}"/><text x="{left + 17}" y="23">{name}</text>'
         )
     for heading, rows in groups:
         y += 36

@@ -94,15 +94,15 @@ def judge_labels(predictions: Predictions, *, seed: int = 0) -> list[Validity]:
 
     Labels of weight 0 stand between and are left out, unless nothing lies below 0 (arousal): then they are below.
     """
-    found = []
+    result = []
     for name, weights in DIMENSIONS.items():
         values = weigh(predictions.probabilities, predictions.labels, weights)
         place = np.array([weights[label] for label in predictions.labels])[predictions.truth]
         counts = place != 0 if min(weights.values()) < 0 else np.ones(len(place), dtype=bool)
         columns = (values[counts], place[counts] > 0)
         speakers = predictions.speakers[counts]
-        found.append(judge(f"{name}: AUC by label", measure_auc, columns, speakers=speakers, seed=seed))
-    return found
+        result.append(judge(f"{name}: AUC by label", measure_auc, columns, speakers=speakers, seed=seed))
+    return result
 
 
 def judge_votes(predictions: Predictions, votes: Mapping[str, NDArray[np.float64]], *, seed: int = 0) -> list[Validity]:
@@ -114,11 +114,11 @@ def judge_votes(predictions: Predictions, votes: Mapping[str, NDArray[np.float64
     rows = np.array([row for row, name in enumerate(predictions.utterances.tolist()) if name in votes], dtype=np.int64)
     if not len(rows):
         raise ValueError("no utterance of the predictions has votes")
-    heard = np.stack([votes[predictions.utterances[row]] for row in rows])
-    found = []
+    voted = np.stack([votes[predictions.utterances[row]] for row in rows])
+    result = []
     for name, weights in DIMENSIONS.items():
-        said = weigh(predictions.probabilities[rows], predictions.labels, weights)
-        columns = (said, weigh(heard, predictions.labels, weights))
+        values = weigh(predictions.probabilities[rows], predictions.labels, weights)
+        columns = (values, weigh(voted, predictions.labels, weights))
         title, speakers = f"{name}: correlation with votes", predictions.speakers[rows]
-        found.append(judge(title, measure_rank_correlation, columns, speakers=speakers, seed=seed))
-    return found
+        result.append(judge(title, measure_rank_correlation, columns, speakers=speakers, seed=seed))
+    return result

@@ -18,8 +18,8 @@ def measure_length(waveform: Any) -> Any:
         waveform: float32 (batch, n_samples), under 2**24 samples, so that float32 counts them exactly.
     """
     position = torch.arange(1, waveform.shape[1] + 1, dtype=torch.float32, device=waveform.device)
-    heard = (waveform != 0).to(torch.float32) * position
-    return torch.clamp(heard.amax(dim=1, keepdim=True), min=1.0)
+    ends = (waveform != 0).to(torch.float32) * position
+    return torch.clamp(ends.amax(dim=1, keepdim=True), min=1.0)
 
 
 def count_frames(length: Any, kernel: int, stride: int) -> Any:

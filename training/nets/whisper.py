@@ -157,9 +157,9 @@ def load_encoder(weights: Path) -> PooledEncoder:
     encoder = PooledEncoder()
     tensors = {name.removeprefix("encoder."): t.float() for name, t in load_file(weights).items()}
     wanted = set(encoder.state_dict()) - {"log_mel.basis", "log_mel.mel"}
-    found = {name: t for name, t in tensors.items() if name in wanted}
-    encoder.load_state_dict({**encoder.state_dict(), **found})
-    if missing := wanted - set(found):
+    result = {name: t for name, t in tensors.items() if name in wanted}
+    encoder.load_state_dict({**encoder.state_dict(), **result})
+    if missing := wanted - set(result):
         message = f"{weights} has no tensor {min(missing)}; a Whisper base encoder in Hugging Face naming was expected"
         raise RuntimeError(message)
     encoder.requires_grad_(requires_grad=False)

@@ -34,10 +34,10 @@ def weigh_utterances(utterances: Sequence[Utterance], *, share: float = SHARE) -
     if not 0.0 < share <= 1.0:
         message = f"a share of {share}; allowed is over 0 and at most 1"
         raise ValueError(message)
-    n_rated = sum(not one.is_assumed for one in utterances)
+    n_rated = sum(not item.is_assumed for item in utterances)
     if not n_rated:
         message = f"0 of {len(utterances)} utterances were rated; the weight of the others needs at least 1"
         raise ValueError(message)
-    n_by_set = Counter(one.corpus for one in utterances if one.is_assumed)
+    n_by_set = Counter(item.corpus for item in utterances if item.is_assumed)
     whole = share * n_rated / max(1, len(n_by_set))
-    return np.array([whole / n_by_set[one.corpus] if one.is_assumed else 1.0 for one in utterances])
+    return np.array([whole / n_by_set[item.corpus] if item.is_assumed else 1.0 for item in utterances])

@@ -47,6 +47,6 @@ def _check(sides: Sides, *, key: Callable[[Utterance], str | None], describe: Ca
     seen: dict[str, str] = {}
     for side, utterances in sides.items():
         for utterance in utterances:
-            found = key(utterance)
-            if found is not None and seen.setdefault(found, side) != side:
-                raise LeakError(describe(utterance), (seen[found], side))
+            result = key(utterance)
+            if result is not None and seen.setdefault(result, side) != side:
+                raise LeakError(describe(utterance), (seen[result], side))

@@ -47,15 +47,15 @@ def plan_joins(
         message = f"a span of {shortest} to {longest} s; allowed are two lengths over 0, the shorter one first"
         raise ValueError(message)
     by_speaker: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for index, one in enumerate(utterances):
-        if one.duration_s is None:
-            message = f"{one.corpus}/{one.name} has no duration; joining needs a corpus that was inspected"
+    for index, item in enumerate(utterances):
+        if item.duration_s is None:
+            message = f"{item.corpus}/{item.name} has no duration; joining needs a corpus that was inspected"
             raise ValueError(message)
-        is_alone = one.duration_s >= shortest or not (one.is_speaker_known or is_anybody_joined)
-        by_speaker[(index,) if is_alone else (one.voice, one.label, one.kind)].append(index)
-    durations_s = [one.duration_s or 0.0 for one in utterances]
+        is_alone = item.duration_s >= shortest or not (item.is_speaker_known or is_anybody_joined)
+        by_speaker[(index,) if is_alone else (item.voice, item.label, item.kind)].append(index)
+    durations_s = [item.duration_s or 0.0 for item in utterances]
     groups = (_fill(members, durations_s, span_s, rng) for members in by_speaker.values())
-    return tuple(group for found in groups for group in found)
+    return tuple(group for result in groups for group in result)
 
 
 def _fill(
@@ -65,7 +65,7 @@ def _fill(
     groups: list[Group] = []
     group: list[int] = []
     total_s, target_s = 0.0, float(rng.uniform(*span_s))
-    for index in (int(one) for one in rng.permutation(np.array(members))):
+    for index in (int(item) for item in rng.permutation(np.array(members))):
         longer_s = total_s + durations_s[index] + (GAP_S[1] if group else 0.0)
         if group and (total_s >= target_s or longer_s > span_s[1]):
             groups.append(tuple(group))
@@ -103,7 +103,7 @@ def join_signals(signals: Sequence[Signal], rng: np.random.Generator) -> Signal:
 
 def _measure_floor(signals: Sequence[Signal]) -> float:
     """Return the RMS of the faint frames of all signals together; 0 where no signal is as long as a frame."""
-    frames = [one[: one.size // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES) for one in signals]
+    frames = [item[: item.size // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES) for item in signals]
     powers = np.mean(np.concatenate(frames).astype(np.float64) ** 2, axis=1)
     return float(np.sqrt(np.quantile(powers, FLOOR_QUANTILE))) if powers.size else 0.0
 

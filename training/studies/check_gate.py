@@ -25,8 +25,8 @@ def cut_windows(
     """Yield the windows that serving would score, none where there is too little speech."""
     detector, cutter = SpeechDetector(vad), WindowCutter(window)
     segments = detector.feed(signal) + detector.flush()
-    windows = [one for segment in segments for one in cutter.feed(segment)] + cutter.flush()
-    if sum(one.new_speech_ms for one in windows) >= min_speech_ms:
+    windows = [item for segment in segments for item in cutter.feed(segment)] + cutter.flush()
+    if sum(item.new_speech_ms for item in windows) >= min_speech_ms:
         yield from windows
 
 
@@ -43,7 +43,7 @@ def report_folder(folder: Path, scorer: Scorer, *, step: int) -> None:
             cut_windows(read_signal(path), manifest.vad, manifest.window, min_speech_ms=manifest.min_speech_ms)
         )
         n_reached += bool(windows)
-        scores += [float(scorer.score(one.signal).speech_probability or 0.0) for one in windows]
+        scores += [float(scorer.score(item.signal).speech_probability or 0.0) for item in windows]
     accepted = np.array(scores) >= manifest.speech_gate.threshold
     share = float(accepted.mean()) if scores else 0.0
     lowest, highest = (min(scores), max(scores)) if scores else (0.0, 0.0)

@@ -178,22 +178,29 @@ def measure_dimensions(
         ValueError: the votes lack a column, or no utterance has any.
     """
     known = read_predictions(predictions)
-    found = [_describe(CREMA_D, one) for one in judge_labels(known)]
+    result = [_describe(CREMA_D, item) for item in judge_labels(known)]
     votes = find_votes(steps.source)
     if plan.stages.tune.votes or votes.is_file():
-        found += [_describe(CREMA_D, one) for one in judge_votes(known, read_votes(votes, LABELS))]
-    return found + [_describe(EMODB, one) for one in judge_labels(read_foreign([*runs], temperature))]
+        result += [_describe(CREMA_D, item) for item in judge_votes(known, read_votes(votes, LABELS))]
+    return result + [_describe(EMODB, item) for item in judge_labels(read_foreign([*runs], temperature))]
 
 
-def _describe(corpus: str, one: Validity) -> dict[str, Any]:
-    value, low, high = (round(number, 4) for number in (one.value, one.interval.low, one.interval.high))
-    return {"measure": one.name, "corpus": corpus, "n_utterances": one.n_rows, "value": value, "low": low, "high": high}
+def _describe(corpus: str, item: Validity) -> dict[str, Any]:
+    value, low, high = (round(number, 4) for number in (item.value, item.interval.low, item.interval.high))
+    return {
+        "measure": item.name,
+        "corpus": corpus,
+        "n_utterances": item.n_rows,
+        "value": value,
+        "low": low,
+        "high": high,
+    }
 
 
 def _slice(folder: Path, actors: Path, calibration: Calibration, *, n_draws: int) -> dict[str, Any]:
     """Write what was found about groups of actors, and return it."""
     predictions = read_predictions(folder / PREDICTIONS_FILE)
     groups = group_speakers(predictions.speakers.tolist(), read_actors(actors))
-    found = measure_slices(predictions, groups, uncertain_below=calibration.uncertain_below, n_draws=n_draws)
-    write_slices(found, folder / "slices")
-    return asdict(found)
+    result = measure_slices(predictions, groups, uncertain_below=calibration.uncertain_below, n_draws=n_draws)
+    write_slices(result, folder / "slices")
+    return asdict(result)

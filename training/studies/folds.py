@@ -50,20 +50,20 @@ def read_runs(runs: list[Path]) -> tuple[list[dict[str, Any]], list[Judged]]:
 def join_runs(held: list[Judged], name: str) -> OutOfFold:
     """Return one view's logits over all runs, each by the net that was not trained on the speaker."""
     truth = _join(held, name, "truth")
-    run = np.repeat(np.arange(len(held)), [len(one[f"{name}/truth"]) for one in held])
+    run = np.repeat(np.arange(len(held)), [len(item[f"{name}/truth"]) for item in held])
     return OutOfFold(_join(held, name, "logits"), truth, run)
 
 
 def _join(held: list[Judged], name: str, part: str) -> NDArray[Any]:
-    return np.concatenate([one[f"{name}/{part}"] for one in held])
+    return np.concatenate([item[f"{name}/{part}"] for item in held])
 
 
 def measure_cost(held: list[Judged], name: str) -> float:
     """Return the UA that a distortion costs: clean minus distorted over the same utterances, all folds together."""
     logits = []
-    for one in held:
-        rows = {key: row for row, key in enumerate(one["clean/names"].tolist())}
-        logits.append(one["clean/logits"][[rows[key] for key in one[f"{name}/names"].tolist()]])
+    for item in held:
+        rows = {key: row for row, key in enumerate(item["clean/names"].tolist())}
+        logits.append(item["clean/logits"][[rows[key] for key in item[f"{name}/names"].tolist()]])
     distorted = join_runs(held, name)
     clean = metrics.measure_ua(np.concatenate(logits), distorted.truth)
     return round(clean - metrics.measure_ua(distorted.logits, distorted.truth), 4)
@@ -81,8 +81,8 @@ def _write_clean(facts: list[dict[str, Any]], held: list[Judged], temperature: f
     )
     folds = np.concatenate(
         [
-            np.full(len(one[f"{CLEAN.name}/truth"]), f"fold {fact['fold']}")
-            for fact, one in zip(facts, held, strict=True)
+            np.full(len(item[f"{CLEAN.name}/truth"]), f"fold {fact['fold']}")
+            for fact, item in zip(facts, held, strict=True)
         ]
     )
     probabilities = metrics.apply_softmax(logits, temperature)
@@ -108,7 +108,7 @@ def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
         "folds": [fact["fold"] for fact in facts],
         "seeds": facts[0]["seeds"],
         "recipe": facts[0]["recipe"],
-        **{name: report_view(name, one) for name, one in scored.items()},
+        **{name: report_view(name, item) for name, item in scored.items()},
         "emodb": {"uar": _spread(np.array([fact["tuned"][FOREIGN] for fact in facts]))},
         "by_seed": {name: _spread(values) for name, values in by_seed.items()},
         "frozen": {name: round(float(np.mean([fact["frozen"][name] for fact in facts])), 4) for name in JUDGED},
@@ -128,16 +128,16 @@ def join_comparisons(folders: list[Path]) -> dict[str, Any]:
         folders: of the steps that compared a fold's nets, at least one.
     """
     facts = [read_json(folder / COMPARISON_FILE) for folder in folders]
-    n_windows = sum(one["n_windows"] for one in facts)
-    changes = [round(one["ua_int8"] - one["ua_float32"], 4) for one in facts]
+    n_windows = sum(item["n_windows"] for item in facts)
+    changes = [round(item["ua_int8"] - item["ua_float32"], 4) for item in facts]
     return {
-        "folds": [one["fold"] for one in facts],
+        "folds": [item["fold"] for item in facts],
         "n_windows": n_windows,
-        "same_label": round(sum(one["same_label"] * one["n_windows"] for one in facts) / n_windows, 4),
-        "ua_float32": round(float(np.mean([one["ua_float32"] for one in facts])), 4),
-        "ua_int8": round(float(np.mean([one["ua_int8"] for one in facts])), 4),
+        "same_label": round(sum(item["same_label"] * item["n_windows"] for item in facts) / n_windows, 4),
+        "ua_float32": round(float(np.mean([item["ua_float32"] for item in facts])), 4),
+        "ua_int8": round(float(np.mean([item["ua_int8"] for item in facts])), 4),
         "ua_change": round(float(np.mean(changes)), 4),
-        "median_dp": round(float(np.mean([one["median_probability_change"] for one in facts])), 4),
+        "median_dp": round(float(np.mean([item["median_probability_change"] for item in facts])), 4),
         "ua_changes": changes,
     }
 
@@ -151,5 +151,5 @@ def read_foreign(runs: list[Path], temperature: float) -> Predictions:
     """
     held = [dict(np.load(run / JUDGED_FILE)) for run in runs]
     names, speakers, truth = (held[0][f"{FOREIGN}/{part}"] for part in ("names", "speakers", "truth"))
-    chances = np.mean([metrics.apply_softmax(one[f"{FOREIGN}/logits"], temperature) for one in held], axis=0)
+    chances = np.mean([metrics.apply_softmax(item[f"{FOREIGN}/logits"], temperature) for item in held], axis=0)
     return Predictions(LABELS, names, speakers, np.full(len(truth), "all"), truth, chances)

@@ -33,9 +33,9 @@ def read(root: Path) -> Listing:
     """
     folder = root / AUDIO_FOLDER if (root / AUDIO_FOLDER).is_dir() else root
     listing = read_names(folder, pattern=PATTERN, example=f"{TITLE}'s 1001_DFA_ANG_XX", build=_build)
-    found = (*listing.utterances, *listing.bystanders)
+    result = (*listing.utterances, *listing.bystanders)
     listed = (replace(f, name=Path(f.name).name) for f in read_listed_defects(root / "manifest.csv"))
-    return replace(listing, findings=(*listing.findings, *find_unknown_labels(found, EMOTIONS), *listed))
+    return replace(listing, findings=(*listing.findings, *find_unknown_labels(result, EMOTIONS), *listed))
 
 
 def _build(path: Path, name: re.Match[str]) -> Utterance:

@@ -31,8 +31,8 @@ def read(root: Path) -> Listing:
         ValueError: no file is named like EmoDB.
     """
     listing = read_names(root, pattern=PATTERN, example=f"{TITLE}'s 03a01Fa", build=_build)
-    found = (*listing.utterances, *listing.bystanders)
-    return replace(listing, findings=(*listing.findings, *find_unknown_labels(found, EMOTIONS)))
+    result = (*listing.utterances, *listing.bystanders)
+    return replace(listing, findings=(*listing.findings, *find_unknown_labels(result, EMOTIONS)))
 
 
 def _build(path: Path, name: re.Match[str]) -> Utterance:

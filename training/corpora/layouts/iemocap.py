@@ -43,11 +43,11 @@ def read(root: Path) -> Listing:
     """
     release = root / RELEASE if (root / RELEASE).is_dir() else root
     sessions = sorted(p for p in release.glob("Session*") if p.is_dir() and SESSION.fullmatch(p.name))
-    found = sorted((turn for session in sessions for turn in _read_session(session)), key=lambda u: u.name)
-    if not found:
+    result = sorted((turn for session in sessions for turn in _read_session(session)), key=lambda u: u.name)
+    if not result:
         message = f"no turn in SessionN/dialog/EmoEvaluation/*.txt under {release}"
         raise FileNotFoundError(message)
-    return divide(found, find_unknown_labels(found, EMOTIONS))
+    return divide(result, find_unknown_labels(result, EMOTIONS))
 
 
 def _read_session(session: Path) -> Iterator[Utterance]:

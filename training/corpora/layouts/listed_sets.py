@@ -186,13 +186,13 @@ def _check_row(manifest: Path, number: int, row: Mapping[str, str], listed: List
 
 
 LAYOUTS = {
-    one.name: Layout(
-        one.title,
-        one.licence,
-        partial(read, listed=one),
-        source=one.source,
-        attribution=one.attribution,
-        is_shown_to_users=one.is_shown_to_users,
+    item.name: Layout(
+        item.title,
+        item.licence,
+        partial(read, listed=item),
+        source=item.source,
+        attribution=item.attribution,
+        is_shown_to_users=item.is_shown_to_users,
     )
-    for one in SETS
+    for item in SETS
 }

@@ -53,12 +53,12 @@ def list_rows(
     Raises:
         ValueError: as `read`.
     """
-    found = [
-        replace(one, is_selection_only=one.is_selection_only or is_selection_only)
-        for one in (_build(manifest, number, row, title) for number, row in enumerate(rows, start=2))
+    result = [
+        replace(item, is_selection_only=item.is_selection_only or is_selection_only)
+        for item in (_build(manifest, number, row, title) for number, row in enumerate(rows, start=2))
     ]
-    unknown = find_unknown_labels(found, {label: label for label in LABELS})
-    ordered = sorted(_merge_speakers(manifest, found), key=lambda u: u.name)
+    unknown = find_unknown_labels(result, {label: label for label in LABELS})
+    ordered = sorted(_merge_speakers(manifest, result), key=lambda u: u.name)
     return divide(ordered, (*unknown, *read_listed_defects(manifest)))
 
 
@@ -124,27 +124,27 @@ def _cell(row: Mapping[str, str], column: str) -> str:
     return (row.get(column) or "").strip()
 
 
-def _read_kind(manifest: Path, number: int, said: str, emotion: str) -> Kind:
-    if said not in ("", *Kind):
-        message = f"{manifest} line {number} has kind {said!r}; allowed are {', '.join(Kind)}, or nothing"
+def _read_kind(manifest: Path, number: int, text: str, emotion: str) -> Kind:
+    if text not in ("", *Kind):
+        message = f"{manifest} line {number} has kind {text!r}; allowed are {', '.join(Kind)}, or nothing"
         raise ValueError(message)
-    kind = Kind(said) if said else Kind.LABELLED
+    kind = Kind(text) if text else Kind.LABELLED
     if kind is Kind.ASSUMED_NEUTRAL and emotion != "neutral":
         message = f"{manifest} line {number} has kind {kind} and emotion {emotion!r}; allowed is neutral"
         raise ValueError(message)
     return kind
 
 
-def _merge_speakers(manifest: Path, found: list[Utterance]) -> list[Utterance]:
+def _merge_speakers(manifest: Path, result: list[Utterance]) -> list[Utterance]:
     """Make one speaker of a corpus without speaker ids."""
-    n_unknown = sum(not one.is_speaker_known for one in found)
-    if 0 < n_unknown < len(found):
+    n_unknown = sum(not item.is_speaker_known for item in result)
+    if 0 < n_unknown < len(result):
         message = (
-            f"{manifest} has {n_unknown} of {len(found)} rows with speaker {UNKNOWN_SPEAKER}, who may be any of the others; "
+            f"{manifest} has {n_unknown} of {len(result)} rows with speaker {UNKNOWN_SPEAKER}, who may be any of the others; "
             f"name every speaker, or write {UNKNOWN_SPEAKER} in every row"
         )
         raise ValueError(message)
-    return [replace(one, speaker=EVERYBODY) for one in found] if n_unknown else found
+    return [replace(item, speaker=EVERYBODY) for item in result] if n_unknown else result
 
 
 LAYOUT = Layout("manifest", "its owner's", read)

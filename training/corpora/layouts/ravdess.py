@@ -37,8 +37,8 @@ def read(root: Path) -> Listing:
         ValueError: no file is named like RAVDESS.
     """
     listing = read_names(root, pattern=PATTERN, example=f"{TITLE}'s 03-01-05-02-01-01-12", build=_build)
-    found = (*listing.utterances, *listing.bystanders)
-    spoken = [utterance for utterance in found if utterance.name.split("-")[1] == SPEECH]
+    result = (*listing.utterances, *listing.bystanders)
+    spoken = [utterance for utterance in result if utterance.name.split("-")[1] == SPEECH]
     return replace(
         divide(spoken, listing.findings), findings=(*listing.findings, *find_unknown_labels(spoken, EMOTIONS))
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.measures.bootstrap import COVERAGE, Interval, draw_confusions
 from training.measures.metrics import count_confusion
 from training.measures.predictions import Predictions
-from training.measures.slices.found import Difference, Figure, Slice, SliceReport, Spread
+from training.measures.slices.records import Difference, Figure, Slice, SliceReport, Spread
 
 N_DRAWS = 20_000  # A corrected interval of 24 comparisons lies in tails of 0.1 %: 20 draws each.
 MIN_SPEAKERS = 5  # Groups of fewer are left out: their figures would be of persons, and have no interval to speak of.
@@ -125,14 +125,14 @@ def _compare(
 ) -> tuple[Difference, ...]:
     pairs = [(a, b) for a, b in combinations(keys, 2) if a[0] == b[0]]
     n_comparisons = len(pairs) * len(MEASURES)
-    found: list[Difference] = []
+    result: list[Difference] = []
     for name, measure in MEASURES.items():
         for a, b in pairs:
             value = float(measure(tables[a].sum(axis=0)) - measure(tables[b].sum(axis=0)))
             values = measure(drawn[a]) - measure(drawn[b])
             plain, corrected = (_bound(values, (1.0 - COVERAGE) / n) for n in (1, n_comparisons))
-            found.append(Difference(a[0], a[1], b[1], name, value, plain, corrected))
-    return tuple(found)
+            result.append(Difference(a[0], a[1], b[1], name, value, plain, corrected))
+    return tuple(result)
 
 
 def _bound(values: Array, left_out: float) -> Interval:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from training.escaping import escape_markdown
 from training.measures.bootstrap import COVERAGE, Interval
-from training.measures.slices.found import Difference, Figure, Slice, SliceReport, Spread
+from training.measures.slices.records import Difference, Figure, Slice, SliceReport, Spread
 from training.tables import tabulate
 
 FEW = 10  # With fewer speakers a percentile interval is noticeably too narrow (by the root of 1 - 1/n, and skewed).
@@ -47,13 +47,13 @@ def list_slices(report: SliceReport) -> tuple[tuple[str, ...], list[tuple[str, .
     head = ("group", "speakers", "utterances", *measures, *(f"recall {label}" for label in labels))
     rows = [
         (
-            name_slice(one),
-            f"{one.n_speakers}{' (few)' if one.n_speakers < FEW else ''}",
-            str(one.n_utterances),
-            *(_say_figure(one.figures[measure]) for measure in measures),
-            *(f"{one.recalls[label]:.3f}" for label in labels),
+            name_slice(item),
+            f"{item.n_speakers}{' (few)' if item.n_speakers < FEW else ''}",
+            str(item.n_utterances),
+            *(_say_figure(item.figures[measure]) for measure in measures),
+            *(f"{item.recalls[label]:.3f}" for label in labels),
         )
-        for one in (report.whole, *report.slices)
+        for item in (report.whole, *report.slices)
     ]
     return head, rows
 
@@ -63,14 +63,14 @@ def list_differences(report: SliceReport) -> tuple[tuple[str, ...], list[tuple[s
     head = ("measure", "groups", "difference", "95 % interval", "corrected interval", "0 left out")
     rows: list[tuple[str, ...]] = [
         (
-            one.measure,
-            _name_pair(one),
-            f"{one.value:+.3f}",
-            _say_interval(one.interval, "+.3f"),
-            _say_interval(one.corrected, "+.3f"),
-            "by both" if one.is_clear_corrected else "by the 95 % one only" if one.is_clear else "no",
+            item.measure,
+            _name_pair(item),
+            f"{item.value:+.3f}",
+            _say_interval(item.interval, "+.3f"),
+            _say_interval(item.corrected, "+.3f"),
+            "by both" if item.is_clear_corrected else "by the 95 % one only" if item.is_clear else "no",
         )
-        for one in report.differences
+        for item in report.differences
     ]
     return head, rows
 
@@ -83,8 +83,8 @@ def list_spread(spread: Spread) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 def conclude(report: SliceReport) -> str:
     """Return which differences are more than chance, in words."""
-    corrected = [one for one in report.differences if one.is_clear_corrected]
-    plain = [one for one in report.differences if one.is_clear and not one.is_clear_corrected]
+    corrected = [item for item in report.differences if item.is_clear_corrected]
+    plain = [item for item in report.differences if item.is_clear and not item.is_clear_corrected]
     n = len(report.differences)
     if n == 0:
         return "No two groups had enough speakers to be compared."
@@ -117,13 +117,13 @@ def write_markdown(report: SliceReport, *, min_speakers: int) -> str:
     )
 
 
-def name_slice(one: Slice) -> str:
+def name_slice(item: Slice) -> str:
     """Return a group's name with its attribute."""
-    return one.name if one.name == one.attribute else f"{one.attribute}: {one.name}"
+    return item.name if item.name == item.attribute else f"{item.attribute}: {item.name}"
 
 
-def _name_pair(one: Difference) -> str:
-    return f"{one.attribute}: {one.first} less {one.second}"
+def _name_pair(item: Difference) -> str:
+    return f"{item.attribute}: {item.first} less {item.second}"
 
 
 def _say_interval(interval: Interval, form: str) -> str:
@@ -137,7 +137,7 @@ def _say_figure(figure: Figure) -> str:
 def _list(differences: Sequence[Difference]) -> str:
     if not differences:
         return ""
-    return ": " + "; ".join(f"{one.measure}, {_name_pair(one)} {one.value:+.3f}" for one in differences)
+    return ": " + "; ".join(f"{item.measure}, {_name_pair(item)} {item.value:+.3f}" for item in differences)
 
 
 def _tabulate(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from training.data.files import write_json
-from training.measures.slices.found import SliceReport
 from training.measures.slices.measures import MIN_SPEAKERS
+from training.measures.slices.records import SliceReport
 from training.measures.slices.text import write_markdown
 
 JSON_NAME, MARKDOWN_NAME = "slices.json", "slices.md"

@@ -15,8 +15,10 @@ _NOT_BACKBONES = frozenset({"base"})
 
 def list_backbones() -> tuple[str, ...]:
     """Return the names of all backbones, in alphabetical order; nothing heavy is imported."""
-    found = [one.name for one in pkgutil.iter_modules(__path__) if not one.ispkg and one.name not in _NOT_BACKBONES]
-    return tuple(sorted(name.replace("_", "-") for name in found))
+    result = [
+        item.name for item in pkgutil.iter_modules(__path__) if not item.ispkg and item.name not in _NOT_BACKBONES
+    ]
+    return tuple(sorted(name.replace("_", "-") for name in result))
 
 
 def find_backbone(name: str, **sizes: Any) -> Backbone:

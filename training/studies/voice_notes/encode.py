@@ -30,7 +30,7 @@ class Encoded:
     """Every window of one speaker's notes.
 
     Attributes:
-        statistics: float32 (n_distinct, 1024), of the encoder that never heard the speaker.
+        statistics: float32 (n_distinct, 1024), of the encoder that was not trained on the speaker.
         speech: float64 (n_distinct,), the shipped gate's probability of speech.
         row: int64 (n_windows,), the row of `statistics` of each window.
         task: int64 (n_windows,), the place of its task in `list_tasks()`.
@@ -53,7 +53,7 @@ class Graphs:
     """What a window is played through.
 
     Attributes:
-        encoder: from `waveform` to statistics; it never heard the speaker.
+        encoder: from `waveform` to statistics; it was not trained on the speaker.
         gate: the shipped graph, asked for `speech` alone.
     """
 
@@ -73,12 +73,12 @@ class Encoder:
 
     def encode(self, signal: Signal) -> int:
         """Return the row in `statistics` and `speech` of a window, which is normalised as serving does."""
-        heard = normalise(signal)
-        key = hashlib.sha256(heard.tobytes()).digest()
+        prepared = normalise(signal)
+        key = hashlib.sha256(prepared.tobytes()).digest()
         if key not in self._rows:
             self._rows[key] = len(self.statistics)
-            self.statistics.append(self._graphs.encoder.run(None, {"waveform": heard[None]})[0][0])
-            self.speech.append(float(self._graphs.gate.run(["speech"], {"waveform": heard[None]})[0][0]))
+            self.statistics.append(self._graphs.encoder.run(None, {"waveform": prepared[None]})[0][0])
+            self.speech.append(float(self._graphs.gate.run(["speech"], {"waveform": prepared[None]})[0][0]))
         return self._rows[key]
 
 
@@ -97,11 +97,11 @@ def make_note(pieces: Pieces, speaker: int, emotion: str, turn: int) -> Note:
     return build_note([used[i] for i in drawn], rng)
 
 
-def hear_note(note: Note, heard: str) -> Signal:
-    """Return the note as a task hears it."""
-    if heard == OPUS:
+def play_note(note: Note, played: str) -> Signal:
+    """Return the note as it is played in a task."""
+    if played == OPUS:
         return pass_opus(mix_note(note, OPUS_SNR_DB), OPUS_BPS)
-    return mix_note(note, float(heard.removesuffix(" dB")))
+    return mix_note(note, float(played.removesuffix(" dB")))
 
 
 def encode_speaker(pieces: Pieces, speaker: int, graphs: Graphs) -> Encoded:
@@ -115,10 +115,10 @@ def encode_speaker(pieces: Pieces, speaker: int, graphs: Graphs) -> Encoded:
     for emotion, turn in dict.fromkeys((task.emotion, task.turn) for task in tasks):
         note = make_note(pieces, speaker, emotion, turn)
         lengths.append((note.duration_ms, sum(span.end_ms - span.start_ms for span in note.spans)))
-        for heard in dict.fromkeys(task.heard for task in tasks if (task.emotion, task.turn) == (emotion, turn)):
-            signal = hear_note(note, heard)
+        for played in dict.fromkeys(task.played for task in tasks if (task.emotion, task.turn) == (emotion, turn)):
+            signal = play_note(note, played)
             ours = [(s.start_ms, s.end_ms) for s in find_speech("ours", signal, note.spans)]
-            mine = [(i, t) for i, t in enumerate(tasks) if (t.emotion, t.turn, t.heard) == (emotion, turn, heard)]
+            mine = [(i, t) for i, t in enumerate(tasks) if (t.emotion, t.turn, t.played) == (emotion, turn, played)]
             for index, window in _cut_all(mine, signal, note):
                 rows.append((encoder.encode(window.signal), index))
                 times.append([window.speech_ms, window.new_speech_ms, measure_overlap(window, ours)])

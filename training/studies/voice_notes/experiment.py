@@ -48,7 +48,7 @@ class Nets:
 
 def describe_notes(judged: dict[str, Judged]) -> str:
     """Say how many notes there are, how long they are and how much of them is speech."""
-    lengths = [row for one in judged.values() for row in one.encoded.note_ms.tolist()]
+    lengths = [row for item in judged.values() for row in item.encoded.note_ms.tolist()]
     total_ms, speech_ms = (sum(column) for column in zip(*lengths, strict=True))
     return f"{len(lengths)} notes, mean length {total_ms / len(lengths) / 1000:.1f} s, speech {speech_ms / total_ms:.2f} of it"
 

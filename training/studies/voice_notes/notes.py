@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Note:
-    """A note whose noise is not mixed in yet, so that the same note is heard at every ratio.
+    """A note whose noise is not mixed in yet, so that the same note is played at every ratio.
 
     Attributes:
         speech: float32 (n_samples,), 16 kHz, digital silence outside the spans; a whole number of milliseconds.

@@ -111,9 +111,9 @@ def judge_speakers(
         temperature: that the logits are divided by.
     """
     judged: dict[str, Judged] = {}
-    for speaker, one in encoded.items():
-        probabilities = metrics.apply_softmax(compute_logits(heads[speaker], one.statistics), temperature)
-        judged[speaker] = Judged(one, probabilities[one.row], one.speech[one.row])
+    for speaker, item in encoded.items():
+        probabilities = metrics.apply_softmax(compute_logits(heads[speaker], item.statistics), temperature)
+        judged[speaker] = Judged(item, probabilities[item.row], item.speech[item.row])
     return judged
 
 
@@ -147,29 +147,29 @@ def measure_jitter(probabilities: Array) -> float:
 
 
 def collect_outcomes(
-    judged: Mapping[str, Judged], *, heard: str, finder: str, window_ms: int, pooling: str, is_gated: bool = False
+    judged: Mapping[str, Judged], *, played: str, finder: str, window_ms: int, pooling: str, is_gated: bool = False
 ) -> list[Outcome]:
     """Return the outcome of every note of one emotion that was played and cut in this way.
 
     Args:
         judged: scores by speaker.
-        heard: as in `Task`.
+        played: as in `Task`.
         finder: as in `Task`.
         window_ms: as in `Task`.
         pooling: one of `POOLINGS`.
         is_gated: leave windows out that the model's own gate calls no speech.
     """
     outcomes: list[Outcome] = []
-    for speaker, one in judged.items():
+    for speaker, item in judged.items():
         for index, task in enumerate(list_tasks()):
-            if (task.heard, task.finder, task.window_ms) != (heard, finder, window_ms) or task.emotion == MIXED:
+            if (task.played, task.finder, task.window_ms) != (played, finder, window_ms) or task.emotion == MIXED:
                 continue
-            chosen = one.encoded.task == index
+            chosen = item.encoded.task == index
             if is_gated:
-                chosen &= one.speech >= GATE_THRESHOLD
-            probabilities = one.probabilities[chosen]
+                chosen &= item.speech >= GATE_THRESHOLD
+            probabilities = item.probabilities[chosen]
             # Without a detector in front, our detector still says how much speech a window holds.
-            weights = one.encoded.window_ms[chosen, 2 if finder == "none" else 1].astype(np.float64)
+            weights = item.encoded.window_ms[chosen, 2 if finder == "none" else 1].astype(np.float64)
             scores = pool_windows(probabilities, weights, pooling)
             guess = int(scores.argmax()) if scores.any() else NO_SCORE
             outcomes.append(Outcome(speaker, LABELS.index(task.emotion), guess, measure_jitter(probabilities)))
@@ -179,16 +179,16 @@ def collect_outcomes(
 def collect_mixed(judged: Mapping[str, Judged], finder: str, window_ms: int) -> list[MixedOutcome]:
     """Return the outcome of every mixed note."""
     outcomes: list[MixedOutcome] = []
-    for speaker, one in judged.items():
+    for speaker, item in judged.items():
         for index, task in enumerate(list_tasks()):
             if (task.emotion, task.finder, task.window_ms) != (MIXED, finder, window_ms):
                 continue
-            chosen = one.encoded.task == index
-            probabilities, true_ms = one.probabilities[chosen], one.encoded.true_ms[chosen]
+            chosen = item.encoded.task == index
+            probabilities, true_ms = item.probabilities[chosen], item.encoded.true_ms[chosen]
             guess = probabilities.argmax(axis=1)
             is_spoken = true_ms.sum(axis=1) >= MIN_TRUE_MS
             # The truth is that of the oracle's windows: what a detector drops was spoken all the same.
-            whole = one.encoded.true_ms[one.encoded.task == _find_oracle(task)].sum(axis=0)
+            whole = item.encoded.true_ms[item.encoded.task == _find_oracle(task)].sum(axis=0)
             error = np.abs(probabilities.mean(axis=0) - whole / whole.sum()).sum() / 2 if chosen.any() else 1.0
             outcomes.append(
                 MixedOutcome(
@@ -211,13 +211,13 @@ def _find_oracle(task: Task) -> int:
 def list_windows(judged: Mapping[str, Judged], finder: str) -> list[WindowRow]:
     """List all windows of a way of finding speech."""
     tasks, rows = list_tasks(), list[WindowRow]()
-    for speaker, one in judged.items():
-        for i in np.flatnonzero([tasks[index].finder == finder for index in one.encoded.task]):
-            true_ms = one.encoded.true_ms[i]
+    for speaker, item in judged.items():
+        for i in np.flatnonzero([tasks[index].finder == finder for index in item.encoded.task]):
+            true_ms = item.encoded.true_ms[i]
             truth = int(true_ms.argmax()) if true_ms.any() else NO_SCORE
-            share = float(true_ms.sum() / one.encoded.window_ms[i, 0])
-            guess, is_passed = int(one.probabilities[i].argmax()), bool(one.speech[i] >= GATE_THRESHOLD)
-            rows.append(WindowRow(speaker, tasks[one.encoded.task[i]], guess, truth, share, is_passed))
+            share = float(true_ms.sum() / item.encoded.window_ms[i, 0])
+            guess, is_passed = int(item.probabilities[i].argmax()), bool(item.speech[i] >= GATE_THRESHOLD)
+            rows.append(WindowRow(speaker, tasks[item.encoded.task[i]], guess, truth, share, is_passed))
     return rows
 
 

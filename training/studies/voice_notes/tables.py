@@ -29,7 +29,7 @@ from training.studies.voice_notes.scores import (
 from training.studies.voice_notes.tasks import MIXED, OPUS, SNR_DB, WINDOW_MS, WINDOWS_MS, describe_snr
 from training.tables import tabulate
 
-HEARD = tuple(describe_snr(snr_db) for snr_db in SNR_DB)
+PLAYED = tuple(describe_snr(snr_db) for snr_db in SNR_DB)
 NAMES = {
     "none": "none",
     "energy": "energy trim, 20 dB",
@@ -65,15 +65,15 @@ def describe(outcomes: Sequence[T], measure: Callable[[list[T]], float]) -> str:
     return write_interval(outcomes, [outcome.speaker for outcome in outcomes], measure)  # type: ignore[attr-defined]
 
 
-def collect(judged: Judges, finder: str, heard: str, **how: object) -> list[Outcome]:
+def collect(judged: Judges, finder: str, played: str, **how: object) -> list[Outcome]:
     """Return outcomes at 8 s and mean probability, unless `how` says otherwise."""
     chosen = {"window_ms": WINDOW_MS, "pooling": "mean", **how}
-    return collect_outcomes(judged, heard=heard, finder=finder, **chosen)  # type: ignore[arg-type]
+    return collect_outcomes(judged, played=played, finder=finder, **chosen)  # type: ignore[arg-type]
 
 
 def collect_all(judged: Judges, finder: str, **how: object) -> list[Outcome]:
     """Return outcomes over all four ratios."""
-    return [outcome for heard in HEARD for outcome in collect(judged, finder, heard, **how)]
+    return [outcome for played in PLAYED for outcome in collect(judged, finder, played, **how)]
 
 
 def list_ways() -> list[tuple[str, str, dict[str, object]]]:
@@ -90,10 +90,10 @@ def tabulate_ua(judged: Judges) -> str:
     """UA of every way at every ratio."""
     rows = []
     for name, finder, how in list_ways():
-        heard = [*HEARD, OPUS] if finder in OPUS_FINDERS else HEARD
-        cells = [describe(collect(judged, finder, one, **how), measure_ua) for one in heard]
-        rows.append([name, *cells, *["-"] * (len(HEARD) + 1 - len(cells))])
-    return tabulate(["non-speech left out by", *HEARD, OPUS], rows)
+        played = [*PLAYED, OPUS] if finder in OPUS_FINDERS else PLAYED
+        cells = [describe(collect(judged, finder, item, **how), measure_ua) for item in played]
+        rows.append([name, *cells, *["-"] * (len(PLAYED) + 1 - len(cells))])
+    return tabulate(["non-speech left out by", *PLAYED, OPUS], rows)
 
 
 def tabulate_shares(judged: Judges) -> str:
@@ -112,8 +112,10 @@ def tabulate_bias(judged: Judges) -> str:
     for finder in ("none", "energy", "webrtc3", "ours", "oracle"):
         for label in ("neutral", "sadness"):
             measure = partial(measure_share, label=LABELS.index(label))
-            rows.append([NAMES[finder], label, *(describe(collect(judged, finder, heard), measure) for heard in HEARD)])
-    return tabulate(["non-speech left out by", "called", *HEARD], rows)
+            rows.append(
+                [NAMES[finder], label, *(describe(collect(judged, finder, played), measure) for played in PLAYED)]
+            )
+    return tabulate(["non-speech left out by", "called", *PLAYED], rows)
 
 
 def tabulate_differences(judged: Judges) -> str:
@@ -150,12 +152,12 @@ def tabulate_windows(judged: Judges) -> str:
     """UA and jitter of window lengths, with our detector."""
     rows = []
     for window_ms in WINDOWS_MS:
-        cells = [describe(collect(judged, "ours", heard, window_ms=window_ms), measure_ua) for heard in HEARD]
+        cells = [describe(collect(judged, "ours", played, window_ms=window_ms), measure_ua) for played in PLAYED]
         every = collect_all(judged, "ours", window_ms=window_ms)
         rows.append(
             [f"{window_ms / 1000:g} s", *cells, describe(every, measure_ua), describe(every, measure_mean_jitter)]
         )
-    return tabulate(["window", *HEARD, "all four", "jitter"], rows)
+    return tabulate(["window", *PLAYED, "all four", "jitter"], rows)
 
 
 def tabulate_poolings(judged: Judges) -> str:
@@ -163,11 +165,11 @@ def tabulate_poolings(judged: Judges) -> str:
     rows = []
     for finder in ("none", "ours", "oracle"):
         for pooling in POOLINGS:
-            cells = [describe(collect(judged, finder, heard, pooling=pooling), measure_ua) for heard in HEARD]
+            cells = [describe(collect(judged, finder, played, pooling=pooling), measure_ua) for played in PLAYED]
             rows.append(
                 [NAMES[finder], pooling, *cells, describe(collect_all(judged, finder, pooling=pooling), measure_ua)]
             )
-    return tabulate(["detector", "pooling", *HEARD, "all four"], rows)
+    return tabulate(["detector", "pooling", *PLAYED, "all four"], rows)
 
 
 def count_guesses(rows: Sequence[WindowRow]) -> NDArray[np.float64]:
@@ -178,16 +180,16 @@ def count_guesses(rows: Sequence[WindowRow]) -> NDArray[np.float64]:
     return np.array([*guesses, n_sad, sum(row.is_passed for row in rows)]) / n_rows
 
 
-def bin_windows(judged: Judges, heard: Sequence[str] = HEARD) -> list[list[WindowRow]]:
+def bin_windows(judged: Judges, played: Sequence[str] = PLAYED) -> list[list[WindowRow]]:
     """Group the windows of notes of one emotion that no detector cut, by how much true speech they hold."""
-    windows = [row for row in list_windows(judged, "none") if row.task.heard in heard and row.task.emotion != MIXED]
+    windows = [row for row in list_windows(judged, "none") if row.task.played in played and row.task.emotion != MIXED]
     return [[row for row in windows if low < row.speech_share <= high] for low, high in SHARE_BINS]
 
 
 def tabulate_dose(judged: Judges) -> str:
     """What windows are called, by how much speech they hold; with no speech also at each ratio."""
     groups = [*zip(BIN_NAMES, bin_windows(judged), strict=True)]
-    groups[1:1] = [(f"none, at {heard}", bin_windows(judged, (heard,))[0]) for heard in HEARD]
+    groups[1:1] = [(f"none, at {played}", bin_windows(judged, (played,))[0]) for played in PLAYED]
     rows = []
     for name, windows in groups:
         if not windows:

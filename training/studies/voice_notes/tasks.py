@@ -25,10 +25,10 @@ OPUS_SNR_DB = 20
 MIXED_SNR_DB = 20
 PROTOCOL = (
     "protocol: {speakers} CREMA-D actors ({per_fold} of each of the folds {folds}, drawn with seed {seed}); each speaks 4 notes of "
-    "one emotion (heard at {snr} dB, and at 20 dB through Opus at 16 kbit/s) and 2 mixed notes (20 dB); 4 to 8 different "
+    "one emotion (played at {snr} dB, and at 20 dB through Opus at 16 kbit/s) and 2 mixed notes (20 dB); 4 to 8 different "
     "clips a note, their own silence cut off, 0.5 to 4 s between them, 1 to 10 s before and after, room noise of a "
     "random colour; SNR is RMS over true speech to RMS of noise. A note is scored by the net of its speaker's fold, "
-    "encoder and head, which never heard that speaker; int8, one window at a time."
+    "encoder and head, which was not trained on that speaker; int8, one window at a time."
 )
 
 
@@ -39,14 +39,14 @@ class Task:
     Attributes:
         emotion: a label, or `mixed`.
         turn: which of the speaker's notes of that kind.
-        heard: "40 dB" and so on, or `OPUS`.
+        played: "40 dB" and so on, or `OPUS`.
         finder: one of `FINDERS`.
         window_ms: length of a window.
     """
 
     emotion: str
     turn: int
-    heard: str
+    played: str
     finder: str
     window_ms: int
 
@@ -79,12 +79,12 @@ def list_tasks() -> tuple[Task, ...]:
     tasks: list[Task] = []
     for label in LABELS:
         for snr_db in SNR_DB:
-            heard = describe_snr(snr_db)
-            tasks += [Task(label, 0, heard, finder, WINDOW_MS) for finder in FINDERS]
-            tasks += [Task(label, 0, heard, "ours", window_ms) for window_ms in WINDOWS_MS if window_ms != WINDOW_MS]
+            played = describe_snr(snr_db)
+            tasks += [Task(label, 0, played, finder, WINDOW_MS) for finder in FINDERS]
+            tasks += [Task(label, 0, played, "ours", window_ms) for window_ms in WINDOWS_MS if window_ms != WINDOW_MS]
         tasks += [Task(label, 0, OPUS, finder, WINDOW_MS) for finder in ("none", "energy", "ours", "oracle")]
     for turn in range(N_MIXED):
-        heard = describe_snr(MIXED_SNR_DB)
-        tasks += [Task(MIXED, turn, heard, f, WINDOW_MS) for f in ("none", "energy", "webrtc3", "ours", "oracle")]
-        tasks += [Task(MIXED, turn, heard, "ours", window_ms) for window_ms in WINDOWS_MS if window_ms != WINDOW_MS]
+        played = describe_snr(MIXED_SNR_DB)
+        tasks += [Task(MIXED, turn, played, f, WINDOW_MS) for f in ("none", "energy", "webrtc3", "ours", "oracle")]
+        tasks += [Task(MIXED, turn, played, "ours", window_ms) for window_ms in WINDOWS_MS if window_ms != WINDOW_MS]
     return tuple(tasks)

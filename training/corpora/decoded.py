@@ -13,7 +13,7 @@ from training.corpora.utterance import Finding, Utterance
 
 
 @dataclass(frozen=True)
-class HeardUtterance:
+class DecodedUtterance:
     """One utterance and its audio.
 
     Attributes:
@@ -32,7 +32,7 @@ class HeardUtterance:
 
 
 @dataclass(frozen=True)
-class HeardCorpus:
+class DecodedCorpus:
     """A corpus in memory, 230 MB an hour.
 
     Attributes:
@@ -42,11 +42,11 @@ class HeardCorpus:
     """
 
     name: str
-    utterances: tuple[HeardUtterance, ...]
+    utterances: tuple[DecodedUtterance, ...]
     defects: tuple[Finding, ...]
 
 
-def load_heard(name: str, root: Path) -> HeardCorpus:
+def load_decoded(name: str, root: Path) -> DecodedCorpus:
     """Load a corpus with its audio, decoding each file once.
 
     Args:
@@ -63,17 +63,8 @@ def load_heard(name: str, root: Path) -> HeardCorpus:
         signals[utterance.name] = signal
 
     corpus = load_corpus(name, root, on_sound=keep)
-    heard = tuple(
-        HeardUtterance(u.path, u.speaker, u.label, signals[u.name], is_assumed=u.is_assumed) for u in corpus.utterances
+    utterances = tuple(
+        DecodedUtterance(u.path, u.speaker, u.label, signals[u.name], is_assumed=u.is_assumed)
+        for u in corpus.utterances
     )
-    return HeardCorpus(corpus.name, heard, corpus.defects)
-
-
-def load_crema_d(root: Path) -> HeardCorpus:
-    """Load CREMA-D with its audio, as `load_heard` does."""
-    return load_heard("crema-d", root)
-
-
-def load_emodb(root: Path) -> HeardCorpus:
-    """Load EmoDB with its audio, as `load_heard` does."""
-    return load_heard("emodb", root)
+    return DecodedCorpus(corpus.name, utterances, corpus.defects)
