@@ -7,6 +7,7 @@ import torch
 from training.bundle.graph import append_part, export_onnx
 from training.bundle.heads import POOLED, Readings, TwoHeads
 from training.corpora import LABELS
+from training.nets.heads import Standardise
 from training.nets.whisper import N_STATISTICS, PooledEncoder
 from worker.scoring.onnx_runtime import ort
 
@@ -56,7 +57,11 @@ def test_each_is_one_float32_a_window_and_they_are_not_the_same_everywhere(said)
 @pytest.mark.parametrize("is_gated", [True, False])
 def test_readings_behind_any_graph_leave_its_probabilities_and_take_the_place_of_the_pooled_vector(tmp_path, is_gated):
     torch.manual_seed(0)
-    net, head = torch.nn.Linear(8, len(LABELS)), torch.nn.Sequential(torch.nn.Linear(8, 2))
+    net, head = (
+        torch.nn.Linear(8, len(LABELS)),
+        torch.nn.Sequential(Standardise(np.eye(8, dtype=np.float32)), torch.nn.Linear(8, 2)),
+    )
+    net.requires_grad_(requires_grad=False)
 
     class Net(torch.nn.Module):
         def forward(self, waveform):
