@@ -1,6 +1,7 @@
 """Fine-tuning the upper layers: what it may move, whom it may hear, and that it can be repeated."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from training.data.copies import Window
 from training.fitting.mean import RunsDiffer, average_runs
 from training.fitting.recipe import SMOKE, Tune
 from training.fitting.targets import draw_hidden, soften, weigh_items
-from training.fitting.tune import JUDGED, TRAINED, Start, tune_fold
+from training.fitting.tuned import JUDGED, JUDGED_FILE, TRAINED, Start, tune_fold
 from training.nets.upper import Upper, compute_logits, gather_batch, mix_nets, split_encoder
 from training.nets.whisper import PooledEncoder, load_encoder
 from training.protocols.folds import assign_folds
@@ -107,7 +108,7 @@ def test_a_step_hears_at_least_what_the_share_leaves_and_all_of_it_without_one(f
 
 
 def test_only_the_upper_layers_move(frames, weights, tmp_path):
-    tune_fold(frames, tmp_path, start_from(weights), fold=0, seed=0)
+    tune_fold(frames, tmp_path, start_from(weights), left_out=0, seed=0)
 
     before, after = load_file(weights), load_file(tmp_path / "encoder.safetensors")
     moved = {name for name in after if not torch.equal(after[name], before[f"encoder.{name}"])}
@@ -132,14 +133,14 @@ def test_speakers_left_out_have_no_say_in_what_is_learnt(frames, weights, tmp_pa
         np.save(folder / FRAMES_FILE, values)
 
     for source, out in ((frames, "a"), (others, "b")):
-        tune_fold(source, tmp_path / out, start_from(weights), fold=0, seed=0)
+        tune_fold(source, tmp_path / out, start_from(weights), left_out=0, seed=0)
 
     one, other = (load_file(tmp_path / out / "encoder.safetensors") for out in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_same_seed_tunes_the_same_weights_and_says_what_it_measured(frames, weights, tmp_path):
-    found = [tune_fold(frames, tmp_path / out, start_from(weights), fold=1, seed=3) for out in "ab"]
+    found = [tune_fold(frames, tmp_path / out, start_from(weights), left_out=1, seed=3) for out in "ab"]
 
     assert found[0] == found[1]
     assert json.loads((tmp_path / "a" / "tune.json").read_text())["tuned"] == found[0]["tuned"]
@@ -149,7 +150,7 @@ def test_the_same_seed_tunes_the_same_weights_and_says_what_it_measured(frames, 
 def tune_mean(frames, weights, out, *, fold, seeds=(0, 1)):
     runs = [out / f"seed-{seed}" for seed in seeds]
     for seed, run in zip(seeds, runs, strict=True):
-        tune_fold(frames, run, start_from(weights), fold=fold, seed=seed)
+        tune_fold(frames, run, start_from(weights), left_out=fold, seed=seed)
     average_runs(runs, frames, out / "mean")
     return out / "mean"
 
@@ -170,7 +171,7 @@ def test_the_mean_of_runs_lies_between_them_and_keeps_what_none_of_them_moved(fr
 def test_runs_that_are_averaged_start_from_one_head(frames, weights, tmp_path):
     still = replace(SHORT, kept=0.0)
     for seed in (0, 1):
-        tune_fold(frames, tmp_path / str(seed), start_from(weights, still), fold=0, seed=seed)
+        tune_fold(frames, tmp_path / str(seed), start_from(weights, still), left_out=0, seed=seed)
 
     one, other = (load_file(tmp_path / str(seed) / "head.safetensors") for seed in (0, 1))
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -180,7 +181,7 @@ def test_runs_that_are_averaged_start_from_one_head(frames, weights, tmp_path):
 def test_runs_of_other_folds_or_of_one_seed_twice_are_not_averaged(frames, weights, tmp_path, folds, seeds):
     runs = [tmp_path / name for name in "ab"]
     for run, fold, seed in zip(runs, folds, seeds, strict=True):
-        tune_fold(frames, run, start_from(weights), fold=fold, seed=seed)
+        tune_fold(frames, run, start_from(weights), left_out=fold, seed=seed)
 
     with pytest.raises(RunsDiffer, match="one fold, recipe and run a seed"):
         average_runs(runs, frames, tmp_path / "mean")
@@ -256,16 +257,16 @@ def test_votes_change_what_is_learnt_and_must_be_there_where_they_have_a_share(f
     rows = [f"{speaker}-{label},0,0,0,1" for speaker in SPEAKERS for label in LABELS]
     votes.write_text("\n".join(["name," + ",".join(LABELS), *rows]) + "\n", encoding="utf-8")
 
-    tune_fold(frames, tmp_path / "acted", start_from(weights), fold=0, seed=0)
-    tune_fold(frames, tmp_path / "voted", start_from(weights, voting, votes=votes), fold=0, seed=0)
+    tune_fold(frames, tmp_path / "acted", start_from(weights), left_out=0, seed=0)
+    tune_fold(frames, tmp_path / "voted", start_from(weights, voting, votes=votes), left_out=0, seed=0)
 
     acted, voted = (load_file(tmp_path / run / "head.safetensors") for run in ("acted", "voted"))
     assert any(not torch.equal(acted[name], voted[name]) for name in acted)
     with pytest.raises(ValueError, match=r"share of 0\.5"):
-        tune_fold(frames, tmp_path / "none", start_from(weights, voting), fold=0, seed=0)
+        tune_fold(frames, tmp_path / "none", start_from(weights, voting), left_out=0, seed=0)
     start = start_from(weights, voting, votes=tmp_path / "nowhere.csv")
     with pytest.raises(FileNotFoundError, match="a column name"):
-        tune_fold(frames, tmp_path / "none", start, fold=0, seed=0)
+        tune_fold(frames, tmp_path / "none", start, left_out=0, seed=0)
 
 
 def test_a_further_corpus_weighs_as_much_beside_the_first_as_it_is_told(frames, weights):
@@ -279,3 +280,23 @@ def test_a_further_corpus_weighs_as_much_beside_the_first_as_it_is_told(frames, 
     assert weigh_items(items, ()) is None
     assert weighed[:16].tolist() == [1.0] * 16
     assert weighed[16:].sum() == pytest.approx(0.5 * 16)
+
+
+def test_a_corpus_can_be_left_out_as_a_fold_can(frames, weights, tmp_path):
+    renamed = {}
+    for name, folder in frames.items():
+        renamed[name] = tmp_path / name
+        shutil.copytree(folder, renamed[name])
+        with np.load(folder / WINDOWS_FILE) as held:
+            arrays = dict(held)
+        is_further = np.char.endswith(arrays["speakers"], "4")
+        arrays["speakers"] = np.where(is_further, np.char.add("emodb/", arrays["speakers"]), arrays["speakers"])
+        np.savez(renamed[name] / WINDOWS_FILE, **arrays)
+
+    found = tune_fold(renamed, tmp_path / "out", start_from(weights), left_out="emodb", seed=0)
+
+    with np.load(tmp_path / "out" / JUDGED_FILE) as judged:
+        assert set(judged["clean/speakers"].tolist()) == {"emodb/actor4"}
+    assert found["fold"] == "emodb"
+    with pytest.raises(ValueError, match="nobody is in 'ravdess'"):
+        tune_fold(renamed, tmp_path / "none", start_from(weights), left_out="ravdess", seed=0)

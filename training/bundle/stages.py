@@ -32,7 +32,7 @@ from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
 from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
-from training.fitting.tune import ENCODER_FILE, TRAINED, load_head
+from training.fitting.tuned import ENCODER_FILE, TRAINED, load_head
 from training.measures.out_of_fold import encode_labels
 from training.nets.backbones.whisper_base import FACTS
 from training.nets.heads import make_speech_head

@@ -127,7 +127,7 @@ def fit_head(
     torch.manual_seed(seed)
     weighed = None if row_weight is None else torch.from_numpy(row_weight)
     x, y = torch.from_numpy(statistics), torch.from_numpy(target)
-    weight = balance_classes(y, int(y.max()) + 1)
+    weight = balance_classes(y, int(y.max()) + 1, row_weight=weighed)
     rate = recipe.peak_learning_rate
     optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=recipe.weight_decay)
     n_steps = recipe.epochs * -(-len(y) // recipe.batch_size)

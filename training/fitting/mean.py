@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training.data.files import read_json, write_json
-from training.fitting.tune import (
+from training.fitting.tuned import (
     ENCODER_FILE,
     HEAD_FILE,
     JUDGED,
@@ -69,7 +69,7 @@ def average_runs(runs: Sequence[Path], folders: Mapping[str, Path], out: Path) -
         else:
             net = Upper(load_encoder(out / ENCODER_FILE), load_head(out))
             result["tuned"] = judge(net, load_copies(folders, JUDGED), fold, target=out / JUDGED_FILE)
-        log.info("fold %d mean of seeds %s %s", fold, seeds, json.dumps(result["tuned"]))
+        log.info("without %s, mean of seeds %s %s", fold, seeds, json.dumps(result["tuned"]))
     write_json(out / TUNED_FILE, result)
     return result
 

@@ -144,9 +144,7 @@ class Plan:
         Raises:
             ValueError: it has none.
         """
-        if self.recipe.stages is None:
-            raise ValueError(f"recipe {self.recipe.name} trains folds and has no stages; --recipe default or smoke has")
-        return self.recipe.stages
+        return self.recipe.find_stages()
 
     def find_source(self, folders: Mapping[str, str] | None = None) -> Source:
         """Return where the windows of the stages come from.

@@ -166,6 +166,16 @@ class Recipe(Fit, Preparation):
         if not self.max_duration_s > 0.0:
             raise ValueError(f"max_duration_s is {self.max_duration_s}, allowed are values over 0")
 
+    def find_stages(self) -> Stages:
+        """Return the stages.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self.stages is None:
+            raise ValueError(f"recipe {self.name} trains folds and has no stages; --recipe default or smoke has")
+        return self.stages
+
     def as_dict(self) -> dict[str, Any]:
         """Return every value as JSON can hold it; `training.data.files.read_record` reads it."""
         return asdict(self)

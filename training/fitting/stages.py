@@ -16,7 +16,7 @@ from training.fitting.jobs import Count
 from training.fitting.mean import average_runs
 from training.fitting.plan import Plan
 from training.fitting.steps import Step
-from training.fitting.tune import JUDGED, Start, list_copies, tune_fold
+from training.fitting.tuned import JUDGED, LeftOut, Start, list_copies, tune_fold
 from training.nets.upper import split_encoder
 from training.nets.whisper import load_encoder
 
@@ -47,25 +47,34 @@ class NetSteps:
             f"frames of {name}", partial(_cache, source=self.source, name=name, weights=self.start.weights), reads
         )
 
-    def tune(self, fold: int | None, seed: int) -> Step:
-        """Tune a net without a fold's speakers, or on all of them."""
+    def tune(self, left_out: LeftOut, seed: int) -> Step:
+        """Tune a net without a fold's speakers or a corpus, or on everybody."""
         recipe = {key: value for key, value in asdict(self.plan.recipe).items() if key not in {"name", "stages"}}
         how = asdict(self.plan.stages.tune)
         del how["seeds"]
-        reads: dict[str, Any] = {"fold": fold, "seed": seed, "head_seed": self.plan.seed, "recipe": recipe, "tune": how}
+        reads: dict[str, Any] = {
+            "fold": left_out,
+            "seed": seed,
+            "head_seed": self.plan.seed,
+            "recipe": recipe,
+            "tune": how,
+        }
         reads["encoder"] = self.plan.pretrained_sha256
         if self.plan.stages.tune.votes:
             reads["votes"] = hash_file(find_votes(self.source))
-        needs = {name: self.cache_frames(name) for name in list_copies(fold)}
+        needs = {name: self.cache_frames(name) for name in list_copies(left_out)}
         return Step(
-            f"{_describe(fold)}, seed {seed}", partial(_tune, start=self.start, fold=fold, seed=seed), reads, needs
+            f"{_describe(left_out)}, seed {seed}",
+            partial(_tune, start=self.start, left_out=left_out, seed=seed),
+            reads,
+            needs,
         )
 
-    def average(self, fold: int | None, seeds: tuple[int, ...]) -> Step:
-        """Average a fold's nets of some seeds, and judge the mean on the fold's speakers."""
-        runs = {f"seed {seed}": self.tune(fold, seed) for seed in seeds}
-        judged = {} if fold is None else {name: self.cache_frames(name) for name in JUDGED}
-        return Step(f"{_describe(fold)}, mean", partial(_average, seeds=seeds), {}, {**runs, **judged})
+    def average(self, left_out: LeftOut, seeds: tuple[int, ...]) -> Step:
+        """Average the nets of some seeds, and judge the mean on who was left out."""
+        runs = {f"seed {seed}": self.tune(left_out, seed) for seed in seeds}
+        judged = {} if left_out is None else {name: self.cache_frames(name) for name in JUDGED}
+        return Step(f"{_describe(left_out)}, mean", partial(_average, seeds=seeds), {}, {**runs, **judged})
 
 
 def find_votes(source: Source) -> Path:
@@ -73,8 +82,10 @@ def find_votes(source: Source) -> Path:
     return Path(source.trained[0][1]) / VOTES_FILE
 
 
-def _describe(fold: int | None) -> str:
-    return "tuning on every speaker" if fold is None else f"tuning without fold {fold}"
+def _describe(left_out: LeftOut) -> str:
+    if left_out is None:
+        return "tuning on every speaker"
+    return f"tuning without {left_out if isinstance(left_out, str) else f'fold {left_out}'}"
 
 
 def _cache(_: Mapping[str, Path], out: Path, count: Count, *, source: Source, name: str, weights: Path) -> None:
@@ -84,8 +95,8 @@ def _cache(_: Mapping[str, Path], out: Path, count: Count, *, source: Source, na
     )
 
 
-def _tune(needs: Mapping[str, Path], out: Path, count: Count, *, start: Start, fold: int | None, seed: int) -> None:
-    tune_fold(needs, out, start, fold=fold, seed=seed, on_step=count)
+def _tune(needs: Mapping[str, Path], out: Path, count: Count, *, start: Start, left_out: LeftOut, seed: int) -> None:
+    tune_fold(needs, out, start, left_out=left_out, seed=seed, on_step=count)
 
 
 def _average(needs: Mapping[str, Path], out: Path, _: Count, *, seeds: tuple[int, ...]) -> None:

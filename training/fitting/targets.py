@@ -87,11 +87,15 @@ def weigh_items(items: Sequence[Item], weights: Sequence[tuple[str, float]]) -> 
     """
     if not weights:
         return None
-    corpora = [name_corpus(item) for item in items]
+    corpora = [name_corpus(str(frames.windows.speakers[row])) for frames, row in items]
     counts, shares = Counter(corpora), dict(weights)
     return np.array([shares[c] * counts[""] / counts[c] if c in shares else 1.0 for c in corpora], dtype=np.float32)
 
 
-def name_corpus(item: Item) -> str:
-    """Return the corpus of a window by its speaker: empty for the first one."""
-    return str(item[0].windows.speakers[item[1]]).rpartition("/")[0]
+def name_corpus(speaker: str) -> str:
+    """Return the layout of the corpus that a speaker is of: empty for the first one.
+
+    >>> name_corpus("emodb/03"), name_corpus("1001")
+    ('emodb', '')
+    """
+    return speaker.rpartition("/")[0]

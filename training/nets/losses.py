@@ -10,17 +10,18 @@ from torch.nn import functional as F
 from training.protocols.class_weights import weigh_classes
 
 
-def balance_classes(target: Any, n_labels: int) -> Any:
+def balance_classes(target: Any, n_labels: int, *, row_weight: Any | None = None) -> Any:
     """Return the balanced class weights of training labels, float32 (n_labels,).
 
     Args:
         target: int64 (n,), the labels of the training windows alone.
         n_labels: number of classes.
+        row_weight: (n,), how much each window counts; None is 1 each.
 
     Raises:
         ValueError: a label never occurs.
     """
-    counts = torch.bincount(target, minlength=n_labels).tolist()
+    counts = torch.bincount(target, row_weight, minlength=n_labels).tolist()
     weights = weigh_classes({f"label {index}": count for index, count in enumerate(counts)})
     return torch.tensor(list(weights.values()), dtype=torch.float32)
 

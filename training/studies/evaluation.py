@@ -20,7 +20,7 @@ from training.fitting.plan import Plan
 from training.fitting.recipe import Calibration
 from training.fitting.stages import STEPS_FOLDER, find_votes
 from training.fitting.steps import run_steps
-from training.fitting.tune import list_copies
+from training.fitting.tuned import list_copies
 from training.measures.predictions import read_predictions
 from training.measures.slices import group_speakers, measure_slices, read_actors
 from training.measures.slices.writing import write_slices

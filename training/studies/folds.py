@@ -15,7 +15,7 @@ from training.corpora import LABELS
 from training.data.copies import CLEAN
 from training.data.files import read_json, write_json
 from training.data.views import FOREIGN
-from training.fitting.tune import JUDGED, JUDGED_FILE, TUNED_FILE
+from training.fitting.tuned import JUDGED, JUDGED_FILE, TUNED_FILE
 from training.measures import metrics
 from training.measures.out_of_fold import OutOfFold, calibrate, report_view
 from training.measures.predictions import Predictions, write_predictions

@@ -14,7 +14,7 @@ from training.data.cached import Features, load_features
 from training.data.copies import CLEAN
 from training.fitting.plan import Plan, read_plan
 from training.fitting.stages import STEPS_FOLDER
-from training.fitting.tune import load_head
+from training.fitting.tuned import load_head
 from training.measures.pictures import draw_stacks
 from training.protocols.folds import assign_folds
 from training.screen import say
