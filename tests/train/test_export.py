@@ -8,9 +8,10 @@ import pytest
 import torch
 from nets import LABELS, build_small, find_small, make_tone, make_tones
 
-from training.bundle.export import Facts, export_bundle
+from training.bundle.export import export_bundle
 from training.bundle.graph import OPSET
 from training.bundle.int8 import Int8Error, check_promise
+from training.bundle.manifest import Identity
 from training.bundle.parity import Gate, ParityError
 from training.fitting.recipe import PAPER, Calibration
 from training.nets.backbones import find_backbone, list_backbones
@@ -21,15 +22,23 @@ from worker.scoring.scorer import Scorer
 
 RECIPE = replace(PAPER, name="test")
 LOOSE = Gate(max_ua_drop=1.0, min_same_label=0.0, max_probability_change=0.2)
-FACTS = Facts(
-    name="tiny",
-    version="0.0.1",
-    licence="Apache-2.0",
-    calibration=Calibration(temperature=0.7, uncertain_below=0.5),
-    training={"corpora": [{"name": "tones", "licence": "none", "n_utterances": 8}], "seed": 0, "git": "test"},
-    metrics={"ua": 0.25},
+IDENTITY = Identity(
+    "tiny",
+    "0.0.1",
+    LABELS,
+    "Apache-2.0",
+    RECIPE.front_end,
+    Calibration(temperature=0.7, uncertain_below=0.5),
+    speech_threshold=None,
+    scheme="static QDQ U8S8",
 )
-PARTS = {"facts": FACTS, "recipe": RECIPE, "gate": LOOSE}
+TRAINING = {
+    "recipe": RECIPE.as_dict(),
+    "corpora": [{"name": "tones", "licence": "none", "n_utterances": 8}],
+    "seed": 0,
+    "git": "test",
+}
+PARTS = {"identity": IDENTITY, "training": TRAINING, "metrics": {"ua": 0.25}, "gate": LOOSE}
 
 
 def export(name, folder, **changes):

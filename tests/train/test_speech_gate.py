@@ -10,7 +10,7 @@ import soundfile
 import torch
 from nets import LABELS, RATE_HZ, Tone, build_small, find_small
 from sounds import make_noise, make_voice
-from test_export import FACTS, LOOSE
+from test_export import PARTS
 
 from training.bundle.export import WITHOUT_GATE, export_bundle
 from training.bundle.gate import GateRecipe, JudgedGate, find_fault
@@ -48,7 +48,8 @@ def export(folder, *, speech, check=None):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     sets = {"train": make_set(0, 60), "check": check or make_set(500, 8)}
-    parts = {"facts": FACTS, "recipe": RECIPE, "gate": LOOSE, "speech": speech, **sets}
+    identity = replace(PARTS["identity"], front_end=RECIPE.front_end)
+    parts = {**PARTS, "identity": identity, "speech": speech, **sets}
     return export_bundle(build_small("light-sernet"), find_small("light-sernet"), folder, **parts)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from training.data.files import read_json
 from training.data.windows import WindowSet, WindowStore
 from training.fitting.plan import Plan
 from training.fitting.predict import predict
-from training.fitting.recipe import Calibration, Recipe
+from training.fitting.recipe import Calibration
 from training.fitting.run import load_net
 from training.measures import metrics
 from training.measures.out_of_fold import MAX_ERROR, THRESHOLDS
@@ -53,26 +53,6 @@ class Exported:
     gate: JudgedGate | None
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the manifest of a net is told.
-
-    Attributes:
-        name, version: of the model.
-        licence: of the trained weights, what the corpora ask for included.
-        calibration: from held-out windows.
-        training: corpora with licences, seed, revision, for the record.
-        metrics: measured on held-out windows, for the record.
-    """
-
-    name: str
-    version: str
-    licence: str
-    calibration: Calibration
-    training: dict[str, Any]
-    metrics: dict[str, Any]
-
-
 class Calibrated(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Waveform to probabilities at a temperature and to the pooled vector they came from, inside the graph."""
 
@@ -92,8 +72,9 @@ def export_bundle(
     backbone: Backbone,
     target: Path,
     *,
-    facts: Facts,
-    recipe: Recipe,
+    identity: Identity,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
     train: WindowSet,
     check: WindowSet,
     gate: Gate | None = None,
@@ -105,8 +86,9 @@ def export_bundle(
         net: trained, of the backbone; it is not changed.
         backbone: that built it.
         target: the bundle's folder, which must not be there yet.
-        facts: what the manifest is told.
-        recipe: whose front end serving shall use.
+        identity: what the bundle is; its gate's threshold comes from the gate that is fitted.
+        training: corpora with licences, recipe, seed, revision, for the record.
+        metrics: measured on held-out windows, for the record.
         train: windows that int8's ranges are measured on and the speech gate is fitted on.
         check: held-out windows for the parity gate and the speech gate.
         gate: what int8 may cost; the default gate where None.
@@ -121,7 +103,7 @@ def export_bundle(
         BundleError, ScoringError: serving would refuse the bundle.
     """
     refuse_existing(target)
-    calibrated = Calibrated(fold_parametrisations(copy.deepcopy(net).cpu()), facts.calibration.temperature).eval()
+    calibrated = Calibrated(fold_parametrisations(copy.deepcopy(net).cpu()), identity.calibration.temperature).eval()
     with tempfile.TemporaryDirectory() as scratch:
         exact, small, joined = (Path(scratch) / f"{name}.onnx" for name in ("float32", "int8", "joined"))
         export_onnx(calibrated, exact, outputs=("probabilities", POOLED))
@@ -133,10 +115,19 @@ def export_bundle(
         parity = measure_parity(calibrated, exact, joined, check)
         check_parity(parity, gate or Gate())
         model = joined.read_bytes()
-    exported = Exported(parity, judged)
-    manifest = _describe(backbone, facts, recipe, exported, labels=train.labels, model=model)
+    corpora = list(training["corpora"])
+    if judged is not None and is_gated:
+        identity = replace(identity, speech_threshold=judged.threshold)
+        corpora.append({**SOUNDS, "n_utterances": judged.n_sounds})
+    measured = {"left_out": WITHOUT_GATE} if judged is None else judged.as_dict()
+    manifest = build_manifest(
+        identity,
+        model,
+        training={"backbone": backbone.facts.name, **training, "corpora": corpora},
+        metrics={**metrics, "gate": measured, "parity": parity.as_dict()},
+    )
     write_bundle(target, manifest, model, fill_card(manifest, backbone.facts))
-    return exported
+    return Exported(parity, judged)
 
 
 def _append_readings(graph: Path, readings: Readings, target: Path) -> None:
@@ -154,29 +145,6 @@ def _append_readings(graph: Path, readings: Readings, target: Path) -> None:
         keep=("probabilities",),
         drop=() if readings.speech is not None else (POOLED,),
     )
-
-
-def _describe(
-    backbone: Backbone, facts: Facts, recipe: Recipe, exported: Exported, *, labels: tuple[str, ...], model: bytes
-) -> dict[str, Any]:
-    gate = exported.gate
-    shipped = gate if gate is not None and gate.refused is None else None
-    training = {"backbone": backbone.facts.name, "recipe": recipe.as_dict(), **facts.training}
-    if shipped is not None:
-        training["corpora"] = [*training["corpora"], {**SOUNDS, "n_utterances": shipped.n_sounds}]
-    measured = {"left_out": WITHOUT_GATE} if gate is None else gate.as_dict()
-    identity = Identity(
-        facts.name,
-        facts.version,
-        labels,
-        facts.licence,
-        recipe.front_end,
-        facts.calibration,
-        None if shipped is None else shipped.threshold,
-        backbone.facts.int8.text,
-    )
-    parts = {**facts.metrics, "gate": measured, "parity": exported.parity.as_dict()}
-    return build_manifest(identity, model, training=training, metrics=parts)
 
 
 def export_run(
@@ -221,6 +189,7 @@ def export_run(
     train = WindowSet(split.train, LABELS, store)
     check = WindowSet(split.validate or split.test, LABELS, store)
     training = {
+        "recipe": plan.recipe.as_dict(),
         "corpora": _credit_corpora(plan, corpora, split),
         "protocol": plan.protocol,
         "fold": split.name,
@@ -228,9 +197,19 @@ def export_run(
         "seed": plan.seed,
         "git": revision,
     }
-    facts = Facts(name, version, _join_licences(plan, backbone), calibrate(net, check), training, _read_measures(out))
+    identity = Identity(
+        name,
+        version,
+        LABELS,
+        _join_licences(plan, backbone),
+        plan.recipe.front_end,
+        calibrate(net, check),
+        speech_threshold=None,
+        scheme=backbone.facts.int8.text,
+    )
+    parts = {"training": training, "metrics": _read_measures(out)}
     return export_bundle(
-        net, backbone, target, facts=facts, recipe=plan.recipe, train=train, check=check, gate=gate, speech=speech
+        net, backbone, target, identity=identity, train=train, check=check, gate=gate, speech=speech, **parts
     )
 
 

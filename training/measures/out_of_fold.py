@@ -1,8 +1,7 @@
-"""Measures of windows that were scored out of fold, and the calibration that follows from them; it trains nothing."""
+"""Measures of windows that were scored out of fold, and the calibration that follows from them."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from training.corpora import LABELS
 from training.data.copies import CLEAN
 from training.measures import metrics
 
-log = logging.getLogger(__name__)
 NOTE_VIEW = "notes-clean"
 MAX_ERROR = 0.10  # Accepted windows may be wrong this often on the out-of-fold windows.
 THRESHOLDS = np.round(np.arange(0.25, 1.0, 0.01), 2)
@@ -53,35 +51,23 @@ def encode_labels(kinds: NDArray[np.str_]) -> NDArray[np.int64]:
     return np.array([LABELS.index(kind) for kind in kinds], dtype=np.int64)
 
 
-def report_view(name: str, scored: OutOfFold) -> dict[str, list[float]]:
-    """Print and return the measures of one view."""
-    measured = scored.measure()
-    text = "  ".join(f"{key} {mean:.3f}+-{deviation:.3f}" for key, (mean, deviation) in measured.items())
-    log.info("%-12s n %5d  %s", name, scored.truth.size, text)
-    return {key: [round(mean, 4), round(deviation, 4)] for key, (mean, deviation) in measured.items()}
+def measure_view(scored: OutOfFold) -> dict[str, list[float]]:
+    """Return the measures of one view, rounded."""
+    return {key: [round(mean, 4), round(deviation, 4)] for key, (mean, deviation) in scored.measure().items()}
 
 
 def calibrate(scored: dict[str, OutOfFold]) -> dict[str, Any]:
-    """Fit one temperature on out-of-fold clean windows and notes together, and print errors before and after."""
+    """Fit one temperature on out-of-fold clean windows and notes together, and return it with errors before and after."""
     used = [scored[CLEAN.name], scored[NOTE_VIEW]]
     logits, truth = np.concatenate([s.logits for s in used]), np.concatenate([s.truth for s in used])
     temperature = round(metrics.fit_temperature(logits, truth), 3)
-    log.info(
-        "temperature %.3f, fitted on %d out-of-fold windows (%s, %s)", temperature, truth.size, CLEAN.name, NOTE_VIEW
-    )
     result: dict[str, Any] = {"temperature": temperature}
-    for name, item in scored.items():
-        before = metrics.measure_calibration_error(metrics.apply_softmax(item.logits), item.truth)
-        after = metrics.measure_calibration_error(metrics.apply_softmax(item.logits, temperature), item.truth)
-        log.info("%-12s ECE %.3f before, %.3f after", name, before, after)
-        result[f"ece_{name}"] = [round(before, 4), round(after, 4)]
+    for name, view in scored.items():
+        errors = [
+            metrics.measure_calibration_error(metrics.apply_softmax(view.logits, at), view.truth)
+            for at in (1.0, temperature)
+        ]
+        result[f"ece_{name}"] = [round(error, 4) for error in errors]
     probabilities = metrics.apply_softmax(scored[CLEAN.name].logits, temperature)
     curve = metrics.trace_risk_coverage(probabilities, scored[CLEAN.name].truth, THRESHOLDS)
-    result["uncertain_below"] = metrics.choose_threshold(curve, max_error=MAX_ERROR)
-    for threshold, coverage, error in curve:
-        if threshold == result["uncertain_below"] or round(threshold * 100) % 10 == 0:
-            log.info("confidence >= %.2f: coverage %.3f, error %.3f", threshold, coverage, error)
-    log.info(
-        "uncertain_below %.2f: the lowest confidence with at most %.2f errors", result["uncertain_below"], MAX_ERROR
-    )
-    return result
+    return {**result, "uncertain_below": metrics.choose_threshold(curve, max_error=MAX_ERROR)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from training.data.files import read_json, write_json
 from training.data.views import FOREIGN
 from training.fitting.tuned import JUDGED, JUDGED_FILE, TUNED_FILE
 from training.measures import metrics
-from training.measures.out_of_fold import OutOfFold, calibrate, report_view
+from training.measures.out_of_fold import OutOfFold, calibrate, measure_view
 from training.measures.predictions import Predictions, write_predictions
 from training.protocols.folds import MIN_FOLDS, N_FOLDS
 
-log = logging.getLogger(__name__)
 DEGRADED = ("telephone", "opus16", "snr10")
 EVALUATION_FILE, PREDICTIONS_FILE = "evaluation.json", "predictions.csv"
 Judged = dict[str, NDArray[Any]]
@@ -108,7 +106,7 @@ def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
         "folds": [fact["fold"] for fact in facts],
         "seeds": facts[0]["seeds"],
         "recipe": facts[0]["recipe"],
-        **{name: report_view(name, item) for name, item in scored.items()},
+        **{name: measure_view(view) for name, view in scored.items()},
         "emodb": {"uar": _spread(np.array([fact["tuned"][FOREIGN] for fact in facts]))},
         "by_seed": {name: _spread(values) for name, values in by_seed.items()},
         "frozen": {name: round(float(np.mean([fact["frozen"][name] for fact in facts])), 4) for name in JUDGED},
