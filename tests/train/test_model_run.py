@@ -201,6 +201,15 @@ def test_the_exported_bundle_scores_a_note(evaluated, crema_d, tmp_path):
     )
 
 
+def test_a_run_is_exported_where_its_corpus_is_away(evaluated, crema_d, tmp_path):
+    away = crema_d.rename(crema_d.with_name("away"))
+    try:
+        succeed("export", evaluated[0], "--version", "0.0.6", "--out", tmp_path / "own-0.0.6")
+    finally:
+        away.rename(crema_d)
+    assert load_bundle(tmp_path / "own-0.0.6").manifest.version == "0.0.6"
+
+
 def test_a_version_is_never_written_twice(trained):
     out, _, _ = trained
     result = call("export", out, "--version", "0.0.1", "--out", out / "whisper3-0.0.1")

@@ -25,7 +25,7 @@ from training.corpora import LABELS, DecodedUtterance
 from training.corpora.votes import read_votes
 from training.data.cached import Encode, cache_windows, load_features
 from training.data.copies import CLEAN, make_copy, normalise
-from training.data.files import write_json
+from training.data.files import read_json, write_json
 from training.data.views import Source, find_view, identify_corpora, identify_view, load_trained, make_calibration
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
@@ -43,6 +43,7 @@ from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 STATISTICS = "statistics"
 FLOAT_ENCODER, INT8_ENCODER = "encoder-float32.onnx", "encoder-int8.onnx"
 FLOAT_GRAPH, GATE_FILE, COMPARISON_FILE = "model-float32.onnx", "gate.safetensors", "int8.json"
+RESULT_FILE = "result.json"
 FRESH_SEED = 97
 CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
 
@@ -124,8 +125,27 @@ def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = 
     run_steps([steps.cache_frames(name) for name in TRAINED], root, n_processes=n_processes, report=report)
     graph = steps.finish_graph(plan.stages.calibration)
     run_steps([graph], root, n_processes=n_processes, report=report)
+    note_graph(graph, out, out)
     publish(plan, graph.find(root), bundle, calibration=plan.stages.calibration, revision=plan.revision)
     return bundle
+
+
+def note_graph(graph: Step, out: Path, folder: Path) -> None:
+    """Write into a folder of a run which step's graph is its result, so that an export needs no corpus to find it."""
+    write_json(folder / RESULT_FILE, {"graph": graph.find(out / STEPS_FOLDER).name})
+
+
+def find_graph(out: Path, folder: Path) -> Path:
+    """Return the folder of the graph that `note_graph` wrote down.
+
+    Raises:
+        FileNotFoundError: the run was not trained to its end.
+    """
+    if not (folder / RESULT_FILE).is_file():
+        raise FileNotFoundError(
+            f"{out} was not trained to its end; `tonalog train --resume --out {out}` goes on with it"
+        )
+    return Path(out / STEPS_FOLDER / read_json(folder / RESULT_FILE)["graph"])
 
 
 def encode_with(session: Any) -> Encode:

@@ -9,7 +9,7 @@ from typing import Any
 
 from training.bundle.gate import GATE_SOUNDS, GATE_VIEWS, cross_validate_gate
 from training.bundle.publish import FACTS_FILE, publish
-from training.bundle.stages import BundleSteps
+from training.bundle.stages import BundleSteps, find_graph, note_graph
 from training.corpora import LABELS
 from training.corpora.votes import read_votes
 from training.data.cached import load_features
@@ -61,10 +61,7 @@ def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     layouts = [layout for layout, _ in steps.source.judged]
     if layouts != [FOREIGN.partition("-")[0]]:
         raise ValueError(f"corpora to judge by are {layouts}; allowed is emodb=FOLDER; no window of it trains anything")
-    if not (out / STEPS_FOLDER).is_dir() or not list((out / STEPS_FOLDER).glob("finished-graph-*")):
-        raise FileNotFoundError(
-            f"{out} was not trained to its end; `tonalog train --resume --out {out}` goes on with it"
-        )
+    find_graph(out, out)
     if not request.actors.is_file():
         raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
     read_actors(request.actors)
@@ -105,7 +102,8 @@ def evaluate_model(
     compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
     evaluation = sum_up(runs, folder)
     calibration = read_calibration(evaluation)
-    (graph,) = run_steps([steps.finish_graph(calibration)], root, **parallel)
+    finished = steps.finish_graph(calibration)
+    (graph,) = run_steps([finished], root, **parallel)
     figures = {
         "evaluation": evaluation,
         "dimensions": measure_dimensions(plan, steps, runs, folder / PREDICTIONS_FILE, calibration.temperature),
@@ -114,6 +112,7 @@ def evaluate_model(
         **read_json(graph / FACTS_FILE),
         "slices": _slice(folder, request.actors, calibration, n_draws=plan.stages.amounts.n_draws),
     }
+    note_graph(finished, out, folder)
     write_json(folder / FIGURES_FILE, figures)
     return figures
 
@@ -147,9 +146,7 @@ def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
     """
     figures = read_figures(out)
     calibration = plan.stages.calibration if figures is None else read_calibration(figures["evaluation"])
-    graph = BundleSteps(plan, plan.find_source()).finish_graph(calibration).find(out / STEPS_FOLDER)
-    if not graph.is_dir():
-        raise FileNotFoundError(f"{out} holds no finished graph; `tonalog train --resume --out {out}` makes it")
+    graph = find_graph(out, out if figures is None else out / EVALUATION_FOLDER)
     publish(plan, graph, target, calibration=calibration, revision=revision, figures=figures)
     return figures is not None
 
