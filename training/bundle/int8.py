@@ -1,4 +1,4 @@
-"""From a float32 graph to one in static int8, by a backbone's scheme; it chooses no calibration and judges no accuracy.
+"""From a float32 graph to one in static int8, by a backbone's scheme.
 
 The promise is the same for every backbone, and `check_promise` holds each graph to it:
 

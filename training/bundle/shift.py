@@ -1,4 +1,4 @@
-"""Take the mean error of rounding out of an int8 encoder; it changes neither weights nor ranges."""
+"""Take the mean error of rounding out of an int8 encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled corpora in their official layouts, their defects found by listening; this room never writes audio.
+"""Labelled corpora in their official layouts, their defects found by listening.
 
 A corpus is one file under `layouts`. Recordings are decoded as serving decodes them.
 """

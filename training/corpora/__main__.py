@@ -1,4 +1,4 @@
-"""Print what a corpus holds and what is wrong with it; it changes nothing."""
+"""Print what a corpus holds and what is wrong with it."""
 
 from __future__ import annotations
 

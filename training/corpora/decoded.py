@@ -1,4 +1,4 @@
-"""Corpora small enough to be held in memory with their audio; it leaves nothing out that inspection keeps."""
+"""Corpora small enough to be held in memory with their audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find audio files, tell their containers apart and read them as serving does; it knows no corpus and no label."""
+"""Find audio files, tell their containers apart and read them as serving does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listen to a corpus: find what is silent, doubled, mislabelled, missing or unreadable; it reports, and changes no file."""
+"""Listen to a corpus: find what is silent, doubled, mislabelled, missing or unreadable."""
 
 from __future__ import annotations
 

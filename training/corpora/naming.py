@@ -1,4 +1,4 @@
-"""Read a corpus whose labels stand in its file names; it knows no single corpus and opens no audio."""
+"""Read a corpus whose labels stand in its file names."""
 
 from __future__ import annotations
 

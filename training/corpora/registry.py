@@ -1,4 +1,4 @@
-"""Find a corpus's layout by name and load it; it knows no corpus itself, files under `layouts` do."""
+"""Find a corpus's layout by name and load it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a labelled corpus is made of: utterances, findings, layouts; it holds no audio and reads no file."""
+"""What a labelled corpus is made of: utterances, findings, layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What listeners heard in a clip, as shares of the labels; it hears nothing itself."""
+"""What listeners heard in a clip, as shares of the labels."""
 
 from __future__ import annotations
 

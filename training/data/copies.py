@@ -1,4 +1,4 @@
-"""The training copies: which distortion and which cut each one makes of an utterance; it never touches the encoder."""
+"""The training copies: which distortion and which cut each one makes of an utterance."""
 
 from __future__ import annotations
 

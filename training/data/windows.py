@@ -1,4 +1,4 @@
-"""Training windows of utterances: read, front end, augmentation, batches with exact zeros at the end; it trains nothing."""
+"""Training windows of utterances: read, front end, augmentation, batches with exact zeros at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run needs to go on after an interruption, in one file; it decides nothing."""
+"""What a training run needs to go on after an interruption, in one file."""
 
 from __future__ import annotations
 

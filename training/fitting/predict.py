@@ -1,4 +1,4 @@
-"""Probabilities of a net for the windows of a corpus; it changes no weight."""
+"""Probabilities of a net for the windows of a corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures of a classifier from its predictions, as one page of HTML and one JSON; nothing here trains or scores."""
+"""Measures of a classifier from its predictions, as one page of HTML and one JSON."""
 
 from training.measures.predictions import Predictions, collect_predictions, read_predictions, write_predictions
 from training.measures.summary import Summary, summarise

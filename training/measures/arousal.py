@@ -1,4 +1,4 @@
-"""The paper's arousal analysis (its Fig. 1): which errors stay among loud or among quiet emotions; it knows no audio."""
+"""The paper's arousal analysis (its Fig. 1): which errors stay among loud or among quiet emotions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the four labels lie in arousal and valence; it holds numbers and measures nothing.
+"""Where the four labels lie in arousal and valence.
 
 After the circumplex model (Russell 1980), whose active half holds anger and happiness and whose pleasant half holds
 happiness alone of these four. No corpus here was rated in dimensions, so a head of its own would learn these very sums.

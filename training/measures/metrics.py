@@ -1,4 +1,4 @@
-"""Measures of a classifier from its scores; pure arithmetic on arrays that never reads a file."""
+"""Measures of a classifier from its scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a summary as one page of HTML that needs no other file and no network; it measures nothing."""
+"""Write a summary as one page of HTML that needs no other file and no network."""
 
 from __future__ import annotations
 

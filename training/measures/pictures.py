@@ -1,4 +1,4 @@
-"""Draw a report's pictures as inline SVG whose colours the page's style sheet sets; no picture needs a library or a font."""
+"""Draw a report's pictures as inline SVG whose colours the page's style sheet sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions of a cross-validation, checked at the door, and their CSV; it measures nothing."""
+"""Predictions of a cross-validation, checked at the door, and their CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All figures of a report from predictions; it writes nothing and draws nothing."""
+"""All figures of a report from predictions."""
 
 from __future__ import annotations
 

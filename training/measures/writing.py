@@ -1,4 +1,4 @@
-"""Write a report of predictions: report.html and report.json beside each other; it overwrites both and nothing else."""
+"""Write a report of predictions: report.html and report.json beside each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The adaptive focal loss and its class weights; it knows tensors only and holds no parameters."""
+"""The adaptive focal loss and its class weights."""
 
 from __future__ import annotations
 

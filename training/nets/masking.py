@@ -1,4 +1,4 @@
-"""Masks for windows that end in exact zeros, and layers whose rows never depend on each other; nothing here is trained."""
+"""Masks for windows that end in exact zeros, and layers whose rows never depend on each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HuBERT and wav2vec 2.0 base encoders of transformers, run with exact masks and plain operators; it loads no weights.
+"""HuBERT and wav2vec 2.0 base encoders of transformers, run with exact masks and plain operators.
 
 Same arithmetic as `transformers` on a whole window (held by a test). Different on a padded one: group normalisation,
 attention and pooling see only what comes before the trailing zeros, so that padding changes nothing.

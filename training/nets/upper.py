@@ -1,4 +1,4 @@
-"""The tuned part of the model, layers 2 and 3 with their head, on cached frames; it reads no file and trains nothing."""
+"""The tuned part of the model, layers 2 and 3 with their head, on cached frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frozen front of the model: waveform to pooled Whisper statistics in one graph; it never trains and never reads audio files."""
+"""The frozen front of the model: waveform to pooled Whisper statistics in one graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who trains, who validates and who is tested, and that nobody is on two sides; this room never hears audio."""
+"""Who trains, who validates and who is tested, and that nobody is on two sides."""
 
 from training.protocols.folds import assign_folds
 from training.protocols.leaks import LeakError

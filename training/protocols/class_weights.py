@@ -1,4 +1,4 @@
-"""Class weights of the paper's loss, from counts alone; they never look at a model."""
+"""Class weights of the paper's loss, from counts alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speaker-independent folds; they know speakers only and never look at labels or scores."""
+"""Speaker-independent folds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find what is heard on two sides of a split; it raises and never repairs."""
+"""Find what is heard on two sides of a split."""
 
 from __future__ import annotations
 

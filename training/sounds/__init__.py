@@ -1,1 +1,1 @@
-"""What happens to sound before a model hears it in training: cuts, distortions and synthesis; it never reads a file."""
+"""What happens to sound before a model hears it in training: cuts, distortions and synthesis."""

@@ -1,4 +1,4 @@
-"""Seeded distortions of a recording, as phones, rooms and codecs make them; pure arithmetic that never touches files or labels."""
+"""Seeded distortions of a recording, as phones, rooms and codecs make them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeded synthesis of sounds that are not speech, for the speech gate; it holds no recording and never judges a score."""
+"""Seeded synthesis of sounds that are not speech, for the speech gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's augmentation of a training window, each part switchable; it never touches files or labels."""
+"""The paper's augmentation of a training window, each part switchable."""
 
 from __future__ import annotations
 

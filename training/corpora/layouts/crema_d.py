@@ -1,4 +1,4 @@
-"""CREMA-D's layout (Cao et al. 2014): `AudioWAV/1001_DFA_ANG_XX.wav`, under any extension; it reads names, never audio."""
+"""CREMA-D's layout (Cao et al. 2014): `AudioWAV/1001_DFA_ANG_XX.wav`, under any extension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Berlin EmoDB's layout (Burkhardt et al. 2005): `wav/03a01Wa.wav`, FLAC too; it reads names, never audio."""
+"""Berlin EmoDB's layout (Burkhardt et al. 2005): `wav/03a01Wa.wav`, FLAC too."""
 
 from __future__ import annotations
 

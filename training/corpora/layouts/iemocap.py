@@ -1,4 +1,4 @@
-"""IEMOCAP's layout (Busso et al. 2008): EmoEvaluation lists and one WAV a turn in five sessions; it reads lists, never audio."""
+"""IEMOCAP's layout (Busso et al. 2008): EmoEvaluation lists and one WAV a turn in five sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RAVDESS's layout (Livingstone and Russo 2018): `Actor_12/03-01-05-02-01-01-12.wav`; it reads names, never audio."""
+"""RAVDESS's layout (Livingstone and Russo 2018): `Actor_12/03-01-05-02-01-01-12.wav`."""
 
 from __future__ import annotations
 

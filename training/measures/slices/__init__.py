@@ -1,4 +1,4 @@
-"""Out-of-fold predictions by group of speakers: who is heard worse, and who is called uncertain; nothing here trains or scores."""
+"""Out-of-fold predictions by group of speakers: who is heard worse, and who is called uncertain."""
 
 from training.measures.slices.actors import Actor, group_speakers, read_actors
 from training.measures.slices.measures import measure_slices

@@ -1,4 +1,4 @@
-"""What CREMA-D tells about its actors, and the groups that follow from it; it never sees a score."""
+"""What CREMA-D tells about its actors, and the groups that follow from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accuracy and uncertainty of groups of speakers with intervals by speaker; it reads no file and names no speaker."""
+"""Accuracy and uncertainty of groups of speakers with intervals by speaker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of groups of speakers once they are measured; it computes nothing."""
+"""What is known of groups of speakers once they are measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say in Markdown what was found about groups, as the command prints it and the model card repeats it; it measures nothing."""
+"""Say in Markdown what was found about groups, as the command prints it and the model card repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backbone offers: a trainable graph from waveform to logits and how it becomes int8; it builds none itself."""
+"""What every backbone offers: a trainable graph from waveform to logits and how it becomes int8."""
 
 from __future__ import annotations
 

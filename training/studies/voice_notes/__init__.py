@@ -1,1 +1,1 @@
-"""An experiment: what non-speech does to the scores of long voice notes; it serves nothing and changes no bundle."""
+"""An experiment: what non-speech does to the scores of long voice notes."""

@@ -1,4 +1,4 @@
-"""The ways of finding speech that are compared, and the windows each one leaves; it never scores."""
+"""The ways of finding speech that are compared, and the windows each one leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build long synthetic voice notes whose true speech is known; it never finds speech and never scores."""
+"""Build long synthetic voice notes whose true speech is known."""
 
 from __future__ import annotations
 
