@@ -39,11 +39,13 @@ class DecodedCorpus:
         name: as in `Corpus`.
         utterances: in order of name.
         defects: the findings that cost an utterance.
+        listed: the utterances with all that the corpus says of them.
     """
 
     name: str
     utterances: tuple[DecodedUtterance, ...]
     defects: tuple[Finding, ...]
+    listed: tuple[Utterance, ...] = ()
 
 
 def load_decoded(name: str, root: Path) -> DecodedCorpus:
@@ -67,4 +69,4 @@ def load_decoded(name: str, root: Path) -> DecodedCorpus:
         DecodedUtterance(u.path, u.speaker, u.label, signals[u.name], is_assumed=u.is_assumed)
         for u in corpus.utterances
     )
-    return DecodedCorpus(corpus.name, utterances, corpus.defects)
+    return DecodedCorpus(corpus.name, utterances, corpus.defects, corpus.utterances)

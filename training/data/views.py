@@ -24,6 +24,7 @@ from training.data.copies import (
 )
 from training.data.crowd import CROWD, IN_CROWD, make_crowd, make_in_crowd
 from training.data.files import hash_names
+from training.protocols.roles import TRAIN, check_roles
 from training.sounds.augment import Chain
 from training.sounds.nonspeech import MAKERS
 from training.sounds.voice import Cut
@@ -104,8 +105,10 @@ def load_trained(source: Source) -> DecodedCorpus:
     Raises:
         FileNotFoundError: a folder holds nothing of its corpus.
         ValueError: it holds another corpus.
+        RoleError: a corpus is for selection only.
     """
     first, *others = (_load(*pair) for pair in source.trained)
+    check_roles({TRAIN: [utterance for corpus in (first, *others) for utterance in corpus.listed]})
     utterances = [_take_speakers(first, source.amounts.n_speakers)]
     for (layout, _), corpus in zip(source.trained[1:], others, strict=True):
         taken = _take_speakers(corpus, source.amounts.n_speakers)

@@ -1,0 +1,55 @@
+"""Where the windows of a recipe with stages come from: several corpora as one, and what may not train."""
+
+import shutil
+
+import pytest
+from corpus_trees import write_crema_d, write_listed_set
+
+from training.data.views import Amounts, Source, find_view, identify_view, load_trained
+from training.protocols.roles import RoleError
+
+FSDD = "https://github.com/Jakobovski/free-spoken-digit-dataset/"
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    root = tmp_path_factory.mktemp("corpora")
+    return str(write_crema_d(root / "crema-d")), str(write_listed_set(root / "fsdd", origin=FSDD))
+
+
+def test_further_corpora_come_behind_the_first_and_their_speakers_are_nobody_elses(trees):
+    alone = load_trained(Source((("crema-d", trees[0]),))).utterances
+
+    both = load_trained(Source((("crema-d", trees[0]), ("fsdd", trees[1])))).utterances
+
+    assert [(u.path, u.speaker) for u in both[: len(alone)]] == [(u.path, u.speaker) for u in alone]
+    assert {u.speaker for u in both[len(alone) :]} == {"fsdd/a_01", "fsdd/a_02"}
+    assert all(u.is_assumed for u in both[len(alone) :])
+
+
+def test_what_is_for_selection_only_is_refused_before_a_window_is_made_of_it(trees, tmp_path):
+    left_out = write_listed_set(tmp_path, origin="https://example.org/", kind="acted", emotions=("anger",))
+    source = Source((("crema-d", trees[0]), ("ased", str(left_out))))
+
+    with pytest.raises(RoleError, match="for selection only"):
+        find_view(source, "clean")
+
+
+def test_a_views_identity_is_what_its_corpora_hold_and_not_where_they_lie(trees, tmp_path):
+    moved = shutil.copytree(trees[0], tmp_path / "moved")
+    here, there = (identify_view(Source((("crema-d", str(root)),)), "clean") for root in (trees[0], moved))
+    further = identify_view(Source((("crema-d", trees[0]), ("fsdd", trees[1]))), "clean")
+    fewer = identify_view(Source((("crema-d", trees[0]),), amounts=Amounts(n_speakers=1)), "clean")
+
+    assert here == there
+    assert len({str(one) for one in (here, further, fewer)}) == 3
+
+
+def test_a_corpus_that_is_only_judged_has_a_view_of_its_own_and_changes_no_other(trees):
+    trained = (("crema-d", trees[0]),)
+    judging = Source(trained, (("fsdd", trees[1]),))
+
+    assert find_view(judging, "fsdd-clean").n_windows == 3
+    assert identify_view(judging, "clean") == identify_view(Source(trained), "clean")
+    with pytest.raises(ValueError, match="'fsdd-clean' is unknown, allowed are"):
+        find_view(Source(trained), "fsdd-clean")
