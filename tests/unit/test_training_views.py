@@ -8,7 +8,7 @@ from corpus_trees import write_crema_d, write_listed_set
 from training.data.views import Amounts, Source, find_view, identify_view, load_trained
 from training.protocols.roles import RoleError
 
-FSDD = "https://github.com/Jakobovski/free-spoken-digit-dataset/"
+FSDD = "Jakobovski/free-spoken-digit-dataset:"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_further_corpora_come_behind_the_first_and_their_speakers_are_nobody_els
 
 
 def test_what_is_for_selection_only_is_refused_before_a_window_is_made_of_it(trees, tmp_path):
-    left_out = write_listed_set(tmp_path, origin="https://example.org/", kind="acted", emotions=("anger",))
+    left_out = write_listed_set(tmp_path, origin="Ethio2021/ASED_V1:", kind="acted", emotions=("anger",))
     source = Source((("crema-d", trees[0]), ("ased", str(left_out))))
 
     with pytest.raises(RoleError, match="for selection only"):
