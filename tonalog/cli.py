@@ -26,8 +26,8 @@ _COMMANDS = {
     "models": ("tonalog.commands.models", "Add, list and activate models."),
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
-    "evaluate": ("tonalog.commands.train", "Measure a trained model, also on other corpora (extra train)."),
-    "export": ("tonalog.commands.train", "Write a trained model as an int8 bundle (extra train)."),
+    "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),
+    "export": ("tonalog.commands.export", "Write a trained model as an int8 bundle (extra train)."),
     "doctor": ("tonalog.commands.doctor", "Check database, broker, storage and model for real."),
     "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
 }

@@ -10,7 +10,7 @@ from training.bundle.stages import BundleSteps
 from training.corpora import LABELS
 from training.corpora.votes import VOTES_FILE
 from training.fitting.plan import Plan
-from training.fitting.recipe import SMOKE
+from training.fitting.presets import SMOKE
 from training.measures import metrics
 from training.measures.predictions import Predictions, write_predictions
 from training.studies.evaluation import CREMA_D, EMODB, measure_dimensions

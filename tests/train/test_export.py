@@ -13,7 +13,8 @@ from training.bundle.graph import OPSET
 from training.bundle.int8 import Int8Error, check_promise
 from training.bundle.manifest import Identity
 from training.bundle.parity import Gate, ParityError
-from training.fitting.recipe import PAPER, Calibration
+from training.fitting.presets import PAPER
+from training.fitting.recipe import Calibration
 from training.nets.backbones import find_backbone, list_backbones
 from training.nets.backbones.base import Int8Scheme
 from worker.scoring.bundle import load_bundle

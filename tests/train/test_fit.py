@@ -13,7 +13,7 @@ from training.data.windows import WindowSet, WindowStore
 from training.fitting.checkpoint import CheckpointMismatch
 from training.fitting.loop import fit, shape_rate
 from training.fitting.predict import predict
-from training.fitting.recipe import FROZEN, PAPER, leave_out
+from training.fitting.presets import FROZEN, PAPER, leave_out
 from training.measures.metrics import measure_ua
 from worker.audio.frontend import FrontEnd
 

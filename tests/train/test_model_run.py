@@ -20,7 +20,8 @@ from training.bundle.stages import INT8_ENCODER, make_model
 from training.data.cached import FRAMES_FILE
 from training.data.files import hash_file, read_record
 from training.fitting.plan import Plan, read_plan
-from training.fitting.recipe import DEFAULT, SMOKE, Limits, Recipe
+from training.fitting.presets import DEFAULT, SMOKE
+from training.fitting.recipe import Limits, Recipe
 from training.fitting.stages import STEPS_FOLDER, NetSteps
 from training.fitting.steps import run_steps
 from training.nets.whisper import PooledEncoder

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from training.data.files import read_record
-from training.fitting.recipe import PAPER, PARTS, RECIPES, Recipe, find_recipe, leave_out
+from training.fitting.presets import PAPER, PARTS, RECIPES, find_recipe, leave_out
+from training.fitting.recipe import Recipe
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(

@@ -12,7 +12,7 @@ from tonalog.cli import cli
 from training.bundle.parity import ParityError
 from training.corpora import load_corpus
 from training.fitting.plan import Plan, PlanMismatch, read_plan, write_plan
-from training.fitting.recipe import find_recipe, leave_out
+from training.fitting.presets import find_recipe, leave_out
 from training.fitting.run import run_plan
 from training.measures import read_predictions
 from training.protocols.leaks import LeakError

@@ -15,7 +15,7 @@ from test_export import PARTS
 from training.bundle.export import WITHOUT_GATE, export_bundle
 from training.bundle.gate import GateRecipe, JudgedGate, find_fault
 from training.data.windows import WindowSet, WindowStore
-from training.fitting.recipe import PAPER
+from training.fitting.presets import PAPER
 from training.sounds.nonspeech import MAKERS, make_sound
 from worker.audio.frontend import FrontEnd
 from worker.scoring.bundle import load_bundle

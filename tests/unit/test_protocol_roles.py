@@ -9,7 +9,7 @@ import pytest
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
 from training.corpora import LABELS, Corpus, Kind, Utterance, load_corpus
 from training.fitting.plan import Plan
-from training.fitting.recipe import RECIPES
+from training.fitting.presets import RECIPES
 from training.protocols import (
     RoleError,
     cross_corpora,

@@ -16,8 +16,9 @@ from training.data.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES, make_nons
 from training.data.crowd import CROWD, IN_CROWD, name_crowd
 from training.data.views import EVALUATION_COPIES, FOREIGN, NONSPEECH
 from training.data.windows import MIN_BATCH_SAMPLES, WindowSet
-from training.fitting.loop import fit_head
-from training.fitting.recipe import SPEECH_FIT, Fit
+from training.fitting.epochs import fit_head
+from training.fitting.presets import SPEECH_FIT
+from training.fitting.recipe import Fit
 from training.measures.metrics import apply_softmax
 from training.nets.heads import compute_logits, make_speech_head, seed_torch
 from training.protocols.folds import N_FOLDS, assign_folds

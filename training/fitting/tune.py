@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.corpora import LABELS
-from training.fitting.loop import run_epoch
+from training.fitting.epochs import run_epoch
 from training.fitting.recipe import Recipe, Tune
 from training.fitting.targets import Drawn, Item, draw_hidden, find_label, soften, weigh_items
 from training.nets.losses import balance_classes, compute_focal_loss

@@ -18,7 +18,7 @@ from training.corpora.votes import read_votes
 from training.data.cached import Frames, load_frames
 from training.data.files import write_json
 from training.data.views import FOREIGN
-from training.fitting.loop import fit_head
+from training.fitting.epochs import fit_head
 from training.fitting.recipe import Recipe, Stages
 from training.fitting.targets import Item, find_label, name_corpus, weigh_items
 from training.fitting.tune import Votes, tune
