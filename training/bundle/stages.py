@@ -26,7 +26,7 @@ from training.corpora.votes import read_votes
 from training.data.cached import Encode, cache_windows, load_features
 from training.data.copies import CLEAN, make_copy, normalise
 from training.data.files import read_json, write_json
-from training.data.views import Source, find_view, identify_corpora, identify_view, load_trained, make_calibration
+from training.data.views import Source, find_view, identify_trained, identify_view, load_trained, make_calibration
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
@@ -55,7 +55,9 @@ class BundleSteps(NetSteps):
     def make_encoder(self) -> Step:
         """Export the tuned encoder in float32 and static int8."""
         tuned = self.average(None, self.plan.stages.tune.seeds)
-        return Step("encoder in int8", partial(_make_encoder, source=self.source), self._read_trained(), {"net": tuned})
+        return Step(
+            "encoder in int8", partial(_make_encoder, source=self.source), identify_trained(self.source), {"net": tuned}
+        )
 
     def cache_features(self, name: str) -> Step:
         """Play a copy through the int8 encoder: the speech head is fitted on that, so rounding is nothing new to it."""
@@ -80,18 +82,19 @@ class BundleSteps(NetSteps):
         temperature = calibration.temperature
         make = partial(_finish_graph, source=self.source, temperature=temperature, threshold=threshold)
         reads = {"temperature": temperature, "threshold": threshold, "outputs": list(TwoHeads.OUTPUTS)}
+        reads["n_fresh"] = stages.amounts.n_fresh
         needs = {"net": self.average(None, seeds), "encoder": self.make_encoder(), "gate": self.fit_gate()}
-        return Step("finished graph", make, {**self._read_trained(), **reads}, needs)
+        return Step("finished graph", make, {**identify_trained(self.source), **reads}, needs)
 
     def compare_int8(self, fold: int, seeds: tuple[int, ...]) -> Step:
         """Export a fold's net in float32 and int8, and compare both on the speakers that it left out."""
         net = self.average(fold, seeds)
         return Step(
-            f"int8 of fold {fold}", partial(_compare, source=self.source, fold=fold), self._read_trained(), {"net": net}
+            f"int8 of fold {fold}",
+            partial(_compare, source=self.source, fold=fold),
+            identify_trained(self.source),
+            {"net": net},
         )
-
-    def _read_trained(self) -> dict[str, Any]:
-        return {"corpora": identify_corpora([*self.source.trained]), "amounts": asdict(self.source.amounts)}
 
 
 def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = ignore) -> Path:

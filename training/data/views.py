@@ -123,14 +123,27 @@ def _take_speakers(corpus: DecodedCorpus, n_speakers: int | None) -> tuple[Decod
 
 
 def identify_view(source: Source, name: str) -> dict[str, Any]:
-    """Return what decides the windows of a copy, as JSON can hold it: not where corpora lie, but what they hold."""
-    pairs = [pair for pair in source.judged if name == f"{pair[0]}-{CLEAN.name}"]
-    if not pairs:
-        pairs = [] if name == NONSPEECH else [*source.trained]
-    return {"view": name, "corpora": identify_corpora(pairs), "amounts": asdict(source.amounts)}
+    """Return what decides the windows of a copy, as JSON can hold it: not where corpora lie, but what they hold.
+
+    Raises:
+        ValueError: there is no copy of that name, or the corpus that it is of is not given.
+    """
+    amounts, judged = source.amounts, {f"{layout}-{CLEAN.name}": (layout, folder) for layout, folder in source.judged}
+    if name == NONSPEECH:
+        return {"view": name, "seed": NONSPEECH_SEED, "sounds_per_kind": amounts.sounds_per_kind}
+    if name in judged:
+        return {"view": name, "copy": asdict(CLEAN), "corpora": _identify_corpora([judged[name]])}
+    if name == CROWD:
+        return {"view": name, "seed": CROWD_SEED, "n_crowd": amounts.n_crowd, **identify_trained(source)}
+    return {"view": name, "copy": asdict(_find_copy(source, name)), **identify_trained(source)}
 
 
-def identify_corpora(pairs: list[tuple[str, str]]) -> list[list[str]]:
+def identify_trained(source: Source) -> dict[str, Any]:
+    """Return what decides which utterances train, as JSON can hold it."""
+    return {"corpora": _identify_corpora([*source.trained]), "n_speakers": source.amounts.n_speakers}
+
+
+def _identify_corpora(pairs: list[tuple[str, str]]) -> list[list[str]]:
     """Return name and content of corpora: a hash of their files' names and sizes."""
     return [[layout, _hash_folder(folder)] for layout, folder in pairs]
 
@@ -153,31 +166,36 @@ def find_view(source: Source, name: str) -> View:
     for layout, folder in source.judged:
         if name == f"{layout}-{CLEAN.name}":
             return _view_copy(_load(layout, folder).utterances, CLEAN)
-    copies, notes = _list_copies(amounts)
-    if name not in {*copies, *notes, CROWD, IN_CROWD.name}:
+    if name == CROWD:
+        utterances = load_trained(source).utterances
+        return View(amounts.n_crowd, partial(make_crowd, utterances, CROWD_SEED, n_windows=amounts.n_crowd))
+    copy, utterances = _find_copy(source, name), load_trained(source).utterances
+    if name == IN_CROWD.name:
+        return View(count_copy(utterances, copy), partial(make_in_crowd, utterances, copy))
+    if name in {note.name for note in NOTE_COPIES}:
+        return View(count_notes(utterances, copy), partial(make_notes, utterances, copy))
+    return _view_copy(utterances, copy)
+
+
+def _find_copy(source: Source, name: str) -> Copy:
+    """Return a copy of what trains, in the source's amounts.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    amounts = source.amounts
+    copies = {copy.name: copy for copy in (*UTTERANCE_COPIES, IN_CROWD)}
+    copies |= {copy.name: replace(copy, share=amounts.sample_share) for copy in EVALUATION_COPIES}
+    for copy in NOTE_COPIES:
+        n_notes = amounts.notes_per_speaker or copy.notes_per_speaker
+        copies[copy.name] = replace(copy, notes_per_speaker=n_notes)
+    if name not in copies:
         judged = [f"{layout}-{CLEAN.name}" for layout, _ in source.judged]
-        allowed = [*copies, *notes, IN_CROWD.name, NONSPEECH, CROWD, *judged]
+        allowed = [*copies, NONSPEECH, CROWD, *judged]
         raise ValueError(
             f"copy {name!r} is unknown, allowed are {allowed}; a corpus to judge by is given as NAME=FOLDER"
         )
-    utterances = load_trained(source).utterances
-    if name == CROWD:
-        return View(amounts.n_crowd, partial(make_crowd, utterances, CROWD_SEED, n_windows=amounts.n_crowd))
-    if name == IN_CROWD.name:
-        return View(count_copy(utterances, IN_CROWD), partial(make_in_crowd, utterances, IN_CROWD))
-    if name in notes:
-        return View(count_notes(utterances, notes[name]), partial(make_notes, utterances, notes[name]))
-    return _view_copy(utterances, copies[name])
-
-
-def _list_copies(amounts: Amounts) -> tuple[dict[str, Copy], dict[str, Copy]]:
-    """Return the copies of single utterances and of joined notes by name, in these amounts."""
-    degraded = {copy.name: replace(copy, share=amounts.sample_share) for copy in EVALUATION_COPIES}
-    notes = {
-        copy.name: replace(copy, notes_per_speaker=amounts.notes_per_speaker or copy.notes_per_speaker)
-        for copy in NOTE_COPIES
-    }
-    return degraded | {copy.name: copy for copy in UTTERANCE_COPIES}, notes
+    return copies[name]
 
 
 def _view_copy(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> View:
