@@ -41,7 +41,12 @@ def test_a_views_identity_is_what_its_corpora_hold_and_not_where_they_lie(trees,
     further = identify_view(Source((("crema-d", trees[0]), ("fsdd", trees[1]))), "clean")
     fewer = identify_view(Source((("crema-d", trees[0]),), amounts=Amounts(n_speakers=1)), "clean")
 
+    with (moved / "manifest.csv").open("a", encoding="utf-8") as table:
+        table.write("1001_DFA_ANG_XX,defect\n")
+    relabelled = identify_view(Source((("crema-d", str(shutil.copytree(moved, tmp_path / "again"))),)), "clean")
+
     assert here == there
+    assert relabelled != here
     assert len({str(one) for one in (here, further, fewer)}) == 3
 
 

@@ -45,10 +45,14 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_text(*texts: str) -> str:
+    """Return the sha256 of texts in their order in hex."""
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+
+
 def hash_names(paths: list[Path]) -> str:
     """Return a hash of files' names and sizes in hex: of a corpus that is too large to be read for it."""
-    rows = sorted((path.name, path.stat().st_size) for path in paths)
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return hash_text(*(f"{name} {size}" for name, size in sorted((path.name, path.stat().st_size) for path in paths)))
 
 
 def read_record(kind: type[T], values: Mapping[str, Any]) -> T:

@@ -23,7 +23,7 @@ from training.data.copies import (
     make_notes,
 )
 from training.data.crowd import CROWD, IN_CROWD, make_crowd, make_in_crowd
-from training.data.files import hash_names
+from training.data.files import hash_file, hash_names, hash_text
 from training.protocols.roles import TRAIN, check_roles
 from training.sounds.augment import Chain
 from training.sounds.nonspeech import MAKERS
@@ -144,13 +144,14 @@ def identify_trained(source: Source) -> dict[str, Any]:
 
 
 def _identify_corpora(pairs: list[tuple[str, str]]) -> list[list[str]]:
-    """Return name and content of corpora: a hash of their files' names and sizes."""
+    """Return name and content of corpora: a hash of the names and sizes of their recordings, and of their tables."""
     return [[layout, _hash_folder(folder)] for layout, folder in pairs]
 
 
 @lru_cache(maxsize=32)
 def _hash_folder(folder: str) -> str:
-    return hash_names(find_audio(Path(folder)))
+    tables = sorted(Path(folder).glob("*.csv"))  # A manifest may say who speaks and what.
+    return hash_text(hash_names(find_audio(Path(folder))), *map(hash_file, tables))
 
 
 def find_view(source: Source, name: str) -> View:
