@@ -6,7 +6,7 @@ import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch.nn import functional as F
+from torch.nn.functional import gelu
 
 from training.bundle.graph import export_onnx, open_session
 from training.bundle.int8 import check_promise, quantise_graph
@@ -14,7 +14,8 @@ from training.bundle.smoothing import smooth_encoder
 from training.nets.backbones.whisper_base import FACTS
 from training.nets.log_mel import LogMel
 from training.nets.masking import halve_frames, make_mask
-from training.nets.whisper import EncoderLayer, EncoderShape, PooledEncoder, load_encoder
+from training.nets.shape import EncoderShape
+from training.nets.whisper import EncoderLayer, PooledEncoder, load_encoder
 
 HALVINGS = ("never", "first_output", "first_queries")
 # Around a hop, an even and an odd number of frames of the layers, and pairs with and without a partner.
@@ -58,8 +59,8 @@ def test_convolutions_as_products_are_the_convolutions(n_frames):
     frames, mask = torch.randn(2, n_frames, 80), make_mask(torch.tensor([[n_frames], [max(1, n_frames - 3)]]), n_frames)
     frames = frames * mask[:, :, None]
     with torch.inference_mode():
-        first = F.gelu(encoder.conv1(frames.transpose(1, 2))) * mask[:, None, :]
-        expected = F.gelu(encoder.conv2(first)).transpose(1, 2)
+        first = gelu(encoder.conv1(frames.transpose(1, 2))) * mask[:, None, :]
+        expected = gelu(encoder.conv2(first)).transpose(1, 2)
         assert torch.allclose(encoder._convolve(frames, mask), expected, atol=1e-5)
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from training.bundle.pruning import choose_units, prune_encoder
-from training.nets.whisper import EncoderShape, PooledEncoder
+from training.nets.shape import EncoderShape
+from training.nets.whisper import PooledEncoder
 
 WIDTHS = (48, 64, 64)
 

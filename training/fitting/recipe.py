@@ -7,6 +7,7 @@ from typing import Any
 
 from training.data.views import Amounts
 from training.data.windows import Preparation
+from training.nets.shape import FULL, EncoderShape
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Stages:
         calibration: until `tonalog evaluate default` has measured one on the run itself.
         speech_threshold: a window under it is no speech, 0 to 1.
         limits: what a bundle may cost.
+        encoder: shape of the encoder, from the frames that are cached to the graph that scores.
     """
 
     tune: Tune
@@ -140,6 +142,7 @@ class Stages:
     calibration: Calibration
     speech_threshold: float = 0.5
     limits: Limits = Limits()
+    encoder: EncoderShape = FULL
 
 
 @dataclass(frozen=True)

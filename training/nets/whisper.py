@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -14,45 +13,16 @@ from torch.nn import functional as F
 
 from training.nets.log_mel import HOP_SAMPLES, N_MELS, LogMel
 from training.nets.masking import MASKED_SCORE, halve_frames, make_mask, measure_length, pool_mean
+from training.nets.shape import FULL, EncoderShape, Halving
 
 D_MODEL = 512
 N_HEADS = 8
 N_LAYERS = 3
 N_HIDDEN = 4 * D_MODEL
-N_POSITIONS = 1500  # 30 s.
 N_STATISTICS = 2 * D_MODEL
 # Smallest positive std: keeps the gradient-free square root away from 0 for a constant window.
 MIN_VARIANCE = 1e-7
 POSITIONS = "embed_positions.weight"
-Halving = Literal["never", "first_output", "first_queries"]
-
-
-@dataclass(frozen=True)
-class EncoderShape:
-    """What the weights alone do not say.
-
-    Attributes:
-        halving: where frames become means of pairs: never, after the first layer, or within it: its keys and values at the
-            full rate, and its queries and what follows at half. Costs were .58 and .47 of an encoder that never halves.
-        n_positions: frames of 20 ms that a window may have, 1 to 1500; the weights of more are left out of a graph.
-    """
-
-    halving: Halving = "never"
-    n_positions: int = N_POSITIONS
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: a value is out of range; the message names it and what was allowed.
-        """
-        if self.halving not in (allowed := ("never", "first_output", "first_queries")):
-            raise ValueError(f"halving is {self.halving!r}, allowed are {allowed}")
-        if not 1 <= self.n_positions <= N_POSITIONS:
-            raise ValueError(f"n_positions is {self.n_positions}, allowed are 1 to {N_POSITIONS}")
-
-
-FULL = EncoderShape()
 
 
 class EncoderLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -117,8 +87,10 @@ class PooledEncoder(nn.Module):  # type: ignore[misc]  # torch has no types here
         self.conv1 = nn.Conv1d(N_MELS, D_MODEL, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(D_MODEL, D_MODEL, kernel_size=3, stride=2, padding=1)
         self.embed_positions = nn.Embedding(shape.n_positions, D_MODEL)
-        halvings: list[Halving] = [shape.halving, *["never"] * (len(widths) - 1)]
-        self.layers = nn.ModuleList([EncoderLayer(n, halving=h) for n, h in zip(widths, halvings, strict=True)])
+        rest: list[Halving] = ["never"] * (len(widths) - 1)
+        self.layers = nn.ModuleList(
+            [EncoderLayer(n, halving=h) for n, h in zip(widths, (shape.halving, *rest), strict=True)]
+        )
 
     def forward(self, waveform: Any) -> Any:
         """Return pooled statistics; trailing exact zeros change nothing.
