@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonalog.commands import train_model
+from tonalog.commands.evaluate_left_out import evaluate_left_out
 from tonalog.commands.evaluate_personal import evaluate_personal
 from tonalog.errors import TonalogError
 from tonalog.screen import new_progress, say
@@ -178,6 +179,7 @@ def evaluate_command() -> None:
     """Measure what was trained."""
 
 
+evaluate_command.add_command(evaluate_left_out)
 evaluate_command.add_command(evaluate_personal)
 
 

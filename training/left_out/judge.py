@@ -1,0 +1,215 @@
+"""Judge bundles on corpora that they were not trained on: score what is not scored yet, and measure each bundle by one protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.corpora import list_layouts
+from training.left_out.calibrate import CalibrationReport, calibrate
+from training.left_out.corpora import ReadCorpus, read_corpus
+from training.left_out.measure import LabelledFigures, OrdinaryFigures, measure_labelled, measure_ordinary
+from training.left_out.scored import ScoredCorpus, join_scores
+from training.left_out.scores import Task, score_files
+from training.personal import measure_reference
+from training.report import write_predictions
+from trends import MIDDLE_MIX, BaselineRule
+from worker.scoring.bundle import Bundle, load_bundle
+
+CACHE = "cache"
+N_DRAWS = 3
+RULE = BaselineRule(MIDDLE_MIX)
+# What `credits.describe_use` says of a corpus that no net learnt from; everything else counts as trained on.
+UNTRAINED = re.compile(r"\d+ tested on|none used")
+OnProgress = Callable[[str, int, int | None], None]
+PROTOCOL = (
+    "protocol: left out 1. Every recording is scored as serving does (decoder, voice activity detector, windows, speech gate, pooling; on "
+    "the CPU). Labelled corpora: a recording without scores counts as wrong; intervals draw speakers; own baseline is of 10 notes, 70 % "
+    "neutral, rule with the middle mix and without a tenant; ECE is of what has scores; coverage is what is labelled at `uncertain_below` or "
+    "above, error the share of it that is wrong. Ordinary speech is assumed to be neutral and has no part in any recall; shares are of what has "
+    "scores, those without scores of all; words are recordings of 0.4 to 1.2 s. Mean and worst are over what a bundle was not trained on."
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to judge, and on what.
+
+    Attributes:
+        bundles: folders, at least one.
+        corpora: name and folder of each corpus, at least one.
+        folder: for scores, files of predictions and tables.
+        reference: name and folder of the corpus of training whose mean log scores a baseline is held against; None for no baseline.
+        trained: names or titles of corpora that the bundles were trained on, beside those in their manifests.
+        max_error: bound of the calibration; None for no calibration.
+        n_processes: that score, 1 or more.
+    """
+
+    bundles: tuple[Path, ...]
+    corpora: tuple[tuple[str, Path], ...]
+    folder: Path
+    reference: tuple[str, Path] | None = None
+    trained: tuple[str, ...] = ()
+    max_error: float | None = None
+    n_processes: int = 2
+
+
+@dataclass(frozen=True)
+class JudgedBundle:
+    """Figures of one bundle.
+
+    Attributes:
+        name: of the model, with its version.
+        folder: of the bundle.
+        sha256: of the bundle.
+        uncertain_below: of its manifest.
+        trained_on: corpora, as its manifest and the caller name them.
+        labelled: figures of each labelled corpus.
+        ordinary: figures of each set of ordinary speech.
+        calibration: None where none was asked for.
+    """
+
+    name: str
+    folder: str
+    sha256: str
+    uncertain_below: float
+    trained_on: tuple[str, ...]
+    labelled: tuple[LabelledFigures, ...]
+    ordinary: tuple[OrdinaryFigures, ...]
+    calibration: CalibrationReport | None
+
+
+def judge(plan: Plan, *, on_progress: OnProgress = lambda _what, _done, _total: None) -> list[JudgedBundle]:
+    """Judge every bundle; whatever is scored already is not scored again.
+
+    Args:
+        plan: what to do.
+        on_progress: told what goes on, how much of it is done, and of how much where that is known.
+
+    Raises:
+        BundleError: a bundle cannot be loaded or fails.
+        FileNotFoundError: a corpus is not in its folder.
+        ValueError: a corpus is unknown, empty or another one than it is called, or a bundle cannot be measured on it.
+        WorkersLost: a process that scored ended abruptly.
+    """
+    bundles = [load_bundle(folder) for folder in plan.bundles]
+    read = [_read(name, root, plan, on_progress) for name, root in plan.corpora]
+    titles = [one.corpus.name for one in read]
+    if len(set(titles)) != len(titles):
+        raise ValueError(f"corpora {', '.join(titles)}; allowed is each corpus once")
+    reference = None if plan.reference is None else _read(*plan.reference, plan, on_progress)
+    named = _resolve_trained(plan, read)
+    judged = []
+    for bundle in bundles:
+        scored = _score(bundle, [*read, *([] if reference is None else [reference])], plan, named, on_progress)
+        known = scored.pop() if reference is not None else None
+        judged.append(_measure(bundle, [part for parts in scored for part in parts], known, plan, named))
+    return judged
+
+
+def list_trained(bundle: Bundle) -> tuple[str, ...]:
+    """Return the names of the corpora that a bundle was trained on, as its manifest says."""
+    entries = bundle.manifest.training.get("corpora", [])
+    rows: list[Mapping[str, Any]] = [one for one in entries if isinstance(one, Mapping) and "name" in one]
+    return tuple(str(one["name"]) for one in rows if not UNTRAINED.fullmatch(str(one.get("use", ""))))
+
+
+def _read(name: str, root: Path, plan: Plan, on_progress: OnProgress) -> ReadCorpus:
+    n_read = 0
+
+    def count(*_: object) -> None:
+        nonlocal n_read
+        n_read += 1
+        on_progress(f"reading {name}", n_read, None)
+
+    return read_corpus(name, root, folder=plan.folder / CACHE, on_sound=count)
+
+
+def _resolve_trained(plan: Plan, read: Sequence[ReadCorpus]) -> tuple[str, ...]:
+    """Return titles of the corpora that the caller names as trained on.
+
+    Raises:
+        ValueError: a name is no corpus.
+    """
+    titles = {name: one.corpus.name for (name, _), one in zip(plan.corpora, read, strict=True)}
+    titles |= {title: title for title in titles.values()}
+    unknown = [name for name in plan.trained if name not in {*titles, *list_layouts()}]
+    if unknown:
+        raise ValueError(
+            f"trained on {unknown[0]!r}; allowed are {', '.join(dict.fromkeys((*titles, *list_layouts())))}"
+        )
+    return tuple(titles[name] for name in plan.trained if name in titles)
+
+
+def _score(
+    bundle: Bundle, read: Sequence[ReadCorpus], plan: Plan, named: Sequence[str], on_progress: OnProgress
+) -> list[list[ScoredCorpus]]:
+    labels, trained = bundle.manifest.labels, {*list_trained(bundle), *named}
+    tasks = [
+        Task(one.path, sha256)
+        for part in read
+        for one, sha256 in zip(part.corpus.utterances, part.file_hashes, strict=True)
+    ]
+    n_tasks = len({task.sha256 for task in tasks})
+    what = f"scoring with {_name(bundle)}"
+    notes = score_files(
+        bundle,
+        tasks,
+        folder=plan.folder / CACHE,
+        n_processes=plan.n_processes,
+        on_scored=lambda n_done: on_progress(what, n_done, n_tasks),
+    )
+    return [join_scores(part, notes, labels=labels, is_trained=part.corpus.name in trained) for part in read]
+
+
+def _measure(
+    bundle: Bundle,
+    scored: Sequence[ScoredCorpus],
+    known: Sequence[ScoredCorpus] | None,
+    plan: Plan,
+    named: Sequence[str],
+) -> JudgedBundle:
+    limit = bundle.manifest.uncertain_below
+    rated = [one for one in scored if not one.is_assumed]
+    reference = None
+    if known is not None:
+        if known[0].is_assumed:
+            raise ValueError(
+                f"reference {known[0].name} is ordinary speech that nobody rated; needed is a labelled corpus"
+            )
+        reference = measure_reference(known[0].as_predictions(), RULE)
+        _write_scores(bundle, known[0], plan.folder)
+    for one in rated:
+        _write_scores(bundle, one, plan.folder)
+    left_out = [one for one in scored if not one.is_trained]
+    return JudgedBundle(
+        name=_name(bundle),
+        folder=str(bundle.folder),
+        sha256=bundle.sha256,
+        uncertain_below=limit,
+        trained_on=tuple(dict.fromkeys((*list_trained(bundle), *named))),
+        labelled=tuple(
+            measure_labelled(one, uncertain_below=limit, reference=reference, rule=RULE, n_draws=N_DRAWS)
+            for one in rated
+        ),
+        ordinary=tuple(measure_ordinary(one, uncertain_below=limit) for one in scored if one.is_assumed),
+        calibration=None if plan.max_error is None else calibrate(left_out, max_error=plan.max_error),
+    )
+
+
+def _write_scores(bundle: Bundle, scored: ScoredCorpus, folder: Path) -> None:
+    """Write what `tonalog evaluate personal` reads: OUT/NAME-VERSION-HASH/CORPUS.csv."""
+    if not scored.is_scored.any():
+        return
+    manifest = bundle.manifest
+    target = folder / f"{manifest.name}-{manifest.version}-{bundle.sha256[:12]}"
+    target.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^a-z0-9_.-]", "-", scored.name.lower())
+    write_predictions(scored.as_predictions(), target / f"{name}.csv")
+
+
+def _name(bundle: Bundle) -> str:
+    return f"{bundle.manifest.name} {bundle.manifest.version}"

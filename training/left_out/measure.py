@@ -1,0 +1,231 @@
+"""Figures of one bundle on one corpus: labelled recordings by their labels, ordinary speech by how often it is called neutral."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import metrics
+from training.left_out.scored import ScoredCorpus
+from training.left_out.scores import Unscored
+from training.personal import measure_corpus
+from training.report.bootstrap import Interval, draw_confusions, measure_interval
+from trends import BaselineRule, Reference
+
+N_NOTES = 10
+MIX = "70 % neutral"
+NEUTRAL = "neutral"
+WORD_MS = (400, 1200)
+SEED = 0
+
+
+@dataclass(frozen=True)
+class BaselineFigures:
+    """What an own baseline of ten notes, 70 % neutral, does to the notes whose speaker has ten others.
+
+    Attributes:
+        n_judged: how many notes those are.
+        as_it_is: their UAR without a baseline.
+        own: their UAR with one, mean over draws.
+        spread: deviation over draws.
+    """
+
+    n_judged: int
+    as_it_is: float
+    own: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class LabelledFigures:
+    """Figures of one labelled corpus.
+
+    Attributes:
+        name: of the corpus.
+        is_trained: whether the bundle was trained on it.
+        n: recordings.
+        n_speakers: None where the corpus has no speaker ids.
+        n_unscored: recordings that serving gives no scores; each counts as a wrong one.
+        recall: unweighted mean recall (UAR).
+        interval: of it, drawn over speakers; None where there are no speaker ids.
+        recalls: of each label that occurs.
+        baseline: None without a reference, and where no speaker has enough notes.
+        calibration_error: ECE of what has scores; None where nothing has.
+        coverage: share of all recordings that are labelled with certainty.
+        error: share of wrong labels among them; None where there are none.
+    """
+
+    name: str
+    is_trained: bool
+    n: int
+    n_speakers: int | None
+    n_unscored: int
+    recall: float
+    interval: Interval | None
+    recalls: dict[str, float]
+    baseline: BaselineFigures | None
+    calibration_error: float | None
+    coverage: float
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How some recordings of ordinary speech are called.
+
+    Attributes:
+        n: recordings.
+        n_scored: of them, those with scores.
+        neutral: share of the scored that are called neutral, with certainty or not; None where nothing is scored.
+        uncertain: share of the scored whose confidence is under the limit, whatever the label.
+        wrong: share of the scored that are called something else with certainty.
+        vad: share of all that has no scores because the voice activity detector left too little.
+        gate: share of all that has no scores because the speech gate turned it away.
+    """
+
+    n: int
+    n_scored: int
+    neutral: float | None
+    uncertain: float | None
+    wrong: float | None
+    vad: float | None
+    gate: float | None
+
+
+@dataclass(frozen=True)
+class OrdinaryFigures:
+    """Figures of one set of ordinary speech.
+
+    Attributes:
+        name: of the set.
+        is_trained: whether the bundle was trained on it.
+        n_speakers: None where the set has no speaker ids.
+        everything: all its recordings.
+        words: its recordings of 0.4 to 1.2 s.
+    """
+
+    name: str
+    is_trained: bool
+    n_speakers: int | None
+    everything: Shares
+    words: Shares
+
+
+def measure_labelled(
+    scored: ScoredCorpus,
+    *,
+    uncertain_below: float,
+    reference: Reference | None,
+    rule: BaselineRule,
+    n_draws: int,
+) -> LabelledFigures:
+    """Measure a bundle on a labelled corpus.
+
+    Args:
+        scored: rated recordings of one corpus.
+        uncertain_below: a confidence under it is uncertain.
+        reference: of the bundle; None leaves the baseline out.
+        rule: of the baseline.
+        n_draws: of baselines, 1 or more.
+
+    Raises:
+        ValueError: the corpus is ordinary speech that nobody rated, or the reference has other labels.
+    """
+    if scored.is_assumed:
+        raise ValueError(f"{scored.name} is ordinary speech that nobody rated; allowed is a labelled corpus")
+    truth = scored.truth[scored.is_scored]
+    certain = scored.probabilities.max(axis=1, initial=0.0) >= uncertain_below
+    is_wrong = scored.probabilities.argmax(axis=1) != truth
+    by_speaker = _count_by_speaker(scored)
+    confusion = by_speaker.sum(axis=0)
+    n_speakers = scored.count_speakers()
+    drawn = draw_confusions(by_speaker, seed=SEED) if n_speakers else None
+    recalls = metrics.measure_recall(confusion)
+    return LabelledFigures(
+        name=scored.name,
+        is_trained=scored.is_trained,
+        n=len(scored.notes),
+        n_speakers=n_speakers,
+        n_unscored=int((~scored.is_scored).sum()),
+        recall=metrics.measure_unweighted_accuracy(confusion),
+        interval=None if drawn is None else measure_interval(drawn, metrics.measure_unweighted_accuracy),
+        recalls={label: float(recalls[k]) for k, label in enumerate(scored.labels) if confusion[k].any()},
+        baseline=_measure_baseline(scored, reference, rule=rule, n_draws=n_draws),
+        calibration_error=metrics.measure_calibration_error(scored.probabilities, truth) if truth.size else None,
+        coverage=float(certain.sum() / len(scored.notes)),
+        error=float(is_wrong[certain].mean()) if certain.any() else None,
+    )
+
+
+def measure_ordinary(scored: ScoredCorpus, *, uncertain_below: float) -> OrdinaryFigures:
+    """Measure a bundle on ordinary speech.
+
+    Args:
+        scored: recordings of one set that nobody rated.
+        uncertain_below: a confidence under it is uncertain.
+    """
+    low_ms, high_ms = WORD_MS
+    is_word = np.array([low_ms <= note.duration_ms <= high_ms for note in scored.notes])
+    everything = np.ones(len(scored.notes), dtype=np.bool_)
+    return OrdinaryFigures(
+        name=scored.name,
+        is_trained=scored.is_trained,
+        n_speakers=scored.count_speakers(),
+        everything=_share(scored, everything, uncertain_below=uncertain_below),
+        words=_share(scored, is_word, uncertain_below=uncertain_below),
+    )
+
+
+def _count_by_speaker(scored: ScoredCorpus) -> NDArray[np.int64]:
+    """Return a confusion matrix of each speaker, with a last column (and an empty last row) of what has no scores."""
+    n_labels = len(scored.labels)
+    guess = np.full(len(scored.notes), n_labels, dtype=np.int64)
+    guess[scored.is_scored] = scored.probabilities.argmax(axis=1)
+    tables = [
+        metrics.count_confusion(scored.truth[mine], guess[mine], n_labels + 1)
+        for mine in (scored.speakers == speaker for speaker in np.unique(scored.speakers))
+    ]
+    return np.stack(tables)
+
+
+def _measure_baseline(
+    scored: ScoredCorpus, reference: Reference | None, *, rule: BaselineRule, n_draws: int
+) -> BaselineFigures | None:
+    if reference is None or not scored.is_scored.any() or scored.count_speakers() is None:
+        return None
+    outcomes = measure_corpus(
+        scored.name,
+        scored.as_predictions(),
+        reference=reference,
+        rule=rule,
+        n_notes=(N_NOTES,),
+        n_seeds=n_draws,
+        seed=SEED,
+    )
+    for outcome in outcomes:
+        if outcome.mix == MIX:
+            as_it_is, own, _ = outcome.recalls
+            return BaselineFigures(outcome.n_judged, as_it_is, own, outcome.spreads[1])
+    return None
+
+
+def _share(scored: ScoredCorpus, is_taken: NDArray[np.bool_], *, uncertain_below: float) -> Shares:
+    probabilities = scored.probabilities[is_taken[scored.is_scored]]
+    certain = probabilities.max(axis=1, initial=0.0) >= uncertain_below
+    neutral = probabilities.argmax(axis=1) == scored.labels.index(NEUTRAL)
+    reasons = [note.unscored for note, taken in zip(scored.notes, is_taken, strict=True) if taken]
+    return Shares(
+        n=len(reasons),
+        n_scored=len(probabilities),
+        neutral=_average(neutral),
+        uncertain=_average(~certain),
+        wrong=_average(certain & ~neutral),
+        vad=_average(np.array([reason is Unscored.VAD for reason in reasons], dtype=np.bool_)),
+        gate=_average(np.array([reason is Unscored.GATE for reason in reasons], dtype=np.bool_)),
+    )
+
+
+def _average(flags: NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if flags.size else None

@@ -1,0 +1,226 @@
+"""Score recordings as serving does, in processes of their own; what was scored once is kept and not scored again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.left_out.fingerprint import fingerprint_code, hash_texts
+from worker.audio.errors import AudioError
+from worker.scoring.bundle import Bundle
+from worker.scoring.note import NoteStatus
+from worker.scoring.pipeline import score_recording
+from worker.scoring.scorer import Scorer, WindowScores
+
+TASK_SIZE = 8  # Recordings that a process takes at once.
+
+
+class Unscored(StrEnum):
+    """Why serving gives a recording no scores."""
+
+    VAD = "vad"
+    """The voice activity detector left less speech than the manifest's `min_speech_ms`."""
+    GATE = "gate"
+    """There was enough, and the speech gate turned so many windows away that less was left."""
+
+
+class WorkersLost(Exception):
+    """A process that scored ended abruptly."""
+
+
+@dataclass(frozen=True)
+class ScoredNote:
+    """What serving gives for one recording.
+
+    Attributes:
+        duration_ms: of the recording.
+        speech_ms: of the windows that were pooled, each ms once; without scores, of what was left.
+        unscored: why there are no scores; None where there are.
+        scores: pooled, in the bundle's order of labels; empty without scores.
+        windows: scores of each pooled window.
+        window_ms: how much speech each pooled window covers.
+    """
+
+    duration_ms: int
+    speech_ms: int
+    unscored: Unscored | None
+    scores: tuple[float, ...]
+    windows: tuple[tuple[float, ...], ...]
+    window_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording to score.
+
+    Attributes:
+        path: audio file.
+        sha256: of the file, by which its scores are kept.
+    """
+
+    path: Path
+    sha256: str
+
+
+def score_files(
+    bundle: Bundle,
+    tasks: Sequence[Task],
+    *,
+    folder: Path,
+    n_processes: int,
+    on_scored: Callable[[int], None] = lambda _n_done: None,
+) -> dict[str, ScoredNote]:
+    """Score recordings that are not kept yet, keep them, and return all by the sha256 of their file.
+
+    Args:
+        bundle: that scores.
+        tasks: any number; the same bytes are scored once.
+        folder: where scores are kept, by bundle and code of serving.
+        n_processes: 1 or more; with one, this process scores.
+        on_scored: told how many of the tasks are done.
+
+    Raises:
+        ValueError: a file cannot be scored, or is not the one that was read before.
+        BundleError, ScoringError: as `score_recording`.
+        WorkersLost: a process ended abruptly.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"scores-{hash_texts([bundle.sha256, fingerprint_code()])[:16]}.jsonl"
+    known = _read_kept(path)
+    wanted = {task.sha256: task for task in tasks}
+    missing = [task for sha256, task in wanted.items() if sha256 not in known]
+    n_done = len(wanted) - len(missing)
+    on_scored(n_done)
+    if missing:
+        with path.open("a", encoding="utf-8") as file, _start(bundle, n_processes) as run:
+            for sha256, note in run(missing):
+                _keep(file, sha256, note)
+                known[sha256] = note
+                n_done += 1
+                on_scored(n_done)
+    return {sha256: known[sha256] for sha256 in wanted}
+
+
+def weigh_windows(note: ScoredNote) -> NDArray[np.float64]:
+    """Return how much speech each pooled window covers that none before it does, float64 (n_windows,), in ms.
+
+    For windows that do not overlap, but for a last one that was moved back: the last has what the others leave.
+    """
+    weights = np.array(note.window_ms, dtype=np.float64)
+    weights[-1] = note.speech_ms - weights[:-1].sum()
+    return weights
+
+
+class _CountingScorer(Scorer):
+    """A scorer that counts the windows which the speech gate turns away."""
+
+    n_turned_away = 0
+
+    def score(self, signal: NDArray[np.float32]) -> WindowScores:
+        scored = super().score(signal)
+        gate, speech = self.bundle.manifest.speech_gate, scored.speech_probability
+        self.n_turned_away += gate is not None and speech is not None and speech < gate.threshold
+        return scored
+
+
+def score_file(task: Task, scorer: _CountingScorer) -> ScoredNote:
+    """Score one recording by `score_recording`."""
+    content = task.path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != task.sha256:
+        raise ValueError(f"{task.path} has changed since it was read; start again")
+    n_before = scorer.n_turned_away
+    try:
+        note = score_recording(io.BytesIO(content), scorer)
+    except AudioError as error:
+        raise ValueError(f"{task.path} cannot be scored: {error}") from error
+    reason = Unscored.GATE if scorer.n_turned_away > n_before else Unscored.VAD
+    return ScoredNote(
+        duration_ms=note.duration_ms,
+        speech_ms=note.speech_ms,
+        unscored=reason if note.status is NoteStatus.NO_SPEECH else None,
+        scores=tuple(note.scores.values()),
+        windows=tuple(tuple(segment.scores.values()) for segment in note.segments),
+        window_ms=tuple(segment.speech_ms for segment in note.segments),
+    )
+
+
+def _keep(file: TextIO, sha256: str, note: ScoredNote) -> None:
+    file.write(json.dumps({"file": sha256, **asdict(note)}) + "\n")
+    file.flush()
+
+
+def _read_kept(path: Path) -> dict[str, ScoredNote]:
+    """Return what is kept; a line that an interruption cut off is scored again."""
+    if not path.exists():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+        path.write_text(text, encoding="utf-8")
+    rows = map(json.loads, text.splitlines())
+    return {row.pop("file"): _read_note(row) for row in rows}
+
+
+def _read_note(row: Mapping[str, Any]) -> ScoredNote:
+    return ScoredNote(
+        duration_ms=row["duration_ms"],
+        speech_ms=row["speech_ms"],
+        unscored=None if row["unscored"] is None else Unscored(row["unscored"]),
+        scores=tuple(row["scores"]),
+        windows=tuple(map(tuple, row["windows"])),
+        window_ms=tuple(row["window_ms"]),
+    )
+
+
+Run = Callable[[Sequence[Task]], Iterator[tuple[str, ScoredNote]]]
+_scorer: list[_CountingScorer] = []  # In a process that scores: the one scorer.
+
+
+@contextmanager
+def _start(bundle: Bundle, n_processes: int) -> Iterator[Run]:
+    """Give what scores tasks, in this process or in others."""
+    scorer = _CountingScorer(bundle)  # Also where others score: what is wrong with the bundle is said here.
+    if n_processes == 1:
+        yield lambda tasks: ((task.sha256, score_file(task, scorer)) for task in tasks)
+        return
+    # Sessions do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_processes, mp_context=context, initializer=_begin, initargs=(bundle,)) as pool:
+        try:
+            yield lambda tasks: pool.map(_score, tasks, chunksize=TASK_SIZE)
+        except BrokenProcessPool as error:
+            raise WorkersLost("a process that scored ended abruptly; go on with --workers 1") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(bundle: Bundle) -> None:
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    _scorer[:] = [_CountingScorer(bundle)]
+
+
+def _end_with_parent() -> None:
+    """End where the parent was killed and can give no more tasks."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _score(task: Task) -> tuple[str, ScoredNote]:
+    return task.sha256, score_file(task, _scorer[0])
