@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -247,9 +248,30 @@ def test_with_a_reference_notes_of_people_with_ten_others_have_a_baseline(tmp_pa
     assert too_few is None
 
 
+def test_a_calibration_is_chosen_on_what_the_bundle_did_not_train_on(tmp_path, bundle, emodb):
+    urdu = write_listed_set(
+        tmp_path / "urdu", origin="siddiquelatif/URDU-Dataset:", kind="natural_tv", emotions=LABELS, speakers=["a"] * 4
+    )
+    for place in range(4):
+        write_signal(urdu / "audio" / f"{place:03d}.wav", make_voice(2.0, seed=40 + place))
+    ordinary = write_ordinary(tmp_path / "fsdd", [make_voice(2.0)])
+    corpora = [f"emodb={emodb}", f"urdu={urdu}", f"fsdd={ordinary}"]
+
+    printed = run(tmp_path, bundle, *corpora, "--calibrate", "--max-error", "0.8", "--trained", "emodb")
+
+    calibration = read_report(tmp_path)["calibration"]
+    assert [row["name"] for row in calibration["inside"]] == ["Urdu", "fsdd"]
+    # A quarter is right, and all scores are the same: the flatter they are, the better.
+    assert calibration["chosen"]["temperature"] == pytest.approx(np.exp(3.0), abs=0.01)
+    assert "at most 0.04 of ordinary speech" in printed
+    assert "at most 0.8 of what is labelled with certainty" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["{bundle}", "emodb={emodb}", "--max-error", "0.2"], ["--max-error 0.2", "--calibrate"]),
+        (["{bundle}", "emodb={emodb}", "--calibrate", "--trained", "emodb"], ["0 labelled corpora", "at least 1"]),
         (["{bundle}", "emdb={emodb}"], ["'emdb'", "emodb"]),
         (["{bundle}", "emodb={nothing}"], ["no audio file", "nothing"]),
         (["{bundle}", "ased={emodb}"], ["manifest.csv"]),

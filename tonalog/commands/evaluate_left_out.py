@@ -40,9 +40,7 @@ Examples:
 @click.option(
     "--max-error",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=MAX_ERROR,
-    show_default=True,
-    help="Of what is labelled with certainty, for --calibrate.",
+    help=f"Of what is labelled with certainty, for --calibrate; default: {MAX_ERROR}.",
 )
 @click.option(
     "--out",
@@ -60,7 +58,7 @@ def evaluate_left_out(  # noqa: PLR0917 - click passes names
     reference: str | None,
     trained: tuple[str, ...],
     is_calibrated: bool,  # noqa: FBT001 - click passes it by name
-    max_error: float,
+    max_error: float | None,
     out: Path,
     workers: int,
 ) -> None:
@@ -73,7 +71,9 @@ def evaluate_left_out(  # noqa: PLR0917 - click passes names
     from training.left_out.scores import WorkersLost  # noqa: PLC0415
 
     try:
-        bound = max_error if is_calibrated else None
+        if max_error is not None and not is_calibrated:
+            raise TonalogError(f"--max-error {max_error:g} is for --calibrate; add that, or leave --max-error out")
+        bound = (max_error or MAX_ERROR) if is_calibrated else None
         plan = _make_plan(arguments, everyday, reference, trained=trained, max_error=bound, out=out, workers=workers)
         say(PROTOCOL)
         with _show_progress() as on_progress:

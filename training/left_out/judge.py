@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.corpora import list_layouts
+from training.corpora import find_layout, list_layouts
 from training.left_out.calibrate import CalibrationReport, calibrate
 from training.left_out.corpora import ReadCorpus, read_corpus
 from training.left_out.measure import LabelledFigures, OrdinaryFigures, measure_labelled, measure_ordinary
@@ -129,7 +129,7 @@ def _read(name: str, root: Path, plan: Plan, on_progress: OnProgress) -> ReadCor
 
 
 def _resolve_trained(plan: Plan, read: Sequence[ReadCorpus]) -> tuple[str, ...]:
-    """Return titles of the corpora that the caller names as trained on.
+    """Return titles of the corpora that the caller names as trained on, judged or not.
 
     Raises:
         ValueError: a name is no corpus.
@@ -141,13 +141,13 @@ def _resolve_trained(plan: Plan, read: Sequence[ReadCorpus]) -> tuple[str, ...]:
         raise ValueError(
             f"trained on {unknown[0]!r}; allowed are {', '.join(dict.fromkeys((*titles, *list_layouts())))}"
         )
-    return tuple(titles[name] for name in plan.trained if name in titles)
+    return tuple(titles[name] if name in titles else find_layout(name).title for name in plan.trained)
 
 
 def _score(
     bundle: Bundle, read: Sequence[ReadCorpus], plan: Plan, named: Sequence[str], on_progress: OnProgress
 ) -> list[list[ScoredCorpus]]:
-    labels, trained = bundle.manifest.labels, {*list_trained(bundle), *named}
+    labels, trained = bundle.manifest.labels, set(map(_simplify, (*list_trained(bundle), *named)))
     tasks = [
         Task(one.path, sha256)
         for part in read
@@ -162,7 +162,7 @@ def _score(
         n_processes=plan.n_processes,
         on_scored=lambda n_done: on_progress(what, n_done, n_tasks),
     )
-    return [join_scores(part, notes, labels=labels, is_trained=part.corpus.name in trained) for part in read]
+    return [join_scores(part, notes, labels=labels, is_trained=_simplify(part.corpus.name) in trained) for part in read]
 
 
 def _measure(
@@ -209,6 +209,11 @@ def _write_scores(bundle: Bundle, scored: ScoredCorpus, folder: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^a-z0-9_.-]", "-", scored.name.lower())
     write_predictions(scored.as_predictions(), target / f"{name}.csv")
+
+
+def _simplify(name: str) -> str:
+    """Return a corpus's name without what manifests may write in another way."""
+    return name.casefold().replace("_", "-").strip()
 
 
 def _name(bundle: Bundle) -> str:
