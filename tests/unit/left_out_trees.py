@@ -11,8 +11,8 @@ import soundfile
 from tests.unit.corpus_trees import write_listed_set
 from tests.unit.sounds import RATE_HZ, Signal, make_voice
 from training.corpora import LABELS, Kind, Utterance
+from training.left_out.notes import ScoredNote, Unscored
 from training.left_out.scored import ScoredCorpus
-from training.left_out.scores import ScoredNote, Unscored
 
 FSDD = "Jakobovski/free-spoken-digit-dataset:"
 LETTERS = {"anger": "W", "happiness": "F", "neutral": "N", "sadness": "T"}

@@ -14,7 +14,7 @@ from tests.unit.sounds import make_noise, make_silence, make_voice
 from tests.unit.test_pipeline import make_siren
 from tonalog.cli import cli
 from tonalog.errors import TonalogError
-from training.left_out.judge import list_trained
+from training.left_out.trained import list_trained
 from worker.scoring.bundle import BundleError, load_bundle
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer

@@ -18,10 +18,11 @@ from training.left_out.calibrate import (
     choose_limit,
     fit_temperature,
 )
-from training.left_out.fingerprint import hash_file, hash_texts
+from training.left_out.fingerprint import hash_file, hash_texts, list_sources
 from training.left_out.judge import RULE, JudgedBundle
 from training.left_out.measure import measure_labelled, measure_ordinary
-from training.left_out.scores import Task, Unscored, score_files, weigh_windows
+from training.left_out.notes import Unscored, weigh_windows
+from training.left_out.scores import Task, score_files
 from training.left_out.tables import format_report
 from worker.scoring.bundle import load_bundle
 from worker.scoring.pipeline import score_recording
@@ -121,11 +122,13 @@ def test_the_temperature_of_a_corpus_that_is_too_sure_or_too_unsure_is_found(tem
     assert figures.calibration_error < 0.02
 
 
-def test_a_large_corpus_counts_no_more_than_a_small_one():
+def test_a_large_corpus_counts_no_more_than_a_small_one_and_ordinary_speech_not_at_all():
     small, large = draw_scored("a", n=200, temperature=0.6), draw_scored("b", n=200, temperature=2.0, seed=1)
     repeated = replace(large, utterances=large.utterances * 20, notes=large.notes * 20)
 
     assert fit_temperature([small, repeated]) == pytest.approx(fit_temperature([small, large]), rel=1e-6)
+    ordinary = draw_scored("c", n=900, temperature=3.0, kind=ORDINARY)
+    assert calibrate([small, ordinary], max_error=0.2).chosen.temperature == round(fit_temperature([small]), 3)
     assert fit_temperature([large]) > fit_temperature([small, large]) > fit_temperature([small])
 
 
@@ -228,3 +231,10 @@ def test_the_printed_mean_and_worst_are_those_of_what_was_left_out():
 
 def test_no_two_lists_of_texts_are_the_same_bytes():
     assert len({hash_texts(texts) for texts in (["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""])}) == 4
+
+
+def test_scores_depend_on_the_code_of_every_step_of_serving():
+    steps = {f"worker.audio/{step}.py" for step in ("decode", "resample", "vad", "windows", "frontend")}
+    steps |= {f"worker.scoring/{step}.py" for step in ("pipeline", "scorer", "session", "pooling", "manifest")}
+
+    assert steps | {"worker.audio/decoders/__init__.py"} <= set(list_sources())

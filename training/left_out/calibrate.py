@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from training import metrics
 from training.left_out.measure import NEUTRAL
+from training.left_out.notes import weigh_windows
 from training.left_out.scored import ScoredCorpus
-from training.left_out.scores import weigh_windows
 
 Array = NDArray[np.float64]
 MAX_WRONG = 0.04

@@ -19,13 +19,19 @@ LIBRARIES = ("av", "numpy", "onnxruntime", "soundfile", "soxr", "webrtcvad-wheel
 @cache
 def fingerprint_code() -> str:
     """Return one hash of all code that turns a file into scores, so that scores of other code are not taken for its own."""
+    hashes = [(name, hash_file(path)) for name, path in list_sources().items()]
+    libraries = [(name, version(name)) for name in LIBRARIES]
+    return hash_texts(text for pair in (*hashes, *libraries) for text in pair)
+
+
+def list_sources() -> dict[str, Path]:
+    """Return every source file of that code by its room and its place in it, in order."""
     folders = [(room.__name__, Path(place)) for room in ROOMS for place in room.__path__]
-    sources = [
-        (f"{name}/{path.relative_to(folder).as_posix()}", hash_file(path))
+    return {
+        f"{name}/{path.relative_to(folder).as_posix()}": path
         for name, folder in folders
         for path in sorted(folder.rglob("*.py"))
-    ]
-    return hash_texts(text for pair in (*sources, *((name, version(name)) for name in LIBRARIES)) for text in pair)
+    }
 
 
 def hash_file(path: Path) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from training.corpora import find_layout, list_layouts
 from training.left_out.calibrate import CalibrationReport, calibrate
 from training.left_out.corpora import ReadCorpus, read_corpus
-from training.left_out.measure import LabelledFigures, OrdinaryFigures, measure_labelled, measure_ordinary
+from training.left_out.figures import LabelledFigures, OrdinaryFigures
+from training.left_out.measure import measure_labelled, measure_ordinary
 from training.left_out.scored import ScoredCorpus, join_scores
 from training.left_out.scores import Task, score_files
+from training.left_out.trained import list_trained, resolve_trained, simplify_name
 from training.personal import measure_reference
 from training.report import write_predictions
 from trends import MIDDLE_MIX, BaselineRule
@@ -22,8 +22,6 @@ from worker.scoring.bundle import Bundle, load_bundle
 CACHE = "cache"
 N_DRAWS = 3
 RULE = BaselineRule(MIDDLE_MIX)
-# What `credits.describe_use` says of a corpus that no net learnt from; everything else counts as trained on.
-UNTRAINED = re.compile(r"\d+ tested on|none used")
 OnProgress = Callable[[str, int, int | None], None]
 PROTOCOL = (
     "protocol: left out 1. Every recording is scored as serving does (decoder, voice activity detector, windows, speech gate, pooling; on "
@@ -101,20 +99,13 @@ def judge(plan: Plan, *, on_progress: OnProgress = lambda _what, _done, _total: 
     if len(set(titles)) != len(titles):
         raise ValueError(f"corpora {', '.join(titles)}; allowed is each corpus once")
     reference = None if plan.reference is None else _read(*plan.reference, plan, on_progress)
-    named = _resolve_trained(plan, read)
+    named = resolve_trained(plan.trained, plan.corpora, read)
     judged = []
     for bundle in bundles:
         scored = _score(bundle, [*read, *([] if reference is None else [reference])], plan, named, on_progress)
         known = scored.pop() if reference is not None else None
         judged.append(_measure(bundle, [part for parts in scored for part in parts], known, plan, named))
     return judged
-
-
-def list_trained(bundle: Bundle) -> tuple[str, ...]:
-    """Return the names of the corpora that a bundle was trained on, as its manifest says."""
-    entries = bundle.manifest.training.get("corpora", [])
-    rows: list[Mapping[str, Any]] = [one for one in entries if isinstance(one, Mapping) and "name" in one]
-    return tuple(str(one["name"]) for one in rows if not UNTRAINED.fullmatch(str(one.get("use", ""))))
 
 
 def _read(name: str, root: Path, plan: Plan, on_progress: OnProgress) -> ReadCorpus:
@@ -128,26 +119,10 @@ def _read(name: str, root: Path, plan: Plan, on_progress: OnProgress) -> ReadCor
     return read_corpus(name, root, folder=plan.folder / CACHE, on_sound=count)
 
 
-def _resolve_trained(plan: Plan, read: Sequence[ReadCorpus]) -> tuple[str, ...]:
-    """Return titles of the corpora that the caller names as trained on, judged or not.
-
-    Raises:
-        ValueError: a name is no corpus.
-    """
-    titles = {name: one.corpus.name for (name, _), one in zip(plan.corpora, read, strict=True)}
-    titles |= {title: title for title in titles.values()}
-    unknown = [name for name in plan.trained if name not in {*titles, *list_layouts()}]
-    if unknown:
-        raise ValueError(
-            f"trained on {unknown[0]!r}; allowed are {', '.join(dict.fromkeys((*titles, *list_layouts())))}"
-        )
-    return tuple(titles[name] if name in titles else find_layout(name).title for name in plan.trained)
-
-
 def _score(
     bundle: Bundle, read: Sequence[ReadCorpus], plan: Plan, named: Sequence[str], on_progress: OnProgress
 ) -> list[list[ScoredCorpus]]:
-    labels, trained = bundle.manifest.labels, set(map(_simplify, (*list_trained(bundle), *named)))
+    labels, trained = bundle.manifest.labels, set(map(simplify_name, (*list_trained(bundle), *named)))
     tasks = [
         Task(one.path, sha256)
         for part in read
@@ -162,7 +137,9 @@ def _score(
         n_processes=plan.n_processes,
         on_scored=lambda n_done: on_progress(what, n_done, n_tasks),
     )
-    return [join_scores(part, notes, labels=labels, is_trained=_simplify(part.corpus.name) in trained) for part in read]
+    return [
+        join_scores(part, notes, labels=labels, is_trained=simplify_name(part.corpus.name) in trained) for part in read
+    ]
 
 
 def _measure(
@@ -209,11 +186,6 @@ def _write_scores(bundle: Bundle, scored: ScoredCorpus, folder: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^a-z0-9_.-]", "-", scored.name.lower())
     write_predictions(scored.as_predictions(), target / f"{name}.csv")
-
-
-def _simplify(name: str) -> str:
-    """Return a corpus's name without what manifests may write in another way."""
-    return name.casefold().replace("_", "-").strip()
 
 
 def _name(bundle: Bundle) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from training import metrics
+from training.left_out.figures import BaselineFigures, LabelledFigures, OrdinaryFigures, Shares
+from training.left_out.notes import Unscored
 from training.left_out.scored import ScoredCorpus
-from training.left_out.scores import Unscored
 from training.personal import measure_corpus
 from training.report.bootstrap import Interval, draw_confusions, measure_interval
 from trends import BaselineRule, Reference
@@ -19,98 +18,6 @@ MIX = "70 % neutral"
 NEUTRAL = "neutral"
 WORD_MS = (400, 1200)
 SEED = 0
-
-
-@dataclass(frozen=True)
-class BaselineFigures:
-    """What an own baseline of ten notes, 70 % neutral, does to the notes whose speaker has ten others.
-
-    Attributes:
-        n_judged: how many notes those are.
-        as_it_is: their UAR without a baseline.
-        own: their UAR with one, mean over draws.
-        spread: deviation over draws.
-    """
-
-    n_judged: int
-    as_it_is: float
-    own: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class LabelledFigures:
-    """Figures of one labelled corpus.
-
-    Attributes:
-        name: of the corpus.
-        is_trained: whether the bundle was trained on it.
-        n: recordings.
-        n_speakers: None where the corpus has no speaker ids.
-        n_unscored: recordings that serving gives no scores; each counts as a wrong one.
-        recall: unweighted mean recall (UAR).
-        interval: of it, drawn over speakers; None where there are no speaker ids.
-        recalls: of each label that occurs.
-        baseline: None without a reference, and where no speaker has enough notes.
-        calibration_error: ECE of what has scores; None where nothing has.
-        coverage: share of all recordings that are labelled with certainty.
-        error: share of wrong labels among them; None where there are none.
-    """
-
-    name: str
-    is_trained: bool
-    n: int
-    n_speakers: int | None
-    n_unscored: int
-    recall: float
-    interval: Interval | None
-    recalls: dict[str, float]
-    baseline: BaselineFigures | None
-    calibration_error: float | None
-    coverage: float
-    error: float | None
-
-
-@dataclass(frozen=True)
-class Shares:
-    """How some recordings of ordinary speech are called.
-
-    Attributes:
-        n: recordings.
-        n_scored: of them, those with scores.
-        neutral: share of the scored that are called neutral, with certainty or not; None where nothing is scored.
-        uncertain: share of the scored whose confidence is under the limit, whatever the label.
-        wrong: share of the scored that are called something else with certainty.
-        vad: share of all that has no scores because the voice activity detector left too little.
-        gate: share of all that has no scores because the speech gate turned it away.
-    """
-
-    n: int
-    n_scored: int
-    neutral: float | None
-    uncertain: float | None
-    wrong: float | None
-    vad: float | None
-    gate: float | None
-
-
-@dataclass(frozen=True)
-class OrdinaryFigures:
-    """Figures of one set of ordinary speech.
-
-    Attributes:
-        name: of the set.
-        is_trained: whether the bundle was trained on it.
-        n_speakers: None where the set has no speaker ids.
-        everything: all its recordings.
-        words: its recordings of 0.4 to 1.2 s.
-    """
-
-    name: str
-    is_trained: bool
-    n_speakers: int | None
-    everything: Shares
-    words: Shares
 
 
 def measure_labelled(
@@ -140,17 +47,15 @@ def measure_labelled(
     is_wrong = scored.probabilities.argmax(axis=1) != truth
     by_speaker = _count_by_speaker(scored)
     confusion = by_speaker.sum(axis=0)
-    n_speakers = scored.count_speakers()
-    drawn = draw_confusions(by_speaker, seed=SEED) if n_speakers else None
     recalls = metrics.measure_recall(confusion)
     return LabelledFigures(
         name=scored.name,
         is_trained=scored.is_trained,
         n=len(scored.notes),
-        n_speakers=n_speakers,
+        n_speakers=scored.count_speakers(),
         n_unscored=int((~scored.is_scored).sum()),
         recall=metrics.measure_unweighted_accuracy(confusion),
-        interval=None if drawn is None else measure_interval(drawn, metrics.measure_unweighted_accuracy),
+        interval=_draw_interval(scored, by_speaker),
         recalls={label: float(recalls[k]) for k, label in enumerate(scored.labels) if confusion[k].any()},
         baseline=_measure_baseline(scored, reference, rule=rule, n_draws=n_draws),
         calibration_error=metrics.measure_calibration_error(scored.probabilities, truth) if truth.size else None,
@@ -188,6 +93,12 @@ def _count_by_speaker(scored: ScoredCorpus) -> NDArray[np.int64]:
         for mine in (scored.speakers == speaker for speaker in np.unique(scored.speakers))
     ]
     return np.stack(tables)
+
+
+def _draw_interval(scored: ScoredCorpus, by_speaker: NDArray[np.int64]) -> Interval | None:
+    if scored.count_speakers() is None:
+        return None
+    return measure_interval(draw_confusions(by_speaker, seed=SEED), metrics.measure_unweighted_accuracy)
 
 
 def _measure_baseline(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.corpora import Utterance
 from training.left_out.corpora import ReadCorpus
-from training.left_out.scores import ScoredNote
+from training.left_out.notes import ScoredNote
 from training.report import Predictions
 
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.left_out.fingerprint import fingerprint_code, hash_texts
+from training.left_out.notes import FORMAT, ScoredNote, Unscored, keep_note, read_kept
 from worker.audio.errors import AudioError
 from worker.scoring.bundle import Bundle
 from worker.scoring.note import NoteStatus
@@ -30,38 +28,8 @@ from worker.scoring.scorer import Scorer, WindowScores
 TASK_SIZE = 8  # Recordings that a process takes at once.
 
 
-class Unscored(StrEnum):
-    """Why serving gives a recording no scores."""
-
-    VAD = "vad"
-    """The voice activity detector left less speech than the manifest's `min_speech_ms`."""
-    GATE = "gate"
-    """There was enough, and the speech gate turned so many windows away that less was left."""
-
-
 class WorkersLost(Exception):
     """A process that scored ended abruptly."""
-
-
-@dataclass(frozen=True)
-class ScoredNote:
-    """What serving gives for one recording.
-
-    Attributes:
-        duration_ms: of the recording.
-        speech_ms: of the windows that were pooled, each ms once; without scores, of what was left.
-        unscored: why there are no scores; None where there are.
-        scores: pooled, in the bundle's order of labels; empty without scores.
-        windows: scores of each pooled window.
-        window_ms: how much speech each pooled window covers.
-    """
-
-    duration_ms: int
-    speech_ms: int
-    unscored: Unscored | None
-    scores: tuple[float, ...]
-    windows: tuple[tuple[float, ...], ...]
-    window_ms: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -100,8 +68,8 @@ def score_files(
         WorkersLost: a process ended abruptly.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"scores-{hash_texts([bundle.sha256, fingerprint_code()])[:16]}.jsonl"
-    known = _read_kept(path)
+    path = folder / f"scores-{FORMAT}-{hash_texts([bundle.sha256, fingerprint_code()])[:16]}.jsonl"
+    known = read_kept(path)
     wanted = {task.sha256: task for task in tasks}
     missing = [task for sha256, task in wanted.items() if sha256 not in known]
     n_done = len(wanted) - len(missing)
@@ -109,21 +77,11 @@ def score_files(
     if missing:
         with path.open("a", encoding="utf-8") as file, _start(bundle, n_processes) as run:
             for sha256, note in run(missing):
-                _keep(file, sha256, note)
+                keep_note(file, sha256, note)
                 known[sha256] = note
                 n_done += 1
                 on_scored(n_done)
     return {sha256: known[sha256] for sha256 in wanted}
-
-
-def weigh_windows(note: ScoredNote) -> NDArray[np.float64]:
-    """Return how much speech each pooled window covers that none before it does, float64 (n_windows,), in ms.
-
-    For windows that do not overlap, but for a last one that was moved back: the last has what the others leave.
-    """
-    weights = np.array(note.window_ms, dtype=np.float64)
-    weights[-1] = note.speech_ms - weights[:-1].sum()
-    return weights
 
 
 class _CountingScorer(Scorer):
@@ -156,34 +114,6 @@ def score_file(task: Task, scorer: _CountingScorer) -> ScoredNote:
         scores=tuple(note.scores.values()),
         windows=tuple(tuple(segment.scores.values()) for segment in note.segments),
         window_ms=tuple(segment.speech_ms for segment in note.segments),
-    )
-
-
-def _keep(file: TextIO, sha256: str, note: ScoredNote) -> None:
-    file.write(json.dumps({"file": sha256, **asdict(note)}) + "\n")
-    file.flush()
-
-
-def _read_kept(path: Path) -> dict[str, ScoredNote]:
-    """Return what is kept; a line that an interruption cut off is scored again."""
-    if not path.exists():
-        return {}
-    text = path.read_text(encoding="utf-8")
-    if text and not text.endswith("\n"):
-        text = text[: text.rfind("\n") + 1]
-        path.write_text(text, encoding="utf-8")
-    rows = map(json.loads, text.splitlines())
-    return {row.pop("file"): _read_note(row) for row in rows}
-
-
-def _read_note(row: Mapping[str, Any]) -> ScoredNote:
-    return ScoredNote(
-        duration_ms=row["duration_ms"],
-        speech_ms=row["speech_ms"],
-        unscored=None if row["unscored"] is None else Unscored(row["unscored"]),
-        scores=tuple(row["scores"]),
-        windows=tuple(map(tuple, row["windows"])),
-        window_ms=tuple(row["window_ms"]),
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from training.corpora import LABELS
 from training.left_out.calibrate import MAX_WRONG, CalibratedFigures, CalibrationReport
+from training.left_out.figures import LabelledFigures, OrdinaryFigures
 from training.left_out.judge import JudgedBundle
-from training.left_out.measure import LabelledFigures, OrdinaryFigures
 from training.tables import escape_cell, tabulate
 
 Figures = LabelledFigures | OrdinaryFigures
