@@ -159,18 +159,26 @@ def test_ordinary_speech_is_no_truth_of_a_recall(tmp_path, bundle, emodb):
     assert [path.name for path in folder.iterdir()] == ["emodb.csv"]
 
 
-def test_a_corpus_that_is_rated_in_part_is_judged_by_its_parts(tmp_path, bundle):
-    root = write_listed_set(tmp_path / "mixed", origin="x", speakers=["a", "b"], kind="acted")
+@pytest.mark.parametrize(("n_rated", "n_judged"), [(4, 4), (2, 0)])
+def test_a_set_that_is_rated_in_part_is_judged_by_its_parts_where_those_have_every_label(
+    tmp_path, bundle, n_rated, n_judged
+):
+    n_all = n_rated + 1
+    root = write_listed_set(
+        tmp_path / "mixed", origin="x", speakers=["a"] * n_all, kind="acted", emotions=[*LABELS[:n_rated], "neutral"]
+    )
     manifest = root / "manifest.csv"
-    manifest.write_text(manifest.read_text().replace("acted", "assumed_neutral", 1))
-    for place in range(2):
+    *rated, last = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([*rated, last.replace("acted", "assumed_neutral")]))
+    for place in range(n_all):
         write_signal(root / "audio" / f"{place:03d}.wav", make_voice(2.0, seed=place))
 
-    run(tmp_path, bundle, f"manifest={root}")
+    printed = run(tmp_path, bundle, f"manifest={root}")
 
     report = read_report(tmp_path)
-    assert [row["n"] for row in report["labelled"]] == [1]
+    assert [row["n"] for row in report["labelled"]] == ([n_judged] if n_judged else [])
     assert [row["everything"]["n"] for row in report["ordinary"]] == [1]
+    assert ("Not judged: 2 rated recordings of mixed" in printed) == (n_judged == 0)
 
 
 @pytest.mark.parametrize("way", ["manifest", "--trained emodb", "--trained EmoDB"])

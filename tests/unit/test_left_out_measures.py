@@ -221,7 +221,7 @@ def test_the_printed_mean_and_worst_are_those_of_what_was_left_out():
         make_scored("c | d", [ANGRY, CALM], [2, 0], is_trained=True),
     ]
     labelled = tuple(map(measure, corpora))
-    lines = format_report([JudgedBundle("tiny 1", "folder", "0" * 64, 0.5, ("c",), labelled, (), None)])
+    lines = format_report([JudgedBundle("tiny 1", "folder", "0" * 64, 0.5, ("c",), labelled, (), {}, None)])
 
     cells = {line.split(" | ")[0].strip("| "): line.split(" | ")[6] for line in lines if line.startswith("| ")}
     assert (cells["a"], cells["b"]) == ("1.000", "0.500")

@@ -67,6 +67,7 @@ class JudgedBundle:
         trained_on: corpora, as its manifest and the caller name them.
         labelled: figures of each labelled corpus.
         ordinary: figures of each set of ordinary speech.
+        n_unjudged: rated recordings of each set of ordinary speech that are too few to be judged.
         calibration: None where none was asked for.
     """
 
@@ -77,6 +78,7 @@ class JudgedBundle:
     trained_on: tuple[str, ...]
     labelled: tuple[LabelledFigures, ...]
     ordinary: tuple[OrdinaryFigures, ...]
+    n_unjudged: dict[str, int]
     calibration: CalibrationReport | None
 
 
@@ -104,7 +106,13 @@ def judge(plan: Plan, *, on_progress: OnProgress = lambda _what, _done, _total: 
     for bundle in bundles:
         scored = _score(bundle, [*read, *([] if reference is None else [reference])], plan, named, on_progress)
         known = scored.pop() if reference is not None else None
-        judged.append(_measure(bundle, [part for parts in scored for part in parts], known, plan, named))
+        n_unjudged = {
+            one.corpus.name: len(one.corpus.utterances) - n_judged
+            for one, parts in zip(read, scored, strict=True)
+            if (n_judged := sum(len(part.notes) for part in parts)) < len(one.corpus.utterances)
+        }
+        parts = [part for parts in scored for part in parts]
+        judged.append(_measure(bundle, parts, known, plan=plan, named=named, n_unjudged=n_unjudged))
     return judged
 
 
@@ -146,8 +154,10 @@ def _measure(
     bundle: Bundle,
     scored: Sequence[ScoredCorpus],
     known: Sequence[ScoredCorpus] | None,
+    *,
     plan: Plan,
     named: Sequence[str],
+    n_unjudged: dict[str, int],
 ) -> JudgedBundle:
     limit = bundle.manifest.uncertain_below
     rated = [one for one in scored if not one.is_assumed]
@@ -173,6 +183,7 @@ def _measure(
             for one in rated
         ),
         ordinary=tuple(measure_ordinary(one, uncertain_below=limit) for one in scored if one.is_assumed),
+        n_unjudged=n_unjudged,
         calibration=None if plan.max_error is None else calibrate(left_out, max_error=plan.max_error),
     )
 

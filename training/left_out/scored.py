@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpora import Utterance
+from training.corpora import LABELS, Utterance
 from training.left_out.corpora import ReadCorpus
 from training.left_out.notes import ScoredNote
 from training.report import Predictions
@@ -81,6 +81,9 @@ def join_scores(
 ) -> list[ScoredCorpus]:
     """Return a corpus with its scores: what was rated, and what was assumed, each where there is any.
 
+    Of a set of ordinary speech, the few recordings that were rated are left out unless they have every label: a recall over
+    two recordings would count as much as one over a corpus.
+
     Args:
         read: the corpus.
         notes: by the sha256 of the file.
@@ -94,11 +97,11 @@ def join_scores(
         tuple(notes[sha256] for sha256 in read.file_hashes),
         is_trained,
     )
-    return [
-        part
-        for is_assumed in (False, True)
-        if (part := _take(scored, [one.is_assumed == is_assumed for one in scored.utterances])).utterances
-    ]
+    rated, assumed = (
+        _take(scored, [one.is_assumed == is_assumed for one in scored.utterances]) for is_assumed in (False, True)
+    )
+    is_judged = not assumed.utterances or {one.label for one in rated.utterances} == set(LABELS)
+    return [part for part, is_kept in ((rated, is_judged), (assumed, True)) if is_kept and part.utterances]
 
 
 def _take(scored: ScoredCorpus, is_taken: list[bool]) -> ScoredCorpus:

@@ -75,6 +75,8 @@ def format_report(judged: Sequence[JudgedBundle]) -> list[str]:
         lines += ["", f"## {mark}{bundle.name} ({escape_cell(bundle.folder)}, {bundle.sha256[:12]})", ""]
         trained = ", ".join(map(escape_cell, bundle.trained_on)) or "nothing that its manifest names"
         lines += [f"`uncertain_below` {bundle.uncertain_below:g}; trained on {trained}.", ""]
+        for corpus, n in bundle.n_unjudged.items():
+            lines += [f"Not judged: {n} rated recordings of {escape_cell(corpus)}, too few to have every label.", ""]
         lines += _format_labelled(bundle.labelled) if bundle.labelled else []
         lines += ["", *_format_ordinary(bundle.ordinary)] if bundle.ordinary else []
         lines += _format_calibration(bundle.calibration) if bundle.calibration else []
