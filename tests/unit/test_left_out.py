@@ -134,17 +134,24 @@ def test_scores_of_another_bundle_and_of_a_changed_recording_are_not_taken(tmp_p
 
 def test_ordinary_speech_without_scores_is_told_apart_by_what_turned_it_away(tmp_path):
     gated = write_bundle(tmp_path / "gated", make_graph(constant=NEUTRAL, gate=True), speech_gate=GATE)
-    signals = [make_voice(1.0), make_voice(3.0, seed=1), make_siren(2.0), make_siren(1.1), make_noise(2.0)]
+    signals = [
+        make_voice(1.0),
+        make_voice(3.0, seed=1),
+        make_siren(2.0),
+        make_siren(1.1),
+        make_noise(2.0),
+        make_voice(0.4),
+    ]
     everyday = tmp_path / "everyday"
     write_ordinary(everyday / "fsdd", signals)
 
     run(tmp_path, gated, "--everyday", everyday)
 
     (row,) = read_report(tmp_path)["ordinary"]
-    assert row["n_speakers"] == 5
+    assert row["n_speakers"] == 6
     shares = {"neutral": 1.0, "uncertain": 0.0, "wrong": 0.0}
-    assert row["everything"] == {"n": 5, "n_scored": 2, **shares, "vad": 0.2, "gate": 0.4}
-    assert row["words"] == {"n": 2, "n_scored": 1, **shares, "vad": 0.0, "gate": 0.5}
+    assert row["everything"] == {"n": 6, "n_scored": 2, **shares, "vad": 1 / 6, "short": 1 / 6, "gate": 2 / 6}
+    assert row["words"] == {"n": 3, "n_scored": 1, **shares, "vad": 0.0, "short": 1 / 3, "gate": 1 / 3}
 
 
 def test_ordinary_speech_is_no_truth_of_a_recall(tmp_path, bundle, emodb):

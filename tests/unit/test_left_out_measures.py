@@ -75,7 +75,7 @@ def test_what_nobody_rated_is_not_measured_as_the_truth():
 
 
 def test_ordinary_speech_is_neutral_uncertain_or_certainly_something_else():
-    rows = [CALM, UNSURE, ANGRY, HAPPY, [0.3, 0.1, 0.4, 0.2], Unscored.GATE, Unscored.VAD, Unscored.VAD]
+    rows = [CALM, UNSURE, ANGRY, HAPPY, [0.3, 0.1, 0.4, 0.2], Unscored.GATE, Unscored.SHORT, Unscored.VAD]
     durations_ms = [400, 399, 1200, 1201, 5000, 800, 800, 300]
 
     found = measure_ordinary(
@@ -83,16 +83,17 @@ def test_ordinary_speech_is_neutral_uncertain_or_certainly_something_else():
     )
 
     everything, words = found.everything, found.words
-    assert (everything.n, everything.n_scored, everything.vad, everything.gate) == (8, 5, 2 / 8, 1 / 8)
+    assert (everything.n, everything.n_scored) == (8, 5)
+    assert (everything.vad, everything.short, everything.gate) == (1 / 8, 1 / 8, 1 / 8)
     assert (everything.neutral, everything.uncertain, everything.wrong) == (2 / 5, 2 / 5, 2 / 5)
     assert (words.n, words.n_scored, words.neutral, words.wrong) == (4, 2, 1 / 2, 1 / 2)
-    assert (words.vad, words.gate) == (1 / 4, 1 / 4)
+    assert (words.vad, words.short, words.gate) == (0, 1 / 4, 1 / 4)
 
 
 def test_a_set_without_words_has_no_shares_of_them():
     words = measure_ordinary(make_scored("fsdd", [CALM], [2], kind=ORDINARY), uncertain_below=0.5).words
 
-    assert (words.n, words.neutral, words.vad, words.gate) == (0, None, None, None)
+    assert (words.n, words.neutral, words.vad, words.short, words.gate) == (0, None, None, None, None)
 
 
 @pytest.mark.parametrize("duration_s", [5.0, 8.5, 13.0, 16.3])

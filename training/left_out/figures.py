@@ -67,8 +67,9 @@ class Shares:
         neutral: share of the scored that are called neutral, with certainty or not; None where nothing is scored.
         uncertain: share of the scored whose confidence is under the limit, whatever the label.
         wrong: share of the scored that are called something else with certainty.
-        vad: share of all that has no scores because the voice activity detector left too little.
-        gate: share of all that has no scores because the speech gate turned it away.
+        vad: share of all that has no scores because the voice activity detector found no speech.
+        short: share of all that has none because it found less than `min_speech_ms`.
+        gate: share of all that has none because the speech gate turned it away.
     """
 
     n: int
@@ -77,6 +78,7 @@ class Shares:
     uncertain: float | None
     wrong: float | None
     vad: float | None
+    short: float | None
     gate: float | None
 
 

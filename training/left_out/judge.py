@@ -28,7 +28,8 @@ PROTOCOL = (
     "the CPU). Labelled corpora: a recording without scores counts as wrong; intervals draw speakers; own baseline is of 10 notes, 70 % "
     "neutral, rule with the middle mix and without a tenant; ECE is of what has scores; coverage is what is labelled at `uncertain_below` or "
     "above, error the share of it that is wrong. Ordinary speech is assumed to be neutral and has no part in any recall; shares are of what has "
-    "scores, those without scores of all; words are recordings of 0.4 to 1.2 s. Mean and worst are over what a bundle was not trained on."
+    "scores, those without scores of all; words are recordings of 0.4 to 1.2 s; VAD is no speech found, min_speech less "
+    "than the manifest's min_speech_ms of it, gate speech that the speech gate turned away. Mean and worst are over what a bundle was not trained on."
 )
 
 

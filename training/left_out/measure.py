@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,10 +135,15 @@ def _share(scored: ScoredCorpus, is_taken: NDArray[np.bool_], *, uncertain_below
         neutral=_average(neutral),
         uncertain=_average(~certain),
         wrong=_average(certain & ~neutral),
-        vad=_average(np.array([reason is Unscored.VAD for reason in reasons], dtype=np.bool_)),
-        gate=_average(np.array([reason is Unscored.GATE for reason in reasons], dtype=np.bool_)),
+        vad=_average_reason(reasons, Unscored.VAD),
+        short=_average_reason(reasons, Unscored.SHORT),
+        gate=_average_reason(reasons, Unscored.GATE),
     )
 
 
 def _average(flags: NDArray[np.bool_]) -> float | None:
     return float(flags.mean()) if flags.size else None
+
+
+def _average_reason(reasons: Sequence[Unscored | None], wanted: Unscored) -> float | None:
+    return _average(np.array([reason is wanted for reason in reasons], dtype=np.bool_))

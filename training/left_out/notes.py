@@ -19,9 +19,11 @@ class Unscored(StrEnum):
     """Why serving gives a recording no scores."""
 
     VAD = "vad"
-    """The voice activity detector left less speech than the manifest's `min_speech_ms`."""
+    """The voice activity detector found no speech."""
+    SHORT = "short"
+    """It found less than the manifest's `min_speech_ms`."""
     GATE = "gate"
-    """There was enough, and the speech gate turned so many windows away that less was left."""
+    """It found enough, and the speech gate turned so many windows away that less was left."""
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ def score_file(task: Task, scorer: _CountingScorer) -> ScoredNote:
         note = score_recording(io.BytesIO(content), scorer)
     except AudioError as error:
         raise ValueError(f"{task.path} cannot be scored: {error}") from error
-    reason = Unscored.GATE if scorer.n_turned_away > n_before else Unscored.VAD
+    is_gated = scorer.n_turned_away > n_before
+    reason = Unscored.GATE if is_gated else Unscored.SHORT if note.speech_ms else Unscored.VAD
     return ScoredNote(
         duration_ms=note.duration_ms,
         speech_ms=note.speech_ms,

@@ -53,11 +53,13 @@ ORDINARY = (
     Column("uncertain", lambda one: one.everything.uncertain),
     Column("certain, other", lambda one: one.everything.wrong),
     Column("no speech: VAD", lambda one: one.everything.vad, is_compared=False),
+    Column("no speech: min_speech", lambda one: one.everything.short),
     Column("no speech: gate", lambda one: one.everything.gate),
     Column("words: neutral", lambda one: one.words.neutral, min, is_compared=False),
     Column("words: uncertain", lambda one: one.words.uncertain, is_compared=False),
     Column("words: certain, other", lambda one: one.words.wrong, is_compared=False),
     Column("words: VAD", lambda one: one.words.vad, is_compared=False),
+    Column("words: min_speech", lambda one: one.words.short),
     Column("words: gate", lambda one: one.words.gate),
 )
 
