@@ -43,6 +43,7 @@ def test_a_recording_without_scores_counts_as_wrong():
 
     assert found.recalls == pytest.approx({"anger": 1 / 3, "neutral": 1 / 3})
     assert found.recall == pytest.approx(1 / 3)
+    assert found.recall_of_scored == pytest.approx(1 / 2)
     assert (found.n, found.n_speakers, found.n_unscored) == (6, 6, 2)
     assert found.coverage == pytest.approx(3 / 6)
     assert found.error == pytest.approx(1 / 3)
@@ -52,7 +53,8 @@ def test_where_nothing_has_scores_or_is_certain_there_is_no_share_of_it():
     nothing = measure(make_scored("a", [Unscored.VAD] * 2, [0, 2]))
     unsure = measure(make_scored("a", [UNSURE] * 2, [0, 2]))
 
-    assert (nothing.recall, nothing.calibration_error, nothing.coverage, nothing.error) == (0.0, None, 0.0, None)
+    assert (nothing.recall, nothing.recall_of_scored) == (0.0, 0.0)
+    assert (nothing.calibration_error, nothing.coverage, nothing.error) == (None, 0.0, None)
     assert (unsure.coverage, unsure.error) == (0.0, None)
 
 

@@ -35,7 +35,8 @@ class LabelledFigures:
         n_speakers: None where the corpus has no speaker ids.
         n_unscored: recordings that serving gives no scores; each counts as a wrong one.
         recall: unweighted mean recall (UAR).
-        interval: of it, drawn over speakers; None where there are no speaker ids.
+        recall_of_scored: the same of what has scores alone; 0 where nothing has.
+        interval: of `recall`, drawn over speakers; None where there are no speaker ids.
         recalls: of each label that occurs.
         baseline: None without a reference, and where no speaker has enough notes.
         calibration_error: ECE of what has scores; None where nothing has.
@@ -49,6 +50,7 @@ class LabelledFigures:
     n_speakers: int | None
     n_unscored: int
     recall: float
+    recall_of_scored: float
     interval: Interval | None
     recalls: dict[str, float]
     baseline: BaselineFigures | None

@@ -25,7 +25,8 @@ RULE = BaselineRule(MIDDLE_MIX)
 OnProgress = Callable[[str, int, int | None], None]
 PROTOCOL = (
     "protocol: left out 1. Every recording is scored as serving does (decoder, voice activity detector, windows, speech gate, pooling; on "
-    "the CPU). Labelled corpora: a recording without scores counts as wrong; intervals draw speakers; own baseline is of 10 notes, 70 % "
+    "the CPU). Labelled corpora: a recording without scores counts as wrong in UAR and recalls, and "
+    "not at all in UAR of scored; intervals draw speakers; own baseline is of 10 notes, 70 % "
     "neutral, rule with the middle mix and without a tenant; ECE is of what has scores; coverage is what is labelled at `uncertain_below` or "
     "above, error the share of it that is wrong. Ordinary speech is assumed to be neutral and has no part in any recall; shares are of what has "
     "scores, those without scores of all; words are recordings of 0.4 to 1.2 s; VAD is no speech found, min_speech less "

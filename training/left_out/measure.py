@@ -57,6 +57,7 @@ def measure_labelled(
         n_speakers=scored.count_speakers(),
         n_unscored=int((~scored.is_scored).sum()),
         recall=metrics.measure_unweighted_accuracy(confusion),
+        recall_of_scored=_measure_recall_of_scored(confusion),
         interval=_draw_interval(scored, by_speaker),
         recalls={label: float(recalls[k]) for k, label in enumerate(scored.labels) if confusion[k].any()},
         baseline=_measure_baseline(scored, reference, rule=rule, n_draws=n_draws),
@@ -95,6 +96,12 @@ def _count_by_speaker(scored: ScoredCorpus) -> NDArray[np.int64]:
         for mine in (scored.speakers == speaker for speaker in np.unique(scored.speakers))
     ]
     return np.stack(tables)
+
+
+def _measure_recall_of_scored(confusion: NDArray[np.int64]) -> float:
+    """Return the UAR of a matrix without its last row and column."""
+    scored = confusion[:-1, :-1]
+    return metrics.measure_unweighted_accuracy(scored) if scored.any() else 0.0
 
 
 def _draw_interval(scored: ScoredCorpus, by_speaker: NDArray[np.int64]) -> Interval | None:

@@ -41,6 +41,7 @@ def _take_recall(label: str) -> Callable[[LabelledFigures], float | None]:
 
 LABELLED = (
     Column("UAR", lambda one: one.recall, min),
+    Column("UAR of scored", lambda one: one.recall_of_scored, min, is_compared=False),
     *(Column(label, _take_recall(label), min, is_compared=False) for label in LABELS),
     Column("UAR as it is, judged notes", lambda one: one.baseline and one.baseline.as_it_is, min, is_compared=False),
     Column("UAR own baseline", lambda one: one.baseline and one.baseline.own, min),
