@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from tonalog.cli import cli
 from tonalog.errors import TonalogError
+from worker.scoring.bundle import BundleError
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(arguments):
         ("train",),
         ("evaluate",),
         ("evaluate", "run"),
+        ("evaluate", "left-out"),
         ("evaluate", "personal"),
         ("evaluate", "voice-notes"),
         ("export",),
@@ -46,6 +48,13 @@ def test_without_the_extra_one_sentence_says_what_to_install(arguments):
 )
 def test_help_needs_no_extra(command):
     assert CliRunner().invoke(cli, [*command, "--help"]).exit_code == 0
+
+
+@pytest.mark.usefixtures("_without_torch")
+def test_bundles_are_judged_without_the_extra(tmp_path):
+    error = CliRunner().invoke(cli, ["evaluate", "left-out", str(tmp_path / "none"), f"emodb={tmp_path}"]).exception
+
+    assert isinstance(error, BundleError)
 
 
 @pytest.mark.usefixtures("_without_torch")

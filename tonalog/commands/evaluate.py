@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tonalog.commands.evaluate_left_out import evaluate_left_out
 from tonalog.commands.evaluate_personal import evaluate_personal
 from tonalog.commands.training_options import (
     CORPORA,
@@ -26,6 +27,7 @@ def evaluate_command() -> None:
     """Measure what was trained."""
 
 
+evaluate_command.add_command(evaluate_left_out)
 evaluate_command.add_command(evaluate_personal)
 
 
