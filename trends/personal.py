@@ -52,10 +52,12 @@ class TenantOffset:
     Attributes:
         values: shrunk towards none, natural logarithms, one a label.
         n_persons: who had at least one note.
+        share: of what they have in common that is in the values, 0 to 1; more with more persons and notes.
     """
 
     values: tuple[float, ...]
     n_persons: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ def measure_own_offset(notes: Notes, reference: Reference, rule: BaselineRule) -
     if not n_effective:
         return OwnOffset(start, 0.0)
     shrunk = _estimate(notes, reference, rule, prior=start, shrink=rule.shrink_notes)
-    unshrink = (n_effective + rule.shrink_notes) / n_effective
-    return OwnOffset(tuple(value * unshrink for value in shrunk), n_effective)
+    share = rule.max_share * n_effective / (n_effective + rule.shrink_notes)
+    return OwnOffset(tuple(value / share for value in shrunk), n_effective)
 
 
 def measure_tenant_offset(persons: Sequence[OwnOffset], reference: Reference, rule: BaselineRule) -> TenantOffset:
@@ -107,18 +109,34 @@ def measure_tenant_offset(persons: Sequence[OwnOffset], reference: Reference, ru
         >>> reference = Reference(("neutral", "sadness"), ((-0.2, -2.0), (-2.0, -0.2)))
         >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, shrink_notes_in_tenant=5, shrink_persons=1)
         >>> measure_tenant_offset([OwnOffset((1.0, -1.0), 5.0)] * 2, reference, rule)
-        TenantOffset(values=(0.5, -0.5), n_persons=2)
+        TenantOffset(values=(0.5, -0.5), n_persons=2, share=0.5)
     """
     known = [person for person in persons if person.n_effective]
     for person in known:
         _check_size("a person's offset", person.values, reference)
     weights = [person.n_effective / (person.n_effective + rule.shrink_notes_in_tenant) for person in known]
-    total = math.fsum(weights) + rule.shrink_persons
+    total = math.fsum(weights)
     values = tuple(
-        math.fsum(weight * person.values[label] for weight, person in zip(weights, known, strict=True)) / total
+        math.fsum(weight * person.values[label] for weight, person in zip(weights, known, strict=True))
+        / (total + rule.shrink_persons)
         for label in range(len(reference.labels))
     )
-    return TenantOffset(values, len(known))
+    return TenantOffset(values, len(known), total / (total + rule.shrink_persons))
+
+
+def shrink_in_tenant(tenant: TenantOffset, rule: BaselineRule) -> float:
+    """Return with how many notes half of a person's share is their own, beyond the tenant's offset.
+
+    Persons of one tenant differ less than persons of all tenants (variances ``1 / shrink_notes_in_tenant`` and ``1 / shrink_notes``, in notes).
+    As far as what they have in common is not known yet, it is still in the person's own offset.
+
+    Example:
+        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, shrink_notes=2, shrink_notes_in_tenant=4)
+        >>> [round(shrink_in_tenant(TenantOffset((0.0, 0.0), 9, share), rule), 3) for share in (0.0, 0.5, 1.0)]
+        [2.0, 2.667, 4.0]
+    """
+    within, among = 1 / rule.shrink_notes_in_tenant, 1 / rule.shrink_notes
+    return 1 / (within + (1 - tenant.share) * (among - within))
 
 
 def measure_offset(
@@ -138,7 +156,7 @@ def measure_offset(
     Example:
         >>> from trends import collect_notes
         >>> reference = Reference(("neutral", "sadness"), ((-0.2, -2.0), (-2.0, -0.2)))
-        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, version=1, shrink_notes=5)
+        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, version=1, max_share=1, shrink_notes=5, shrink_notes_in_tenant=5)
         >>> notes = collect_notes([[0.9, 0.1]] * 5, rule, n_labels=2)
         >>> [round(value, 3) for value in measure_offset(notes, reference, rule).values]
         [0.497, -0.601]
@@ -149,7 +167,7 @@ def measure_offset(
     if tenant is not None:
         _check_size("the tenant's offset", tenant.values, reference)
     if tenant is not None and tenant.n_persons:
-        start, shrink, n_persons = tenant.values, rule.shrink_notes_in_tenant, tenant.n_persons
+        start, shrink, n_persons = tenant.values, shrink_in_tenant(tenant, rule), tenant.n_persons
     values = _estimate(notes, reference, rule, prior=start, shrink=shrink)
     n_effective = math.fsum(notes.weights.tolist())
     state = BaselineState.PERSONAL if n_effective >= rule.min_notes else BaselineState.INSUFFICIENT
@@ -194,7 +212,7 @@ def _estimate(
         notes.log_scores[None],
         notes.weights[None],
         prior=np.array([prior]),
-        shrink=shrink,
+        shrink=np.array([shrink]),
         reference=reference,
         rule=rule,
     )

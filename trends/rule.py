@@ -61,8 +61,9 @@ class BaselineRule:
         mix: label to the share of it that a person's notes are assumed to hold; over 0, sums to 1.
         version: of the formulas; another version means another offset from the same notes.
         floor: scores under it count as it before the logarithm, over 0 and under 1.
-        shrink_notes: that many notes weigh as much as "no offset" where no tenant is known, over 0.
-        shrink_notes_in_tenant: that many notes weigh as much as the tenant's offset, over 0.
+        max_share: of a person's offset that is taken out however many notes there are, over 0 and at most 1.
+        shrink_notes: with so many notes half of that share is taken out where no tenant is known, over 0.
+        shrink_notes_in_tenant: the same beyond the offset of a tenant of very many persons, at least `shrink_notes`.
         shrink_persons: that many well known persons weigh as much as "no offset" in the tenant's offset, over 0.
         min_notes: with fewer notes of the person the state is `insufficient`, at least 1.
         half_life_days: a note that is older by so much weighs half as much, over 0; None where age does not matter.
@@ -76,8 +77,9 @@ class BaselineRule:
     mix: Mapping[str, float]
     version: int = NOTE_BY_NOTE_VERSION
     floor: float = 1e-3
-    shrink_notes: float = 3.0
-    shrink_notes_in_tenant: float = 8.0
+    max_share: float = 0.67
+    shrink_notes: float = 1.5
+    shrink_notes_in_tenant: float = 3.5
     shrink_persons: float = 5.0
     min_notes: int = 5
     half_life_days: float | None = None
@@ -99,6 +101,12 @@ class BaselineRule:
             is_unset = name == "half_life_days" and value is None
             if not is_unset and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}; allowed are finite values over 0")
+        if not 0 < self.max_share <= 1:
+            raise ValueError(f"max_share is {self.max_share}; allowed is over 0 and up to 1")
+        if self.shrink_notes_in_tenant < self.shrink_notes:
+            raise ValueError(
+                f"shrink_notes_in_tenant is {self.shrink_notes_in_tenant}; allowed is shrink_notes, {self.shrink_notes}, or more"
+            )
         if self.min_notes < 1:
             raise ValueError(f"min_notes is {self.min_notes}; allowed is 1 or more")
         if not 0 <= self.uncertain_below <= 1:
@@ -112,7 +120,7 @@ class BaselineRule:
 
 def make_middle_mix_rule(mix: Mapping[str, float] = MIDDLE_MIX) -> BaselineRule:
     """Return version 1 with the constants that it was measured with; its tenant's offset counts as much as none."""
-    return BaselineRule(mix, version=MIDDLE_MIX_VERSION, shrink_notes=5.0, shrink_notes_in_tenant=5.0)
+    return BaselineRule(mix, version=MIDDLE_MIX_VERSION, max_share=1.0, shrink_notes=5.0, shrink_notes_in_tenant=5.0)
 
 
 def read_rule(raw: Mapping[str, Any]) -> BaselineRule:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trends import BaselineRule
 
 RULES = ("1", "2")
-ORDINARY_N_NOTES = (10,)
+ORDINARY_N_NOTES = (5, 10)
 
 
 @click.command(name="personal")
@@ -45,8 +45,9 @@ ORDINARY_N_NOTES = (10,)
     help="An absolute confidence under it is uncertain.",
 )
 @click.option("--assumed-neutral", type=float, help="Share of neutral that the rules assume; the others are even.")
-@click.option("--shrink-notes", type=float, help="Notes that weigh as much as no offset.")
-@click.option("--shrink-notes-in-tenant", type=float, help="Notes that weigh as much as the tenant's offset.")
+@click.option("--max-share", type=float, help="Share of a person's offset that is taken out at most.")
+@click.option("--shrink-notes", type=float, help="Notes that half of that share is taken out with.")
+@click.option("--shrink-notes-in-tenant", type=float, help="The same, beyond the offset of a large tenant.")
 @click.option("--shrink-persons", type=float, help="Known persons that weigh as much as no offset.")
 @click.option("--json", "is_json", is_flag=True, help="Print rules, reference and figures as JSON.")
 def evaluate_personal(  # noqa: PLR0917 - click passes names
@@ -58,6 +59,7 @@ def evaluate_personal(  # noqa: PLR0917 - click passes names
     seed: int,
     uncertain_below: float,
     assumed_neutral: float | None,
+    max_share: float | None,
     shrink_notes: float | None,
     shrink_notes_in_tenant: float | None,
     shrink_persons: float | None,
@@ -73,6 +75,7 @@ def evaluate_personal(  # noqa: PLR0917 - click passes names
     from trends import Baseline, write_baseline  # noqa: PLC0415
 
     constants = {
+        "max_share": max_share,
         "shrink_notes": shrink_notes,
         "shrink_notes_in_tenant": shrink_notes_in_tenant,
         "shrink_persons": shrink_persons,
@@ -138,10 +141,11 @@ def _read_files(pairs: Sequence[str]) -> dict[str, Predictions]:
 def _make_rule(
     labels: tuple[str, ...], version: int, assumed_neutral: float | None, constants: dict[str, float | None]
 ) -> BaselineRule:
-    from trends import BaselineRule, make_middle_mix_rule, spread_mix  # noqa: PLC0415
+    from trends import BaselineRule, make_middle_mix_rule, read_rule, spread_mix  # noqa: PLC0415
 
     if assumed_neutral is not None and not 0 < assumed_neutral < 1:
         raise ValueError(f"--assumed-neutral {assumed_neutral}; allowed is over 0 and under 1")
     mix = spread_mix(labels) if assumed_neutral is None else spread_mix(labels, neutral=assumed_neutral)
     rule = make_middle_mix_rule(mix) if version == 1 else BaselineRule(mix)
-    return replace(rule, **{name: value for name, value in constants.items() if value is not None})
+    given = {name: value for name, value in constants.items() if value is not None}
+    return read_rule(rule.as_dict() | given)

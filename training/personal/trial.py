@@ -14,7 +14,7 @@ from training.report.predictions import Predictions
 from trends import BaselineRule, Notes, Reference, TenantOffset, measure_own_offset, measure_tenant_offset
 from trends.estimate import estimate_offsets
 from trends.notes import floor_log_scores
-from trends.personal import take_out
+from trends.personal import shrink_in_tenant, take_out
 
 N_NOTES = (0, 1, 3, 5, 10, 30)
 N_TENANT_NOTES = 10  # of each other person; as many as there are where there are fewer
@@ -208,18 +208,18 @@ def judge(
         if not len(rows):
             continue
         baselines = draw.drawn[rows, :size]
-        has_others = np.array([tenants[place].n_persons > 0 for place in draw.person[rows]])
         priors = np.array([tenants[place].values for place in draw.person[rows]])
+        shrinks = np.array([shrink_in_tenant(tenants[place], rule) for place in draw.person[rows]])
 
-        def relate(prior: Array, shrink: float, baselines: Rows = baselines, rows: Rows = rows) -> Array:
+        def relate(prior: Array, shrink: Array, baselines: Rows = baselines, rows: Rows = rows) -> Array:
             offsets = estimate_offsets(
                 logs[baselines], np.ones(baselines.shape), prior=prior, shrink=shrink, reference=reference, rule=rule
             )
             is_moved = offsets.any(axis=1, keepdims=True)
             return np.where(is_moved, take_out(logs[rows], offsets, rule), predictions.probabilities[rows])
 
-        own = relate(np.zeros_like(priors), rule.shrink_notes)
-        shared = np.where(has_others[:, None], relate(priors, rule.shrink_notes_in_tenant), own)
+        own = relate(np.zeros_like(priors), np.full(len(rows), rule.shrink_notes))
+        shared = relate(priors, shrinks)
         share = float(is_neutral[baselines].mean()) if size else 0.0
         yield size, Judged(rows, own, shared, share)
 
