@@ -77,9 +77,9 @@ class BaselineRule:
     mix: Mapping[str, float]
     version: int = NOTE_BY_NOTE_VERSION
     floor: float = 1e-3
-    max_share: float = 0.67
-    shrink_notes: float = 1.5
-    shrink_notes_in_tenant: float = 3.5
+    max_share: float = 0.8
+    shrink_notes: float = 2.0
+    shrink_notes_in_tenant: float = 5.0
     shrink_persons: float = 5.0
     min_notes: int = 5
     half_life_days: float | None = None

@@ -81,9 +81,9 @@ def evaluate_personal(  # noqa: PLR0917 - click passes names
         "shrink_persons": shrink_persons,
     }
     try:
-        corpora, calm = _read_files(scores), _read_files(ordinary)
         known = personal.read_scores(reference_file)
         rules = [_make_rule(known.labels, int(version), assumed_neutral, constants) for version in versions or RULES]
+        corpora, calm = _read_files(scores), _read_files(ordinary)
         reference = personal.measure_reference(known, rules[0])
         protocol = personal.Protocol(n_seeds=n_seeds, seed=seed, uncertain_below=uncertain_below)
         outcomes = [

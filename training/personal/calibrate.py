@@ -37,10 +37,10 @@ class CalibrationOutcome:
         corpus: its name; `all` where everything was chosen on and judged by all.
         rule: version; 0 for absolute scores.
         way: absolute, own, or own and tenant.
-        temperature: of least log loss on the others, each corpus counting the same.
-        ece_before: expected calibration error with temperature 1.
-        ece: with that temperature.
-        uncertain_below: lowest confidence from which on at most `MAX_ERROR` of the others' labels are wrong.
+        ece: expected calibration error of the scores as they are, relative ones with the rule's temperature.
+        temperature: of least log loss on the others, each corpus counting the same, in place of the rule's.
+        ece_fitted: with that temperature.
+        uncertain_below: lowest confidence from which on at most `MAX_ERROR` of the others' labels are wrong, of the scores as they are.
         coverage: share of this corpus at or over it.
         error: share of wrong labels among those.
     """
@@ -48,9 +48,9 @@ class CalibrationOutcome:
     corpus: str
     rule: int
     way: str
-    temperature: float
-    ece_before: float
     ece: float
+    temperature: float
+    ece_fitted: float
     uncertain_below: float
     coverage: float
     error: float
@@ -72,6 +72,7 @@ def measure_calibration(
         ValueError: labels differ from the reference's.
     """
     ways: dict[tuple[int, str], dict[str, Scored]] = {}
+    shipped = {rule.version: rule.temperature for rule in rules}
     for name, predictions in corpora.items():
         draw = draw_all(
             predictions, group_people(name, predictions), mix=CASE_MIX, protocol=protocol, seed=protocol.seed
@@ -79,7 +80,7 @@ def measure_calibration(
         absolute = np.log(np.maximum(predictions.probabilities, rules[0].floor))
         ways.setdefault((0, "absolute"), {})[name] = Scored(absolute, predictions.truth)
         for rule in rules:
-            plain = replace(rule, temperature=1.0)
+            plain = replace(rule, temperature=1.0)  # the rule's own is applied where scores are judged
             for _, judged in judge(
                 name,
                 predictions,
@@ -92,26 +93,27 @@ def measure_calibration(
                 for way, scores in (("own", judged.own), ("own and tenant", judged.shared)):
                     ways.setdefault((rule.version, way), {})[name] = Scored(np.log(np.maximum(scores, 1e-12)), truth)
     return [
-        _judge_corpus(corpus, version, way, scored)
+        _judge_corpus(corpus, version, way, scored, shipped.get(version, 1.0))
         for (version, way), scored in ways.items()
         if len(scored) > 1
         for corpus in (*scored, "all")
     ]
 
 
-def _judge_corpus(corpus: str, version: int, way: str, scored: Mapping[str, Scored]) -> CalibrationOutcome:
+def _judge_corpus(
+    corpus: str, version: int, way: str, scored: Mapping[str, Scored], shipped: float
+) -> CalibrationOutcome:
     chosen_on = [one for name, one in scored.items() if name != corpus]
     judged = [scored[corpus]] if corpus in scored else list(scored.values())
-    temperature = fit_temperature(chosen_on)
-    limit = choose_limit(chosen_on, temperature)
+    temperature, limit = fit_temperature(chosen_on), choose_limit(chosen_on, shipped)
     figures = []
     for one in judged:
-        before, after = (metrics.apply_softmax(one.log_scores, by) for by in (1.0, temperature))
-        _, coverage, error = metrics.trace_risk_coverage(after, one.truth, np.array([limit]))[0]
-        eces = (metrics.measure_calibration_error(scores, one.truth) for scores in (before, after))
+        as_shipped, fitted = (metrics.apply_softmax(one.log_scores, by) for by in (shipped, temperature))
+        _, coverage, error = metrics.trace_risk_coverage(as_shipped, one.truth, np.array([limit]))[0]
+        eces = (metrics.measure_calibration_error(scores, one.truth) for scores in (as_shipped, fitted))
         figures.append((*eces, coverage, error))
-    ece_before, ece, coverage, error = np.mean(figures, axis=0).tolist()
-    return CalibrationOutcome(corpus, version, way, temperature, ece_before, ece, limit, coverage, error)
+    ece, ece_fitted, coverage, error = np.mean(figures, axis=0).tolist()
+    return CalibrationOutcome(corpus, version, way, ece, temperature, ece_fitted, limit, coverage, error)
 
 
 def fit_temperature(scored: Sequence[Scored]) -> float:

@@ -33,15 +33,25 @@ def format_ordinary(outcomes: Sequence[Outcome]) -> list[str]:
 
 def format_calibration(outcomes: Sequence[CalibrationOutcome]) -> list[str]:
     """Return lines: calibration of each corpus with what was chosen on the others."""
-    heads = ["scores", "rule", "corpus", "temperature", "ECE before", "ECE", "uncertain below", "coverage", "error"]
+    heads = [
+        "scores",
+        "rule",
+        "corpus",
+        "ECE",
+        "temperature of the others",
+        "ECE with it",
+        "uncertain below",
+        "coverage",
+        "error",
+    ]
     rows = [
         [
             outcome.way,
             str(outcome.rule or "-"),
             outcome.corpus,
-            f"{outcome.temperature:.2f}",
-            f"{outcome.ece_before:.3f}",
             f"{outcome.ece:.3f}",
+            f"{outcome.temperature:.2f}",
+            f"{outcome.ece_fitted:.3f}",
             f"{outcome.uncertain_below:.2f}",
             f"{outcome.coverage:.2f}",
             f"{outcome.error:.2f}",
