@@ -84,7 +84,7 @@ class BaselineRule:
     min_notes: int = 5
     half_life_days: float | None = None
     temperature: float = 1.0
-    uncertain_below: float = 0.5
+    uncertain_below: float = 0.75
 
     def __post_init__(self) -> None:
         """Check once, and keep a copy of the mix that nobody changes."""
