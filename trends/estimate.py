@@ -9,10 +9,11 @@ angry or sad. The versions differ in ``r_ic``, how much of note i is label c:
 
 1. ``r_ic = mix_c``, so that the offset is known in one step. Subtracting a mean is cepstral mean subtraction (Furui 1981,
    "Cepstral analysis technique for automatic speaker verification") at the output of a model instead of at its input.
-2. ``r_ic`` is proportional to ``mix_c exp(x_ic - offset_c)``: the model's own scores with the offset taken out and the assumed
-   mix in place of an even one (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
-   probabilities", equation 2.4). Both steps alternate, as in expectation maximisation (Dempster, Laird and Rubin 1977). Saerens' third
-   step, the person's own mix from the mean of ``r_ic``, is left out: it made recall worse the more notes there were.
+2. ``r_ic`` is proportional to ``mix_c exp(k (x_ic - offset_c))``: the model's own scores with the offset taken out and the assumed mix
+   in place of an even one (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
+   probabilities", equation 2.4), made as sharp as the rule says, ``k = sharpness / margin of the reference``. Both steps alternate, as
+   in expectation maximisation (Dempster, Laird and Rubin 1977). Saerens' third step, the person's own mix from the mean of
+   ``r_ic``, is left out: with it, recall became worse the more notes there were.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def estimate_offsets(
         prior: what is known without the notes, float64 (n_persons, n_labels).
         shrink: for each person, with so many notes half of `max_share` is theirs, float64 (n_persons,), over 0.
         reference: of the model.
-        rule: whose version, mix and `max_share` are taken.
+        rule: whose version, mix, `sharpness` and `max_share` are taken.
 
     Raises:
         ValueError: the rule's mix has other labels than the reference.
@@ -52,7 +53,7 @@ def estimate_offsets(
         [[0.5, -0.5]]
         >>> heard_apart = BaselineRule({"neutral": 0.5, "sadness": 0.5}, version=2, max_share=1)
         >>> estimate_offsets(notes, np.ones((1, 5)), rule=heard_apart, **given).round(1).tolist()
-        [[0.2, -0.2]]
+        [[0.1, -0.1]]
     """
     means, mix = np.array(reference.means), order_mix(reference, rule)
     if log_scores.shape[1] == 0:
@@ -66,9 +67,9 @@ def estimate_offsets(
 
     if rule.version == MIDDLE_MIX_VERSION:
         return shrink_towards_prior(total * mix)
-    offsets = prior
+    offsets, sharpening = prior, rule.sharpness / reference.margin
     for _ in range(N_STEPS):
-        moved = log_scores - offsets[:, None] + np.log(mix)
+        moved = (log_scores - offsets[:, None]) * sharpening + np.log(mix)
         shares = np.exp(moved - moved.max(axis=2, keepdims=True))
         shares /= shares.sum(axis=2, keepdims=True)
         offsets = shrink_towards_prior(np.einsum("pn,pnl->pl", weights, shares))

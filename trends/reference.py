@@ -19,7 +19,7 @@ class Reference:
         means: one row a true label, one column a score: natural logarithms of floored scores, at most 0.
 
     Raises:
-        ValueError: labels repeat, the table is not square, or a mean is not finite or above 0.
+        ValueError: labels repeat, the table is not square, a mean is not finite or above 0, or the margin is not above 0.
     """
 
     labels: tuple[str, ...]
@@ -36,6 +36,21 @@ class Reference:
         strange = [mean for row in self.means for mean in row if not (math.isfinite(mean) and mean <= 0)]
         if strange:
             raise ValueError(f"mean log score {strange[0]} in the reference; allowed are finite values up to 0")
+        if self.margin <= 0:
+            raise ValueError(f"margin of the reference is {self.margin:.3g}; needed is over 0: true labels stand out")
+
+    @property
+    def margin(self) -> float:
+        """By how much the true label's log score is above the mean of the others, the mean over labels.
+
+        Example:
+            >>> round(Reference(("neutral", "sadness"), ((-0.1, -2.5), (-2.0, -0.2))).margin, 6)
+            2.1
+        """
+        n_labels = len(self.labels)
+        own = math.fsum(self.means[label][label] for label in range(n_labels))
+        others = math.fsum(mean for row in self.means for mean in row) - own
+        return (own - others / (n_labels - 1)) / n_labels
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """Return it as a manifest keeps it: true label to score's label to mean."""

@@ -61,6 +61,8 @@ class BaselineRule:
         mix: label to the share of it that a person's notes are assumed to hold; over 0, sums to 1.
         version: of the formulas; another version means another offset from the same notes.
         floor: scores under it count as it before the logarithm, over 0 and under 1.
+        sharpness: of version 2: by how much its own label is to stand out in a recording of training when a note's label is asked for,
+            natural logarithm, over 0; so that the temperature of a model changes nothing.
         max_share: of a person's offset that is taken out however many notes there are, over 0 and at most 1.
         shrink_notes: with so many notes half of that share is taken out where no tenant is known, over 0.
         shrink_notes_in_tenant: the same beyond the offset of a tenant of very many persons, at least `shrink_notes`.
@@ -77,6 +79,7 @@ class BaselineRule:
     mix: Mapping[str, float]
     version: int = NOTE_BY_NOTE_VERSION
     floor: float = 1e-3
+    sharpness: float = 4.8
     max_share: float = 0.8
     shrink_notes: float = 2.0
     shrink_notes_in_tenant: float = 5.0
@@ -96,7 +99,14 @@ class BaselineRule:
             raise ValueError(f"mix is {dict(self.mix)}; needed are shares over 0 that sum to 1")
         if not 0 < self.floor < 1:
             raise ValueError(f"floor is {self.floor}; allowed is over 0 and under 1")
-        for name in ("shrink_notes", "shrink_notes_in_tenant", "shrink_persons", "half_life_days", "temperature"):
+        for name in (
+            "sharpness",
+            "shrink_notes",
+            "shrink_notes_in_tenant",
+            "shrink_persons",
+            "half_life_days",
+            "temperature",
+        ):
             value = getattr(self, name)
             is_unset = name == "half_life_days" and value is None
             if not is_unset and not (math.isfinite(value) and value > 0):

@@ -334,6 +334,7 @@ def test_a_person_counts_as_known_from_the_rules_number_of_notes_on():
         ({"half_life": 3}, "half_life"),
         ({"half_life_days": 0.0}, "half_life_days is 0.0"),
         ({"half_life_days": "long"}, "half_life_days is 'long'"),
+        ({"sharpness": -1.0}, "sharpness is -1.0"),
         ({"max_share": 1.1}, "max_share is 1.1"),
         ({"max_share": 0.0}, "max_share is 0.0"),
         ({"shrink_notes_in_tenant": 4.0}, "shrink_notes_in_tenant is 4.0; allowed is shrink_notes, 5.0"),
@@ -359,6 +360,30 @@ def test_a_rule_that_means_nothing_is_refused_with_its_value(change, told):
 def test_a_reference_that_means_nothing_is_refused_with_its_value(change, told):
     with pytest.raises(ValueError, match=told):
         read_reference({**REFERENCE.as_dict(), **change}, labels=LABELS)
+
+
+def test_a_reference_in_which_true_labels_do_not_stand_out_is_refused():
+    with pytest.raises(ValueError, match="margin of the reference is 0"):
+        Reference(("anger", "neutral"), ((-1.0, -1.0), (-1.0, -1.0)))
+
+
+@given(NOTES)
+def test_note_by_note_a_models_temperature_changes_no_label(scores):
+    rule = replace(NOTE_BY_NOTE, floor=1e-12)
+    flat = soften(np.log(np.maximum(scores, 1e-9)) / 2.0)
+    plain = soften(np.log(flat) * 2.0)
+    references = [
+        Reference(LABELS, tuple(map(tuple, np.log(soften(np.array(REFERENCE.means) * scale)).tolist())))
+        for scale in (1.0, 0.5)
+    ]
+
+    offsets = [
+        np.array(measure_offset(collect(one, rule), reference, rule).values)
+        for one, reference in zip((plain, flat), references, strict=True)
+    ]
+
+    first, second = (offset - offset.mean() for offset in offsets)
+    assert second * 2.0 == pytest.approx(first, abs=1e-6)
 
 
 def test_a_reference_of_repeated_labels_or_of_another_shape_is_refused():
