@@ -47,7 +47,8 @@ def spread_mix(labels: Sequence[str], *, neutral: float = MIDDLE_NEUTRAL) -> dic
         raise ValueError(f"labels are {list(labels)}; needed are {NEUTRAL}, once, and at least one other")
     if not 0 < neutral < 1:
         raise ValueError(f"share of {NEUTRAL} is {neutral}; allowed is over 0 and under 1")
-    return {label: neutral if label == NEUTRAL else (1 - neutral) / len(others) for label in labels}
+    other = round((1 - neutral) / len(others), 9)  # as a manifest is read by people
+    return {label: neutral if label == NEUTRAL else other for label in labels}
 
 
 MIDDLE_MIX: Mapping[str, float] = MappingProxyType(spread_mix(("anger", "happiness", "neutral", "sadness")))

@@ -184,6 +184,16 @@ def test_the_judged_note_is_in_none_of_its_baselines(mix):
                 assert set(drawn.tolist()) <= set(rows.tolist())
 
 
+@pytest.mark.parametrize("mix", MIXES)
+def test_all_baselines_of_a_draw_are_other_notes_of_the_same_speaker(mix):
+    people, _ = make_corpus(n_people=3, per_label=4)
+    draw = draw_all(people, group_people("a", people), mix=mix, protocol=Protocol(), seed=1)
+
+    for row, drawn in enumerate(draw.drawn.tolist()):
+        assert row not in drawn
+        assert {people.speakers[other] for other in drawn} == {people.speakers[row]}
+
+
 def test_a_note_that_is_its_speakers_only_one_of_an_emotion_has_no_baseline_of_that_emotion():
     found = measure(make_corpus(per_label=1)[0], sizes=(0, 1, 3))
 

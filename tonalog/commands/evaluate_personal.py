@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from trends import BaselineRule
 
 RULES = ("1", "2")
-ORDINARY_N_NOTES = (5, 10)
 
 
 @click.command(name="personal")
@@ -72,7 +70,6 @@ def evaluate_personal(  # noqa: PLR0917 - click passes names
     own baseline. Scores as they are say what the model hears (absolute); with a baseline they say what is unusual for the person (relative).
     """
     from training import personal  # noqa: PLC0415 - not for --help
-    from trends import Baseline, write_baseline  # noqa: PLC0415
 
     constants = {
         "max_share": max_share,
@@ -82,45 +79,19 @@ def evaluate_personal(  # noqa: PLR0917 - click passes names
     }
     try:
         known = personal.read_scores(reference_file)
-        rules = [_make_rule(known.labels, int(version), assumed_neutral, constants) for version in versions or RULES]
-        corpora, calm = _read_files(scores), _read_files(ordinary)
-        reference = personal.measure_reference(known, rules[0])
-        protocol = personal.Protocol(n_seeds=n_seeds, seed=seed, uncertain_below=uncertain_below)
-        outcomes = [
-            outcome
-            for name, predictions in corpora.items()
-            for outcome in personal.measure_corpus(
-                name, predictions, reference=reference, rules=rules, protocol=protocol
-            )
-        ]
-        calm_protocol = replace(protocol, mixes=(personal.EVEN,), n_notes=ORDINARY_N_NOTES)
-        calm_outcomes = [
-            outcome
-            for name, predictions in calm.items()
-            if (with_speaker := personal.keep_known_speakers(predictions)) is not None
-            for outcome in personal.measure_corpus(
-                name, with_speaker, reference=reference, rules=rules, protocol=calm_protocol
-            )
-        ]
-        calibration = personal.measure_calibration(corpora, reference=reference, rules=rules, protocol=protocol)
+        report = personal.measure_report(
+            rules=[_make_rule(known.labels, int(version), assumed_neutral, constants) for version in versions or RULES],
+            corpora=_read_files(scores),
+            ordinary=_read_files(ordinary),
+            training=known,
+            protocol=personal.Protocol(n_seeds=n_seeds, seed=seed, uncertain_below=uncertain_below),
+        )
     except (ValueError, OSError) as error:
         raise TonalogError(str(error)) from error
     if is_json:
-        say_json(
-            {
-                "baselines": [write_baseline(Baseline(reference, rule)) for rule in rules],
-                "outcomes": [asdict(outcome) for outcome in outcomes],
-                "ordinary": [asdict(outcome) for outcome in calm_outcomes],
-                "calibration": [asdict(outcome) for outcome in calibration],
-            }
-        )
-        return
-    say(*personal.format_tables(outcomes))
-    if calm_outcomes:
-        say("", *personal.format_ordinary(calm_outcomes))
-    if calibration:
-        say("", *personal.format_calibration(calibration))
-    say("", *(f"rule: {', '.join(f'{name} {value}' for name, value in rule.as_dict().items())}" for rule in rules))
+        say_json(report.as_dict())
+    else:
+        say(*report.format())
 
 
 def _read_files(pairs: Sequence[str]) -> dict[str, Predictions]:
