@@ -1,6 +1,5 @@
 """A person's offset is found, never overdone, and taken out; what is not known changes nothing."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 
 from trends import (
     MIDDLE_MIX,
-    Baseline,
     BaselineRule,
     BaselineState,
     Offset,
@@ -23,12 +21,7 @@ from trends import (
     measure_offset,
     measure_own_offset,
     measure_tenant_offset,
-    read_baseline,
-    read_reference,
-    read_rule,
     relate_scores,
-    spread_mix,
-    write_baseline,
 )
 
 LABELS = tuple(MIDDLE_MIX)
@@ -277,94 +270,10 @@ def test_the_rules_temperature_flattens_relative_scores_and_changes_no_label():
     assert flat.argmax() == sharp.argmax()
 
 
-@RULES
-def test_a_manifests_section_gives_back_the_reference_and_the_rule(rule):
-    baseline = Baseline(REFERENCE, replace(rule, half_life_days=90.0))
-    section = json.loads(json.dumps(write_baseline(baseline), allow_nan=False))
-
-    assert read_baseline(section, labels=LABELS) == baseline
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda _section: None, "baseline is None"),
-        (lambda section: section | {"person": 1}, "keys"),
-        (lambda section: {"rule": section["rule"]}, "keys"),
-        (lambda section: section | {"rule": []}, r"rule of the baseline is \[\]"),
-        (lambda section: section | {"reference": 3}, "reference of the baseline is 3"),
-        (lambda section: section | {"rule": section["rule"] | {"mix": {"fear": 1.0}}}, "fear"),
-    ],
-)
-def test_a_section_that_means_nothing_is_refused_with_its_value(change, told):
-    with pytest.raises(ValueError, match=told):
-        read_baseline(change(write_baseline(Baseline(REFERENCE, RULE))), labels=LABELS)
-
-
-def test_a_mix_is_spread_over_the_labels_of_any_model():
-    mix = spread_mix([*LABELS, "fear"], neutral=0.6)
-
-    assert list(mix) == [*LABELS, "fear"]
-    assert mix["fear"] == pytest.approx(0.1)
-    for labels, neutral, told in ((["anger"], 0.5, "needed are neutral"), (LABELS, 1.0, "share of neutral is 1.0")):
-        with pytest.raises(ValueError, match=told):
-            spread_mix(labels, neutral=neutral)
-
-
 def test_a_person_counts_as_known_from_the_rules_number_of_notes_on():
     states = [measure(np.full((n, 4), 0.25)).state.value for n in (4, 5)]
 
     assert states == ["insufficient", "personal"]
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"mix": {"anger": 0.5, "neutral": 0.6}}, "sum to 1"),
-        ({"mix": {"anger": 1.0, "neutral": 0.0}}, "over 0"),
-        ({"mix": {"anger": float("nan"), "neutral": 0.5}}, "over 0"),
-        ({"mix": ["anger"]}, "object of label to share"),
-        ({"version": 3}, r"is 3, known are \[1, 2\]"),
-        ({"version": True}, "whole number"),
-        ({"floor": 0.0}, "floor is 0.0"),
-        ({"floor": "low"}, "floor is 'low'"),
-        ({"shrink_notes": 0}, "shrink_notes is 0"),
-        ({"shrink_persons": float("inf")}, "shrink_persons is inf"),
-        ({"min_notes": 0}, "min_notes is 0"),
-        ({"half_life": 3}, "half_life"),
-        ({"half_life_days": 0.0}, "half_life_days is 0.0"),
-        ({"half_life_days": "long"}, "half_life_days is 'long'"),
-        ({"sharpness": -1.0}, "sharpness is -1.0"),
-        ({"max_share": 1.1}, "max_share is 1.1"),
-        ({"max_share": 0.0}, "max_share is 0.0"),
-        ({"shrink_notes_in_tenant": 4.0}, "shrink_notes_in_tenant is 4.0; allowed is shrink_notes, 5.0"),
-        ({"temperature": 0.0}, "temperature is 0.0"),
-        ({"uncertain_below": 1.5}, "uncertain_below is 1.5"),
-    ],
-)
-def test_a_rule_that_means_nothing_is_refused_with_its_value(change, told):
-    with pytest.raises(ValueError, match=told):
-        read_rule({**RULE.as_dict(), **change})
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"fear": {}}, "rows"),
-        ({"anger": {"anger": -1.0}}, "row anger"),
-        ({"anger": dict.fromkeys(LABELS, 0.1)}, "mean log score 0.1"),
-        ({"anger": dict.fromkeys(LABELS, float("nan"))}, "mean log score nan"),
-        ({"anger": dict.fromkeys(LABELS, None)}, "mean of anger at anger is None"),
-    ],
-)
-def test_a_reference_that_means_nothing_is_refused_with_its_value(change, told):
-    with pytest.raises(ValueError, match=told):
-        read_reference({**REFERENCE.as_dict(), **change}, labels=LABELS)
-
-
-def test_a_reference_in_which_true_labels_do_not_stand_out_is_refused():
-    with pytest.raises(ValueError, match="margin of the reference is 0"):
-        Reference(("anger", "neutral"), ((-1.0, -1.0), (-1.0, -1.0)))
 
 
 @given(NOTES)
@@ -384,13 +293,6 @@ def test_note_by_note_a_models_temperature_changes_no_label(scores):
 
     first, second = (offset - offset.mean() for offset in offsets)
     assert second * 2.0 == pytest.approx(first, abs=1e-6)
-
-
-def test_a_reference_of_repeated_labels_or_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match="each once"):
-        Reference(("anger", "anger"), ((-1.0, -1.0),) * 2)
-    with pytest.raises(ValueError, match="2 rows of 2"):
-        Reference(("anger", "neutral"), ((-1.0, -1.0),))
 
 
 def test_numbers_of_another_model_or_rule_are_refused():
