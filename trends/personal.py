@@ -1,20 +1,12 @@
-r"""What is usual for a person, and scores relative to that.
+"""What is usual for a person, and scores relative to that.
 
 A model's scores hold a part that belongs to the speaker, device, room and language and not to the emotion. On the log scale that
-part is nearly a constant for a person, so that it can be estimated from earlier notes and taken out:
+part is nearly a constant for a person, so that it can be estimated from earlier notes and taken out (`trends.estimate` has
+the formulas): first what all persons of a tenant have in common, then what is a person's own beyond that.
 
-- Offset: the mean log scores of n notes minus the mean that the model's reference expects of notes in an assumed
-  mix, ``mean_i log s_i - sum_c mix_c reference_c``. Subtracting it is cepstral mean subtraction (Furui 1981, "Cepstral
-  analysis technique for automatic speaker verification") at the output of the model instead of at its input.
-- Shrinkage: ``w = n / (n + shrink_notes)``, the person's offset is ``w own + (1 - w) tenant``. It is the credibility
-  estimate of a mean (Buehlmann and Straub 1970, "Glaubwuerdigkeit fuer Schadensaetze"), the best linear one if offsets
-  vary between persons and scores within a person, with ``shrink_notes`` the ratio of both variances.
-- The tenant's offset: the mean over persons, weighted by their ``w`` as there, and shrunk towards none by ``W / (W + shrink_persons)``
-  with W the sum of the weights.
-- Relative scores: ``softmax(log s - offset)``.
-
-Relative scores say what is unusual for this person, and absolute scores what the model hears. If all notes of a person hold
-one emotion, the baseline is that emotion: right for a trend, and wrong as a label.
+The scores of the model are absolute: what the model hears. Relative scores, ``softmax((log s - offset) / temperature)``, say what is
+unusual for this person. If all notes of a person hold one emotion, the baseline takes on much of that emotion: right for a
+trend, and less so as a label. Both are kept, and words say which is shown.
 """
 
 from __future__ import annotations
@@ -27,9 +19,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trends.rule import BaselineRule, Reference
-
-SUM_TOLERANCE = 1e-3  # scores are float32 and may have been printed with six digits
+from trends.estimate import estimate_offsets
+from trends.notes import Notes, floor_log_scores
+from trends.reference import Reference
+from trends.rule import BaselineRule
 
 
 class BaselineState(StrEnum):
@@ -40,16 +33,16 @@ class BaselineState(StrEnum):
 
 
 @dataclass(frozen=True)
-class NotesSummary:
-    """All that a baseline needs of some notes: it can be stored and needs no score again.
+class OwnOffset:
+    """What a person's notes say by themselves; it can be stored, so that a tenant's offset needs no note again.
 
     Attributes:
-        n_notes: 0 or more.
-        mean_log_scores: means of the natural logarithms of floored scores, one a label; zeros without notes.
+        values: unshrunk, natural logarithms, one a label; zeros without notes.
+        n_effective: sum of the notes' weights, 0 or more.
     """
 
-    n_notes: int
-    mean_log_scores: tuple[float, ...]
+    values: tuple[float, ...]
+    n_effective: float
 
 
 @dataclass(frozen=True)
@@ -59,10 +52,12 @@ class TenantOffset:
     Attributes:
         values: shrunk towards none, natural logarithms, one a label.
         n_persons: who had at least one note.
+        share: of what they have in common that is in the values, 0 to 1; more with more persons and notes.
     """
 
     values: tuple[float, ...]
     n_persons: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +67,7 @@ class Offset:
     Attributes:
         values: natural logarithms, one a label; all 0 where nothing is known.
         n_notes: of the person, behind it.
+        n_effective: sum of the notes' weights: fewer than the notes where old ones are forgotten.
         n_persons: of the tenant, behind it.
         state: whether words may call a relative score unusual for this person.
         rule_version: of the rule that made it.
@@ -79,79 +75,72 @@ class Offset:
 
     values: tuple[float, ...]
     n_notes: int
+    n_effective: float
     n_persons: int
     state: BaselineState
     rule_version: int
 
 
-def summarise_notes(scores: ArrayLike, rule: BaselineRule, *, n_labels: int) -> NotesSummary:
-    """Summarise a person's notes; their order changes not one bit.
-
-    Args:
-        scores: (n_notes, n_labels) in [0, 1], each row sums to 1; no rows are allowed.
-        rule: whose floor is taken.
-        n_labels: of the model.
+def measure_own_offset(notes: Notes, reference: Reference, rule: BaselineRule) -> OwnOffset:
+    """Return what a person's notes say by themselves, for the tenant's offset of others.
 
     Raises:
-        ValueError: the shape is another, or a row is no distribution.
-
-    Example:
-        >>> notes = summarise_notes([[1.0, 0.0], [0.5, 0.5]], BaselineRule({"neutral": 0.7, "sadness": 0.3}), n_labels=2)
-        >>> notes.n_notes, [round(mean, 3) for mean in notes.mean_log_scores]
-        (2, [-0.347, -3.8])
+        ValueError: the rule's mix has other labels than the reference, or the notes another number of labels.
     """
-    logs = floor_log_scores(scores, rule, n_labels=n_labels)
-    if not len(logs):
-        return NotesSummary(0, (0.0,) * n_labels)
-    # fsum rounds once, so that the order of the notes is not seen.
-    return NotesSummary(len(logs), tuple(math.fsum(column) / len(logs) for column in logs.T.tolist()))
+    n_effective = math.fsum(notes.weights.tolist())
+    start = (0.0,) * len(reference.labels)
+    if not n_effective:
+        return OwnOffset(start, 0.0)
+    shrunk = _estimate(notes, reference, rule, prior=start, shrink=rule.shrink_notes)
+    share = rule.max_share * n_effective / (n_effective + rule.shrink_notes)
+    return OwnOffset(tuple(value / share for value in shrunk), n_effective)
 
 
-def floor_log_scores(scores: ArrayLike, rule: BaselineRule, *, n_labels: int) -> NDArray[np.float64]:
-    """Return natural logarithms of floored scores, float64 (n_notes, n_labels), all finite.
-
-    Raises:
-        ValueError: the shape is another, or a row is no distribution.
-    """
-    rows = np.asarray(scores, dtype=np.float64)
-    if rows.size == 0:
-        rows = rows.reshape(0, n_labels)
-    if rows.ndim != 2 or rows.shape[1] != n_labels:  # noqa: PLR2004 - notes and labels
-        raise ValueError(f"scores have shape {rows.shape}; needed is (n_notes, {n_labels})")
-    is_good = (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE)
-    if not is_good.all():
-        raise ValueError(f"scores {rows[int(np.argmin(is_good))].tolist()} are no distribution: 0 to 1, sum 1")
-    return np.log(np.maximum(rows, rule.floor))
-
-
-def measure_tenant_offset(persons: Sequence[NotesSummary], reference: Reference, rule: BaselineRule) -> TenantOffset:
+def measure_tenant_offset(persons: Sequence[OwnOffset], reference: Reference, rule: BaselineRule) -> TenantOffset:
     """Return what the persons of a tenant have in common; to judge a person, leave that person out.
 
+    It is the mean over persons, each weighted by ``n / (n + shrink_notes_in_tenant)`` as in Buehlmann and Straub 1970, shrunk towards
+    none by ``W / (W + shrink_persons)`` with W the sum of the weights.
+
     Raises:
-        ValueError: the rule's mix has other labels than the reference, or a summary another number of labels.
+        ValueError: an offset has another number of labels than the reference.
 
     Example:
         >>> reference = Reference(("neutral", "sadness"), ((-0.2, -2.0), (-2.0, -0.2)))
-        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, shrink_notes=5, shrink_persons=1)
-        >>> measure_tenant_offset([NotesSummary(5, (-0.1, -2.1))] * 2, reference, rule)
-        TenantOffset(values=(0.5, -0.5), n_persons=2)
+        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, shrink_notes_in_tenant=5, shrink_persons=1)
+        >>> measure_tenant_offset([OwnOffset((1.0, -1.0), 5.0)] * 2, reference, rule)
+        TenantOffset(values=(0.5, -0.5), n_persons=2, share=0.5)
     """
-    known = [person for person in persons if person.n_notes]
-    weights = [_weigh(person, rule) for person in known]
+    known = [person for person in persons if person.n_effective]
+    for person in known:
+        _check_size("a person's offset", person.values, reference)
+    weights = [person.n_effective / (person.n_effective + rule.shrink_notes_in_tenant) for person in known]
     total = math.fsum(weights)
-    expected = expect_log_scores(reference, rule)
-    if not known:
-        return TenantOffset((0.0,) * len(expected), 0)
-    owns = [_measure_own(person, expected) for person in known]
     values = tuple(
-        math.fsum(weight * own for weight, own in zip(weights, column, strict=True)) / (total + rule.shrink_persons)
-        for column in zip(*owns, strict=True)
+        math.fsum(weight * person.values[label] for weight, person in zip(weights, known, strict=True))
+        / (total + rule.shrink_persons)
+        for label in range(len(reference.labels))
     )
-    return TenantOffset(values, len(known))
+    return TenantOffset(values, len(known), total / (total + rule.shrink_persons))
+
+
+def shrink_in_tenant(tenant: TenantOffset, rule: BaselineRule) -> float:
+    """Return with how many notes half of a person's share is their own, beyond the tenant's offset.
+
+    Persons of one tenant differ less than persons of all tenants (variances ``1 / shrink_notes_in_tenant`` and ``1 / shrink_notes``, in notes).
+    As far as what they have in common is not known yet, it is still in the person's own offset.
+
+    Example:
+        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, shrink_notes=2, shrink_notes_in_tenant=4)
+        >>> [round(shrink_in_tenant(TenantOffset((0.0, 0.0), 9, share), rule), 3) for share in (0.0, 0.5, 1.0)]
+        [2.0, 2.667, 4.0]
+    """
+    within, among = 1 / rule.shrink_notes_in_tenant, 1 / rule.shrink_notes
+    return 1 / (within + (1 - tenant.share) * (among - within))
 
 
 def measure_offset(
-    notes: NotesSummary, reference: Reference, rule: BaselineRule, *, tenant: TenantOffset | None = None
+    notes: Notes, reference: Reference, rule: BaselineRule, *, tenant: TenantOffset | None = None
 ) -> Offset:
     """Return what to take from a person's log scores; the note to judge must not be among the notes.
 
@@ -159,42 +148,43 @@ def measure_offset(
         notes: of this person and this model.
         reference: of this model.
         rule: of this model.
-        tenant: what the other persons have in common; None to shrink towards no offset.
+        tenant: what the other persons have in common; None, or one without persons, to shrink towards no offset.
 
     Raises:
-        ValueError: the rule's mix has other labels than the reference, or a summary another number of labels.
+        ValueError: the rule's mix has other labels than the reference, or notes or tenant another number of labels.
 
     Example:
+        >>> from trends import collect_notes
         >>> reference = Reference(("neutral", "sadness"), ((-0.2, -2.0), (-2.0, -0.2)))
-        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, shrink_notes=5)
-        >>> measure_offset(NotesSummary(5, (-0.1, -2.1)), reference, rule).values
-        (0.5, -0.5)
-        >>> measure_offset(NotesSummary(0, (0.0, 0.0)), reference, rule).state.value
+        >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5}, version=1, max_share=1, shrink_notes=5, shrink_notes_in_tenant=5)
+        >>> notes = collect_notes([[0.9, 0.1]] * 5, rule, n_labels=2)
+        >>> [round(value, 3) for value in measure_offset(notes, reference, rule).values]
+        [0.497, -0.601]
+        >>> measure_offset(collect_notes([], rule, n_labels=2), reference, rule).state.value
         'insufficient'
     """
-    expected = expect_log_scores(reference, rule)
-    start = (0.0,) * len(expected) if tenant is None else tenant.values
-    if len(start) != len(expected):
-        raise ValueError(f"the tenant's offset has {len(start)} values, the model {len(expected)} labels")
-    weight = _weigh(notes, rule)
-    values = tuple(
-        weight * own + (1 - weight) * prior for own, prior in zip(_measure_own(notes, expected), start, strict=True)
-    )
-    state = BaselineState.PERSONAL if notes.n_notes >= rule.min_notes else BaselineState.INSUFFICIENT
-    return Offset(values, notes.n_notes, 0 if tenant is None else tenant.n_persons, state, rule.version)
+    start, shrink, n_persons = (0.0,) * len(reference.labels), rule.shrink_notes, 0
+    if tenant is not None:
+        _check_size("the tenant's offset", tenant.values, reference)
+    if tenant is not None and tenant.n_persons:
+        start, shrink, n_persons = tenant.values, shrink_in_tenant(tenant, rule), tenant.n_persons
+    values = _estimate(notes, reference, rule, prior=start, shrink=shrink)
+    n_effective = math.fsum(notes.weights.tolist())
+    state = BaselineState.PERSONAL if n_effective >= rule.min_notes else BaselineState.INSUFFICIENT
+    return Offset(values, len(notes.weights), n_effective, n_persons, state, rule.version)
 
 
 def relate_scores(scores: ArrayLike, offset: Offset, rule: BaselineRule) -> NDArray[np.float64]:
     """Return scores relative to what is usual, float64 (n_notes, n_labels), in [0, 1], each row sums to 1.
 
-    Where nothing is known (all values of the offset are 0) these are the scores themselves, not floored.
+    Where nothing is known (all values of the offset are 0) these are the scores themselves, neither floored nor with another temperature.
 
     Raises:
         ValueError: scores have another number of labels than the offset, or a row is no distribution, or the offset is of another rule.
 
     Example:
         >>> rule = BaselineRule({"neutral": 0.5, "sadness": 0.5})
-        >>> offset = Offset((0.0, 0.693147), 9, 0, BaselineState.PERSONAL, 1)
+        >>> offset = Offset((0.0, 0.693147), 9, 9.0, 0, BaselineState.PERSONAL, rule.version)
         >>> relate_scores([[0.5, 0.5]], offset, rule).round(3).tolist()
         [[0.667, 0.333]]
     """
@@ -203,31 +193,32 @@ def relate_scores(scores: ArrayLike, offset: Offset, rule: BaselineRule) -> NDAr
     logs = floor_log_scores(scores, rule, n_labels=len(offset.values))
     if not any(offset.values):
         return np.array(scores, dtype=np.float64).reshape(logs.shape)
-    moved = logs - np.array(offset.values)
-    raised = np.exp(moved - moved.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float64)
+    return take_out(logs, np.array(offset.values), rule)
 
 
-def expect_log_scores(reference: Reference, rule: BaselineRule) -> tuple[float, ...]:
-    """Return the mean log scores that notes in the rule's mix would have, one a label.
+def take_out(log_scores: NDArray[np.float64], offsets: NDArray[np.float64], rule: BaselineRule) -> NDArray[np.float64]:
+    """Return relative scores of floored log scores and offsets of the same shape, or of one offset for all rows."""
+    moved = (log_scores - offsets) / rule.temperature
+    raised = np.exp(moved - moved.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float64)
 
-    Raises:
-        ValueError: the rule's mix has other labels than the reference.
-    """
-    if set(rule.mix) != set(reference.labels):
-        raise ValueError(f"the rule's mix has labels {sorted(rule.mix)}, the reference {sorted(reference.labels)}")
-    shares = [rule.mix[label] for label in reference.labels]
-    return tuple(
-        math.fsum(share * mean for share, mean in zip(shares, column, strict=True))
-        for column in zip(*reference.means, strict=True)
+
+def _estimate(
+    notes: Notes, reference: Reference, rule: BaselineRule, *, prior: tuple[float, ...], shrink: float
+) -> tuple[float, ...]:
+    if notes.log_scores.shape[1] != len(reference.labels):
+        raise ValueError(f"notes have {notes.log_scores.shape[1]} labels, the model {len(reference.labels)}")
+    values = estimate_offsets(
+        notes.log_scores[None],
+        notes.weights[None],
+        prior=np.array([prior]),
+        shrink=np.array([shrink]),
+        reference=reference,
+        rule=rule,
     )
+    return tuple(values[0].tolist())
 
 
-def _weigh(notes: NotesSummary, rule: BaselineRule) -> float:
-    return notes.n_notes / (notes.n_notes + rule.shrink_notes)
-
-
-def _measure_own(notes: NotesSummary, expected: tuple[float, ...]) -> tuple[float, ...]:
-    if len(notes.mean_log_scores) != len(expected):
-        raise ValueError(f"a summary has {len(notes.mean_log_scores)} labels, the model {len(expected)}")
-    return tuple(mean - usual for mean, usual in zip(notes.mean_log_scores, expected, strict=True))
+def _check_size(what: str, values: tuple[float, ...], reference: Reference) -> None:
+    if len(values) != len(reference.labels):
+        raise ValueError(f"{what} has {len(values)} values, the model {len(reference.labels)} labels")

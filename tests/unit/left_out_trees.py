@@ -24,12 +24,21 @@ def write_signal(path: Path, signal: Signal) -> Path:
     return path
 
 
-def write_emodb(root: Path, *, n_speakers: int = 2, labels: Sequence[str] = LABELS) -> Path:
-    """A voice of two seconds of each speaker and label."""
+def write_emodb(
+    root: Path,
+    *,
+    n_speakers: int = 2,
+    labels: Sequence[str] = LABELS,
+    gains: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Path:
+    """A voice of two seconds of each speaker and label; with gains, it is overdriven by that of its label."""
     for speaker in range(n_speakers):
         for place, label in enumerate(labels):
             name = f"{speaker + 3:02d}a{place + 1:02d}{LETTERS[label]}a.wav"
-            voice = make_voice(2.0, pitch_hz=110.0 + 60 * speaker, seed=10 * speaker + place)
+            voice = make_voice(2.0, pitch_hz=110.0 + 60 * speaker, seed=seed + 10 * speaker + place)
+            if gains is not None:
+                voice = np.clip(gains[place] * voice / np.abs(voice).max(), -1.0, 1.0)
             write_signal(root / name, voice)
     return root
 

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.unit.bundles import DIMENSIONS, LABELS, write_bundle
+from trends import MIDDLE_MIX, Baseline, BaselineRule, Reference, read_baseline, write_baseline
 from worker.audio.frontend import FrontEnd
 from worker.audio.vad import VadConfig
 from worker.audio.windows import WindowConfig
@@ -56,6 +58,26 @@ def test_a_bundle_without_dimensions_is_registered_as_it_was_before_there_were_a
     assert given.as_document()["dimensions"] == DIMENSIONS
 
 
+BASELINE = write_baseline(
+    Baseline(Reference(tuple(LABELS), tuple(map(tuple, (np.eye(4) * 4.5 - 5.0).tolist()))), BaselineRule(MIDDLE_MIX))
+)
+
+
+def test_a_bundle_may_carry_the_reference_and_the_rule_of_a_persons_own_baseline(tmp_path: Path) -> None:
+    without = load_bundle(write_bundle(tmp_path / "without")).manifest
+    given = load_bundle(write_bundle(tmp_path / "with", baseline=BASELINE)).manifest
+
+    assert given.baseline is not None
+    assert read_baseline(given.baseline, labels=given.labels).rule == BaselineRule(MIDDLE_MIX)
+    assert without.baseline is None
+    assert set(given.as_document()) - set(without.as_document()) == {"baseline"}
+    assert given.as_document()["baseline"] == BASELINE
+
+
+def change_rule(**changes: Any) -> dict[str, Any]:
+    return {"baseline": BASELINE | {"rule": BASELINE["rule"] | changes}}
+
+
 def change_dimension(name: str = "valence", **changes: Any) -> dict[str, Any]:
     return {"dimensions": {name: {**DIMENSIONS["valence"], **changes}}}
 
@@ -84,6 +106,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (change_dimension(unit="mood"), "valence.unit is 'mood'"),
     ({"dimensions": None}, "dimensions is None"),
     ({"dimensions": DIMENSIONS, "labels": [*LABELS, "arousal"]}, r"\['arousal'\] are labels and dimensions"),
+    ({"baseline": {}}, "baseline has keys"),
+    ({"baseline": "mine"}, "baseline is 'mine'"),
+    ({"baseline": BASELINE, "labels": [*LABELS, "fear"]}, "needed are the labels .*fear"),
+    (change_rule(version=9), r"version of the baseline rule is 9, known are \[1, 2\]"),
+    (change_rule(max_share=2), "max_share is 2.0; allowed is over 0 and up to 1"),
+    (change_rule(half_life_days=float("nan")), "half_life_days is nan"),
     ({"temperature": 0}, "temperature is 0"),
     ({"temperature": float("inf")}, "temperature is inf, allowed are finite numbers"),
     ({"temperature": 1e9}, "temperature is 1000000000.0"),

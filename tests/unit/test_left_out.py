@@ -16,12 +16,14 @@ from tonalog.cli import cli
 from tonalog.errors import TonalogError
 from training.bundle.credits import LOOKED_AT
 from training.studies.left_out.trained import list_trained
+from trends import MIDDLE_MIX, Baseline, BaselineRule, Reference, make_middle_mix_rule, write_baseline
 from worker.scoring.bundle import BundleError, load_bundle
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer
 
 GATE = {"output": "speech", "threshold": 0.5}
 NEUTRAL = [0.1, 0.1, 0.7, 0.1]
+GAINS = [1.0, 1.5, 3.0, 8.0]  # of voices with each label: the tiny graph hears energy
 
 
 @pytest.fixture
@@ -239,7 +241,9 @@ def test_two_bundles_stand_side_by_side_over_what_neither_trained_on(tmp_path, b
     assert "## B: tiny 0.0.1" in printed
 
 
-def test_files_of_predictions_are_read_by_evaluate_personal(tmp_path, bundle, emodb):
+def test_files_of_predictions_are_read_by_evaluate_personal(tmp_path):
+    bundle = write_bundle(tmp_path / "energy")
+    emodb = write_emodb(tmp_path / "emodb", gains=GAINS)
     run(tmp_path, bundle, f"emodb={emodb}")
     (path,) = (tmp_path / "out").glob("tiny-0.0.1-*/emodb.csv")
 
@@ -249,25 +253,71 @@ def test_files_of_predictions_are_read_by_evaluate_personal(tmp_path, bundle, em
     assert "| emodb | even | 3 |" in done.output
 
 
-def test_with_a_reference_notes_of_people_with_ten_others_have_a_baseline(tmp_path, bundle):
+@pytest.fixture
+def twelve(tmp_path):
+    """Corpora of one speaker with twelve recordings, whose energy tells labels apart, and of one with four."""
     root = tmp_path / "emodb"
     for take in "abc":
-        part = write_emodb(tmp_path / take, n_speakers=1)
-        for place, path in enumerate(sorted(part.iterdir())):
-            voice = make_voice(1.5, seed=100 * ord(take) + place)
-            write_signal(root / path.name.replace("a.wav", f"{take}.wav"), voice)
+        part = write_emodb(tmp_path / take, n_speakers=1, gains=GAINS, seed=100 * ord(take))
+        for path in sorted(part.iterdir()):
+            root.mkdir(exist_ok=True)
+            path.rename(root / path.name.replace("a.wav", f"{take}.wav"))
     few = write_listed_set(
         tmp_path / "urdu", origin="siddiquelatif/URDU-Dataset:", kind="acted", emotions=LABELS, speakers=["a"] * 4
     )
     for place in range(4):
         write_signal(few / "audio" / f"{place:03d}.wav", make_voice(2.0, seed=40 + place))
+    return [f"emodb={root}", f"urdu={few}"]
 
-    run(tmp_path, bundle, f"emodb={root}", f"urdu={few}", "--reference", f"emodb={root}")
 
-    enough, too_few = (row["baseline"] for row in read_report(tmp_path)["labelled"])
+def test_with_a_reference_notes_of_people_with_ten_others_have_a_baseline(tmp_path, twelve):
+    bundle = write_bundle(tmp_path / "energy")
+
+    printed = run(tmp_path, bundle, *twelve, "--reference", twelve[0])
+
+    report = read_report(tmp_path)
+    enough, too_few = (row["baseline"] for row in report["labelled"])
     assert enough["n_judged"] == 12
-    assert enough["as_it_is"] == 0.25
-    assert too_few is None
+    assert enough["as_it_is"] == report["labelled"][0]["recall"]
+    assert 0.0 <= enough["middle"] <= 1.0
+    assert (enough["own"], enough["own_spread"], too_few) == (None, None, None)
+    assert report["baseline"]["source"] == "EmoDB"
+    assert [rule["version"] for rule in report["baseline"]["rules"]] == [1]
+    assert "reference of own baselines: EmoDB" in printed
+
+
+def test_reference_and_rule_of_a_manifest_take_the_place_of_the_reference_that_is_given(tmp_path, twelve):
+    reference = Reference(tuple(LABELS), tuple(map(tuple, (np.eye(4) * 4.5 - 5.0).tolist())))
+    weak = BaselineRule(MIDDLE_MIX, max_share=1e-9)
+    same, nothing = (
+        write_bundle(tmp_path / name, baseline=write_baseline(Baseline(reference, rule)))
+        for name, rule in (("same", make_middle_mix_rule()), ("weak", weak))
+    )
+
+    printed = run(tmp_path, same, nothing, *twelve, "--reference", twelve[1])
+
+    by_middle, by_nothing = (read_report(tmp_path, place) for place in range(2))
+    found, expected = (report["labelled"][0]["baseline"] for report in (by_middle, by_nothing))
+    assert (found["own"], found["own_spread"]) == (found["middle"], found["middle_spread"])
+    assert expected["own"] == expected["as_it_is"] == found["as_it_is"]
+    assert expected["middle"] == found["middle"]
+    assert [rule["version"] for rule in by_nothing["baseline"]["rules"]] == [1, 2]
+    assert {report["baseline"]["source"] for report in (by_middle, by_nothing)} == {"manifest"}
+    assert "its manifest's, with a rule of version 2" in printed
+
+
+def test_a_reference_that_no_bundle_needs_is_not_scored(tmp_path, twelve):
+    baseline = write_baseline(
+        Baseline(
+            Reference(tuple(LABELS), tuple(map(tuple, (np.eye(4) * 4.5 - 5.0).tolist()))), BaselineRule(MIDDLE_MIX)
+        )
+    )
+    bundle = write_bundle(tmp_path / "energy", baseline=baseline)
+
+    run(tmp_path, bundle, twelve[0], "--reference", twelve[1])
+
+    assert len(read_kept(tmp_path)[1]) == 12
+    assert read_report(tmp_path)["baseline"]["reference"] == baseline["reference"]
 
 
 def test_a_calibration_is_chosen_on_what_the_bundle_did_not_train_on(tmp_path, bundle, emodb):
@@ -306,6 +356,7 @@ def test_a_calibration_is_chosen_on_what_the_bundle_did_not_train_on(tmp_path, b
         (["{bundle}", "emodb={emodb}", "--everyday", "{odd}"], ["strange", "allowed names are", "fsdd"]),
         (["{bundle}", "emodb={emodb}", "--trained", "emdb"], ["'emdb'", "allowed are emodb, EmoDB"]),
         (["{bundle}", "emodb={emodb}", "--reference", "fsdd={odd}/strange"], ["fsdd is ordinary speech", "labelled"]),
+        (["{bundle}", "emodb={emodb}", "--reference", "emodb={emodb}"], ["margin of the reference", "true labels"]),
         (["{bundle}", "emodb={emodb}", "--reference", "emodb"], ["'emodb'", "NAME=FOLDER"]),
         (["{bundle}", "emodb={silent}"], ["no usable recording of EmoDB", "at least 1", "silent"]),
     ],

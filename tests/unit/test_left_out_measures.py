@@ -19,7 +19,7 @@ from training.studies.left_out.calibrate import (
     fit_temperature,
 )
 from training.studies.left_out.fingerprint import hash_file, hash_texts, list_sources
-from training.studies.left_out.judge import RULE, JudgedBundle
+from training.studies.left_out.judge import JudgedBundle
 from training.studies.left_out.measure import measure_labelled, measure_ordinary
 from training.studies.left_out.notes import Unscored, weigh_windows
 from training.studies.left_out.scores import Task, score_files
@@ -33,7 +33,7 @@ ORDINARY = Kind.ASSUMED_NEUTRAL
 
 
 def measure(scored, *, uncertain_below=0.5):
-    return measure_labelled(scored, uncertain_below=uncertain_below, reference=None, rule=RULE, n_draws=1)
+    return measure_labelled(scored, uncertain_below=uncertain_below, baseline=None, n_draws=1)
 
 
 def test_a_recording_without_scores_counts_as_wrong():
@@ -224,7 +224,7 @@ def test_the_printed_mean_and_worst_are_those_of_what_was_left_out():
         make_scored("c | d", [ANGRY, CALM], [2, 0], is_trained=True),
     ]
     labelled = tuple(map(measure, corpora))
-    lines = format_report([JudgedBundle("tiny 1", "folder", "0" * 64, 0.5, ("c",), labelled, (), {}, None)])
+    lines = format_report([JudgedBundle("tiny 1", "folder", "0" * 64, 0.5, ("c",), None, labelled, (), {}, None)])
 
     cells = {line.split(" | ")[0].strip("| "): line.split(" | ")[6] for line in lines if line.startswith("| ")}
     assert (cells["a"], cells["b"]) == ("1.000", "0.500")

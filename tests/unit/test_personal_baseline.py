@@ -12,19 +12,22 @@ from trends import (
     MIDDLE_MIX,
     BaselineRule,
     BaselineState,
-    NotesSummary,
     Offset,
+    OwnOffset,
     Reference,
+    TenantOffset,
+    collect_notes,
+    make_middle_mix_rule,
     measure_offset,
+    measure_own_offset,
     measure_tenant_offset,
-    read_reference,
-    read_rule,
     relate_scores,
-    summarise_notes,
 )
 
 LABELS = tuple(MIDDLE_MIX)
-RULE = BaselineRule(MIDDLE_MIX)
+RULE = make_middle_mix_rule()
+NOTE_BY_NOTE = BaselineRule(MIDDLE_MIX)
+RULES = pytest.mark.parametrize("rule", [RULE, NOTE_BY_NOTE], ids=["middle mix", "note by note"])
 SHIFT = np.array([0.0, 1.0, -1.0, 0.0])
 REFERENCE = Reference(LABELS, tuple(tuple(row) for row in (np.eye(4) * 3.5 - 4.0).tolist()))
 
@@ -38,8 +41,18 @@ def expect():
     return np.array([RULE.mix[label] for label in LABELS]) @ np.array(REFERENCE.means)
 
 
-def summarise(scores):
-    return summarise_notes(scores, RULE, n_labels=4)
+def collect(scores, rule=RULE, **ages):
+    return collect_notes(scores, rule, n_labels=4, **ages)
+
+
+def measure(scores, rule=RULE, **options):
+    return measure_offset(collect(scores, rule), REFERENCE, rule, **options)
+
+
+def common(*scores, rule=RULE):
+    return measure_tenant_offset(
+        [measure_own_offset(collect(one, rule), REFERENCE, rule) for one in scores], REFERENCE, rule
+    )
 
 
 NOTES = arrays(
@@ -48,26 +61,35 @@ NOTES = arrays(
 ANY_SCORES = st.one_of(NOTES, st.lists(st.sampled_from(np.eye(4).tolist()), min_size=1, max_size=9).map(np.array))
 
 
-@given(ANY_SCORES)
-def test_without_earlier_notes_relative_scores_are_the_scores_themselves(scores):
-    offset = measure_offset(summarise([]), REFERENCE, RULE)
+@RULES
+@given(scores=ANY_SCORES)
+def test_without_earlier_notes_relative_scores_are_the_scores_themselves(rule, scores):
+    offset = measure([], rule)
 
     assert offset.state is BaselineState.INSUFFICIENT
-    assert (relate_scores(scores, offset, RULE) == scores).all()
+    assert (relate_scores(scores, offset, replace(rule, temperature=2.0)) == scores).all()
 
 
-@given(NOTES, st.randoms(use_true_random=False))
-def test_the_order_of_the_notes_changes_nothing(scores, random):
+@RULES
+@given(scores=NOTES, random=st.randoms(use_true_random=False))
+def test_the_order_of_the_notes_changes_nothing(rule, scores, random):
+    ages = [float(age) for age in range(len(scores))]
     order = list(range(len(scores)))
     random.shuffle(order)
+    forgetting = replace(rule, half_life_days=3.0)
+    first, second = (
+        collect(scores[places], forgetting, ages_days=[ages[place] for place in places])
+        for places in (list(range(len(scores))), order)
+    )
 
-    assert summarise(scores[order]) == summarise(scores)
+    assert measure_offset(first, REFERENCE, rule) == measure_offset(second, REFERENCE, rule)
 
 
-@given(ANY_SCORES, ANY_SCORES, st.booleans())
-def test_relative_scores_are_a_finite_distribution_whatever_the_notes(baseline, scores, has_tenant):
-    tenant = measure_tenant_offset([summarise(baseline), summarise(scores)], REFERENCE, RULE) if has_tenant else None
-    relative = relate_scores(scores, measure_offset(summarise(baseline), REFERENCE, RULE, tenant=tenant), RULE)
+@RULES
+@given(baseline=ANY_SCORES, scores=ANY_SCORES, has_tenant=st.booleans())
+def test_relative_scores_are_a_finite_distribution_whatever_the_notes(rule, baseline, scores, has_tenant):
+    tenant = common(baseline, scores, rule=rule) if has_tenant else None
+    relative = relate_scores(scores, measure(baseline, rule, tenant=tenant), rule)
 
     assert np.isfinite(relative).all()
     assert (relative >= 0).all()
@@ -75,44 +97,61 @@ def test_relative_scores_are_a_finite_distribution_whatever_the_notes(baseline, 
 
 
 @given(NOTES)
-def test_a_person_who_always_sounds_the_same_becomes_the_reference_mix(scores):
+def test_by_the_middle_mix_a_person_who_always_sounds_the_same_becomes_the_reference_mix(scores):
     note = scores[:1]
-    notes = replace(summarise(note), n_notes=10**9)
+    rule = replace(RULE, shrink_notes=1e-9)
 
-    relative = relate_scores(note, measure_offset(notes, REFERENCE, RULE), RULE)
+    relative = relate_scores(note, measure(note, rule), rule)
 
     assert relative[0] == pytest.approx(soften(expect()), abs=1e-6)
 
 
-@given(NOTES, st.integers(0, 40), st.integers(1, 40))
-def test_more_of_the_same_notes_never_shrink_the_offset(scores, n_few, n_more):
-    means = summarise(scores).mean_log_scores
-    few, more = (
-        np.array(measure_offset(NotesSummary(n, means), REFERENCE, RULE).values) for n in (n_few, n_few + n_more)
-    )
-    own = np.array(means) - expect()
+@pytest.mark.parametrize("label", range(4))
+def test_note_by_note_a_person_who_sounds_as_training_did_keeps_their_scores(label):
+    clear = Reference(LABELS, tuple(tuple(row) for row in (np.eye(4) * 4.95 - 5.0).tolist()))
+    notes = collect([soften(np.array(clear.means[label]))] * 30)
 
-    assert (np.abs(few) <= np.abs(more) + 1e-12).all()
-    assert (np.abs(more) <= np.abs(own) + 1e-12).all()
-    assert (few * own >= 0).all()
+    by_note, by_mix = (np.ptp(measure_offset(notes, clear, rule).values) for rule in (NOTE_BY_NOTE, RULE))
+
+    # Of one emotion only, and little of it is taken for the person; the middle mix takes it for the person.
+    assert by_mix > 2.0
+    assert by_note < by_mix / 3
+
+
+@given(NOTES, st.integers(0, 8), st.integers(1, 8))
+def test_more_of_the_same_notes_never_shrink_the_offset(scores, n_few, n_more):
+    few, more = (np.array(measure(np.tile(scores, (n, 1)) if n else []).values) for n in (n_few, n_few + n_more))
+    own = collect(scores).log_scores.mean(axis=0) - expect()
+
+    assert (np.abs(few) <= np.abs(more) + 1e-9).all()
+    assert (np.abs(more) <= np.abs(own) + 1e-9).all()
+    assert (few * own >= -1e-9).all()
+
+
+@given(NOTES)
+def test_however_many_notes_there_are_no_more_than_the_largest_share_is_taken_out(scores):
+    rule = replace(RULE, max_share=0.6)
+    offset = np.array(measure(np.tile(scores, (900, 1)), rule).values)
+    own = collect(scores).log_scores.mean(axis=0) - expect()
+
+    assert offset == pytest.approx(0.6 * own, rel=0.01, abs=1e-6)
 
 
 @given(NOTES, NOTES)
 def test_the_offset_lies_between_the_persons_own_and_the_tenants(scores, others):
-    tenant = measure_tenant_offset([summarise(others)], REFERENCE, RULE)
-    notes = summarise(scores)
-    ends = np.array([tenant.values, np.array(notes.mean_log_scores) - expect()])
+    tenant = common(others)
+    ends = np.array([tenant.values, collect(scores).log_scores.mean(axis=0) - expect()])
 
-    values = np.array(measure_offset(notes, REFERENCE, RULE, tenant=tenant).values)
+    values = np.array(measure(scores, tenant=tenant).values)
 
     assert (values >= ends.min(axis=0) - 1e-9).all()
     assert (values <= ends.max(axis=0) + 1e-9).all()
 
 
-def test_a_new_person_gets_the_tenants_offset_and_no_statement_of_their_own():
-    others = [NotesSummary(50, tuple(expect() + SHIFT))] * 200
-    tenant = measure_tenant_offset(others, REFERENCE, RULE)
-    offset = measure_offset(summarise([]), REFERENCE, RULE, tenant=tenant)
+@RULES
+def test_a_new_person_gets_the_tenants_offset_and_no_statement_of_their_own(rule):
+    tenant = measure_tenant_offset([OwnOffset(tuple(SHIFT.tolist()), 50.0)] * 200, REFERENCE, rule)
+    offset = measure([], rule, tenant=tenant)
 
     assert offset.values == tenant.values
     assert offset.values == pytest.approx([0.0, 1.0, -1.0, 0.0], abs=0.03)
@@ -121,96 +160,156 @@ def test_a_new_person_gets_the_tenants_offset_and_no_statement_of_their_own():
 
 
 def test_the_tenants_offset_grows_with_its_persons_and_a_person_without_notes_counts_nothing():
-    person = NotesSummary(10, tuple(expect() + SHIFT))
-    sizes = [measure_tenant_offset([person] * n, REFERENCE, RULE).values[1] for n in (0, 1, 3, 30)]
+    person = OwnOffset(tuple(SHIFT.tolist()), 10.0)
+    tenants = [measure_tenant_offset([person] * n, REFERENCE, RULE) for n in (0, 1, 3, 30)]
 
+    sizes = [tenant.values[1] for tenant in tenants]
     assert sizes == sorted(sizes)
     assert sizes[0] == 0.0
     assert sizes[-1] < 1.0
-    empty = summarise([])
-    assert measure_tenant_offset([person, empty], REFERENCE, RULE) == measure_tenant_offset([person], REFERENCE, RULE)
+    shares = [tenant.share for tenant in tenants]
+    assert shares == pytest.approx(sizes)
+    empty = measure_own_offset(collect([]), REFERENCE, RULE)
+    with_empty = measure_tenant_offset([person, empty], REFERENCE, RULE)
+    assert with_empty == tenants[1]
+
+
+@RULES
+@given(scores=NOTES)
+def test_a_tenant_without_persons_changes_nothing(rule, scores):
+    assert measure(scores, rule, tenant=common(rule=rule)) == measure(scores, rule)
+
+
+def test_what_a_tenant_has_in_common_is_found_from_all_persons_notes():
+    rng = np.random.default_rng(3)
+    tenant = common(*(draw(rng, n=20, shift=SHIFT)[1] for _ in range(60)), rule=NOTE_BY_NOTE)
+
+    found = np.array(tenant.values) - np.mean(tenant.values)
+    assert found == pytest.approx(SHIFT, abs=0.35)
+
+
+def draw(rng, *, n, shift, mix=None):
+    """Notes of a person in a mix, and their scores with a constant part of the person's own."""
+    truth = rng.choice(4, size=n, p=mix or list(RULE.mix.values()))
+    plain = np.array(REFERENCE.means)[truth] + rng.normal(0, 0.3, (n, 4))
+    return plain, soften(plain + shift)
 
 
 def test_a_constant_part_of_the_log_scores_is_found_and_taken_out():
-    rng, shift = np.random.default_rng(1), np.array([1.0, 2.0, -1.0, 0.0])
-    truth = rng.choice(4, size=4000, p=[RULE.mix[label] for label in LABELS])
-    plain = np.array(REFERENCE.means)[truth] + rng.normal(0, 0.3, (4000, 4))
+    shift = np.array([1.0, 2.0, -1.0, 0.0])
+    plain, heard = draw(np.random.default_rng(1), n=4000, shift=shift)
     rule = replace(RULE, floor=1e-9)
-    reference = Reference(LABELS, tuple(tuple(np.log(soften(plain[truth == c])).mean(axis=0)) for c in range(4)))
-    heard = soften(plain + shift)
 
-    offset = measure_offset(summarise_notes(heard, rule, n_labels=4), reference, rule)
+    offset = measure_offset(collect(heard, rule), reference_of(plain), rule)
 
     # Softmax removes what all labels share, so that offsets are compared without it.
     found = np.array(offset.values) - np.mean(offset.values)
-    assert found == pytest.approx(shift - shift.mean(), abs=0.05)
+    assert found == pytest.approx(shift - shift.mean(), abs=0.12)
     assert relate_scores(heard, offset, rule) == pytest.approx(soften(plain), abs=0.03)
 
 
+def reference_of(plain):
+    truth = plain.argmax(axis=1)
+    return Reference(LABELS, tuple(tuple(np.log(soften(plain[truth == c])).mean(axis=0)) for c in range(4)))
+
+
+@pytest.mark.parametrize("mix", [(0.25,) * 4, (0.03, 0.03, 0.91, 0.03)])
+def test_note_by_note_the_offset_is_found_whatever_the_persons_own_mix(mix):
+    shift = np.array([0.0, 1.0, -1.0, 0.0])
+    _, heard = draw(np.random.default_rng(1), n=400, shift=shift, mix=mix)
+    errors = []
+    for rule in (replace(NOTE_BY_NOTE, max_share=1.0), RULE):
+        found = np.array(measure(heard, rule).values)
+        errors.append(np.abs(found - found.mean() - shift).max())
+
+    assert errors[0] < 0.3
+    assert errors[1] > errors[0] + 0.2
+
+
+def test_an_old_note_weighs_half_after_each_half_life():
+    rule = replace(RULE, half_life_days=10.0)
+    old, new = np.full(4, 0.25), np.array([0.7, 0.1, 0.1, 0.1])
+    weighed = measure_offset(collect([old, new], rule, ages_days=[20.0, 0.0]), REFERENCE, rule)
+    repeated = measure(np.array([old, *[new] * 4]), replace(RULE, shrink_notes=20.0, shrink_notes_in_tenant=20.0))
+
+    assert weighed.n_effective == pytest.approx(1.25)
+    assert weighed.n_notes == 2
+    assert weighed.values == pytest.approx(repeated.values)
+
+
+def test_notes_that_are_long_ago_are_no_statement_about_a_person_now():
+    rule = replace(NOTE_BY_NOTE, half_life_days=10.0)
+    scores = np.full((9, 4), 0.25)
+    states = [
+        measure_offset(collect(scores, rule, ages_days=[age] * 9), REFERENCE, rule).state.value for age in (1.0, 100.0)
+    ]
+
+    assert states == ["personal", "insufficient"]
+
+
+@pytest.mark.parametrize(
+    ("ages", "told"),
+    [
+        (None, "need"),
+        ([1.0], r"one of each of 2 notes|shape \(1,\)"),
+        ([1.0, -2.0], "age is -2.0 days"),
+        ([1.0, float("nan")], "age is nan days"),
+    ],
+)
+def test_ages_that_mean_nothing_are_refused_with_their_value(ages, told):
+    with pytest.raises(ValueError, match=told):
+        collect(np.full((2, 4), 0.25), replace(RULE, half_life_days=10.0), ages_days=ages)
+
+
+def test_the_rules_temperature_flattens_relative_scores_and_changes_no_label():
+    offset = measure(np.full((20, 4), 0.25))
+    scores = np.array([[0.4, 0.3, 0.2, 0.1]])
+    sharp, flat = (relate_scores(scores, offset, replace(RULE, temperature=t)) for t in (1.0, 3.0))
+
+    assert flat.max() < sharp.max()
+    assert flat.argmax() == sharp.argmax()
+
+
 def test_a_person_counts_as_known_from_the_rules_number_of_notes_on():
-    states = [measure_offset(NotesSummary(n, tuple(expect())), REFERENCE, RULE).state.value for n in (4, 5)]
+    states = [measure(np.full((n, 4), 0.25)).state.value for n in (4, 5)]
 
     assert states == ["insufficient", "personal"]
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"mix": {"anger": 0.5, "neutral": 0.6}}, "sum to 1"),
-        ({"mix": {"anger": 1.0, "neutral": 0.0}}, "over 0"),
-        ({"mix": {"anger": float("nan"), "neutral": 0.5}}, "over 0"),
-        ({"mix": ["anger"]}, "object of label to share"),
-        ({"version": 2}, r"is 2, known are \[1\]"),
-        ({"version": True}, "whole number"),
-        ({"floor": 0.0}, "floor is 0.0"),
-        ({"floor": "low"}, "floor is 'low'"),
-        ({"shrink_notes": 0}, "shrink_notes is 0"),
-        ({"shrink_persons": float("inf")}, "shrink_persons is inf"),
-        ({"min_notes": 0}, "min_notes is 0"),
-        ({"half_life": 3}, "half_life"),
-    ],
-)
-def test_a_rule_that_means_nothing_is_refused_with_its_value(change, told):
-    with pytest.raises(ValueError, match=told):
-        read_rule({**RULE.as_dict(), **change})
+@given(NOTES)
+def test_note_by_note_a_models_temperature_changes_no_label(scores):
+    rule = replace(NOTE_BY_NOTE, floor=1e-12)
+    flat = soften(np.log(np.maximum(scores, 1e-9)) / 2.0)
+    plain = soften(np.log(flat) * 2.0)
+    references = [
+        Reference(LABELS, tuple(map(tuple, np.log(soften(np.array(REFERENCE.means) * scale)).tolist())))
+        for scale in (1.0, 0.5)
+    ]
 
+    offsets = [
+        np.array(measure_offset(collect(one, rule), reference, rule).values)
+        for one, reference in zip((plain, flat), references, strict=True)
+    ]
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"fear": {}}, "rows"),
-        ({"anger": {"anger": -1.0}}, "row anger"),
-        ({"anger": dict.fromkeys(LABELS, 0.1)}, "mean log score 0.1"),
-        ({"anger": dict.fromkeys(LABELS, float("nan"))}, "mean log score nan"),
-        ({"anger": dict.fromkeys(LABELS, None)}, "mean of anger at anger is None"),
-    ],
-)
-def test_a_reference_that_means_nothing_is_refused_with_its_value(change, told):
-    with pytest.raises(ValueError, match=told):
-        read_reference({**REFERENCE.as_dict(), **change}, labels=LABELS)
-
-
-def test_a_reference_of_repeated_labels_or_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match="each once"):
-        Reference(("anger", "anger"), ((-1.0, -1.0),) * 2)
-    with pytest.raises(ValueError, match="2 rows of 2"):
-        Reference(("anger", "neutral"), ((-1.0, -1.0),))
+    first, second = (offset - offset.mean() for offset in offsets)
+    assert second * 2.0 == pytest.approx(first, abs=1e-6)
 
 
 def test_numbers_of_another_model_or_rule_are_refused():
     other = BaselineRule({"anger": 0.5, "fear": 0.5})
-    notes = summarise(np.full((3, 4), 0.25))
+    scores = np.full((3, 4), 0.25)
+    two = collect_notes([[0.5, 0.5]], RULE, n_labels=2)
     with pytest.raises(ValueError, match="fear"):
-        measure_offset(notes, REFERENCE, other)
-    with pytest.raises(ValueError, match="a summary has 2 labels"):
-        measure_offset(NotesSummary(1, (0.0, 0.0)), REFERENCE, RULE)
+        measure_offset(collect(scores), REFERENCE, other)
+    with pytest.raises(ValueError, match="notes have 2 labels"):
+        measure_offset(two, REFERENCE, RULE)
     with pytest.raises(ValueError, match="2 values"):
-        measure_offset(
-            notes, REFERENCE, RULE, tenant=replace(measure_tenant_offset([], REFERENCE, RULE), values=(0.0, 0.0))
-        )
+        measure(scores, tenant=TenantOffset((0.0, 0.0), 3, 0.5))
+    with pytest.raises(ValueError, match="a person's offset has 2 values"):
+        measure_tenant_offset([OwnOffset((0.0, 0.0), 3.0)], REFERENCE, RULE)
     with pytest.raises(ValueError, match=r"shape \(3, 3\)"):
-        summarise(np.full((3, 3), 1 / 3))
+        collect(np.full((3, 3), 1 / 3))
     with pytest.raises(ValueError, match="no distribution"):
-        summarise([[0.5, 0.5, float("nan"), 0.0]])
+        collect([[0.5, 0.5, float("nan"), 0.0]])
     with pytest.raises(ValueError, match="version 7"):
-        relate_scores(np.full((1, 4), 0.25), Offset((0.0,) * 4, 0, 0, BaselineState.PERSONAL, 7), RULE)
+        relate_scores(scores, Offset((0.0,) * 4, 0, 0.0, 0, BaselineState.PERSONAL, 7), RULE)

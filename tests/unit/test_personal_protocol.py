@@ -11,12 +11,30 @@ from tonalog.cli import cli
 from tonalog.errors import TonalogError
 from training.corpora.utterance import LABELS
 from training.measures.predictions import Predictions, write_predictions
-from training.studies.personal import MIXES, draw_notes, measure_corpus, measure_reference
+from training.studies.personal import (
+    MIXES,
+    Protocol,
+    draw_notes,
+    keep_known_speakers,
+    measure_calibration,
+    measure_corpus,
+    measure_reference,
+    read_scores,
+)
 from training.studies.personal.draws import share_labels
-from training.studies.personal.trial import draw_baseline, group_people
-from trends import MIDDLE_MIX, BaselineRule, measure_offset, summarise_notes
+from training.studies.personal.trial import draw_all, draw_baseline, group_people, judge
+from trends import (
+    MIDDLE_MIX,
+    BaselineRule,
+    collect_notes,
+    make_middle_mix_rule,
+    measure_offset,
+    read_baseline,
+    relate_scores,
+)
 
-RULE = BaselineRule(MIDDLE_MIX)
+RULE = make_middle_mix_rule()
+NOTE_BY_NOTE = BaselineRule(MIDDLE_MIX)
 
 
 def make_corpus(*, n_people=8, per_label=5, shift=0.0, common=(0.0, 0.0, 0.0, 0.0), skill=2.0, seed=0, labels=range(4)):
@@ -39,9 +57,8 @@ def make_corpus(*, n_people=8, per_label=5, shift=0.0, common=(0.0, 0.0, 0.0, 0.
 
 def measure(predictions, *, rule=RULE, n_seeds=2, sizes=(0, 1, 10), **options):
     reference = measure_reference(make_corpus(seed=9, n_people=20)[0], rule)
-    found = measure_corpus(
-        "made-up", predictions, reference=reference, rule=rule, n_notes=sizes, n_seeds=n_seeds, **options
-    )
+    protocol = Protocol(n_notes=sizes, n_seeds=n_seeds, **options)
+    found = measure_corpus("made-up", predictions, reference=reference, rules=[rule], protocol=protocol)
     return {(outcome.mix, outcome.n_notes): outcome for outcome in found}
 
 
@@ -50,7 +67,7 @@ def test_the_known_offset_of_each_person_is_found():
     rule = replace(RULE, mix=dict.fromkeys(LABELS, 0.25), floor=1e-9, shrink_notes=1e-3)
     reference = measure_reference(make_corpus(seed=9, n_people=20, per_label=20)[0], rule)
     for person, rows in enumerate(group_people("a", people)):
-        notes = summarise_notes(people.probabilities[rows], rule, n_labels=4)
+        notes = collect_notes(people.probabilities[rows], rule, n_labels=4)
         found = np.array(measure_offset(notes, reference, rule).values)
         true = offsets[person]
         assert found - found.mean() == pytest.approx(true - true.mean(), abs=0.15)
@@ -86,10 +103,73 @@ def test_the_judged_person_and_those_of_other_models_are_not_in_the_tenants_offs
     assert together.calibration_errors[1] != together.calibration_errors[2]
 
 
-def test_a_baseline_of_one_emotion_only_costs_recall():
-    outcome = measure(make_corpus(per_label=12, seed=3)[0])["one emotion", 10]
+def test_a_baseline_of_one_emotion_only_costs_recall_and_note_by_note_much_less():
+    people = make_corpus(per_label=12, seed=3, skill=3.0)[0]
+    by_mix, by_note = (measure(people, rule=rule)["one emotion", 10] for rule in (RULE, NOTE_BY_NOTE))
 
-    assert outcome.recalls[1] < outcome.recalls[0]
+    assert by_mix.recalls[1] < by_mix.recalls[0] - 0.1
+    assert by_note.recalls[1] > by_mix.recalls[1] + 0.1
+
+
+@pytest.mark.parametrize("rule", [RULE, NOTE_BY_NOTE])
+def test_the_protocol_judges_as_the_product_relates(rule):
+    people, _ = make_corpus(n_people=3, shift=1.0)
+    reference = measure_reference(make_corpus(seed=9, n_people=20)[0], rule)
+    draw = draw_all(people, group_people("a", people), mix="70 % neutral", protocol=Protocol(), seed=0)
+    [(_, judged)] = judge("a", people, draw, reference=reference, rule=rule, sizes=(5,))
+
+    for place, row in enumerate(judged.rows.tolist()):
+        notes = collect_notes(people.probabilities[draw.drawn[row, :5]], rule, n_labels=4)
+        offset = measure_offset(notes, reference, rule)
+        assert judged.own[place] == pytest.approx(relate_scores(people.probabilities[[row]], offset, rule)[0])
+
+
+def test_rules_judge_the_same_notes_with_the_same_baselines():
+    people, _ = make_corpus(n_people=3, shift=1.0)
+    reference = measure_reference(make_corpus(seed=9, n_people=20)[0], RULE)
+    protocol = Protocol(n_notes=(0, 5), n_seeds=2)
+    found = measure_corpus("a", people, reference=reference, rules=[RULE, RULE, NOTE_BY_NOTE], protocol=protocol)
+
+    assert [outcome.rule for outcome in found[:6]] == [1, 1, 2, 1, 1, 2]
+    assert found[3] == found[4]
+    assert found[5].recalls[0] == found[3].recalls[0]
+    assert found[5].neutral_share == found[3].neutral_share
+    assert found[5].recalls[1] != found[3].recalls[1]
+
+
+def test_calm_notes_and_those_called_something_else_with_certainty_are_counted():
+    people, _ = make_corpus(n_people=2)
+    neutral = LABELS.index("neutral")
+    scores = np.full((len(people.truth), 4), 0.05)
+    scores[:, neutral] = 0.85
+    rows = np.flatnonzero(people.truth == neutral)
+    scores[rows[0]] = [0.7, 0.1, 0.1, 0.1]
+    scores[rows[1]] = [0.4, 0.2, 0.2, 0.2]
+
+    outcome = measure(replace(people, probabilities=scores))["even", 0]
+
+    assert outcome.calm[0] == pytest.approx(1 - 2 / len(rows))
+    assert outcome.calm_certain_wrong[0] == pytest.approx(1 / len(rows))
+    stricter = measure(replace(people, probabilities=scores), uncertain_below=0.8)["even", 0]
+    assert stricter.calm_certain_wrong[0] == 0.0
+
+
+def test_too_sharp_scores_get_a_temperature_that_the_other_corpora_name():
+    corpora = {name: make_corpus(seed=seed, skill=1.0)[0] for name, seed in (("a", 1), ("b", 2), ("c", 3))}
+    for name, people in corpora.items():
+        raised = people.probabilities**6
+        corpora[name] = replace(people, probabilities=raised / raised.sum(axis=1, keepdims=True))
+    reference = measure_reference(make_corpus(seed=9, n_people=20)[0], RULE)
+
+    found = measure_calibration(corpora, reference=reference, rules=[RULE], protocol=Protocol(n_notes=(0, 10)))
+
+    absolute = {outcome.corpus: outcome for outcome in found if outcome.way == "absolute"}
+    assert list(absolute) == ["a", "b", "c", "all"]
+    assert all(outcome.temperature > 1.3 for outcome in absolute.values())
+    assert all(outcome.ece_fitted < outcome.ece for outcome in absolute.values())
+    assert {outcome.way for outcome in found} == {"absolute", "own", "own and tenant"}
+    one = measure_calibration({"a": corpora["a"]}, reference=reference, rules=[RULE], protocol=Protocol())
+    assert one == []
 
 
 @pytest.mark.parametrize("mix", MIXES)
@@ -102,6 +182,16 @@ def test_the_judged_note_is_in_none_of_its_baselines(mix):
                 drawn = draw_baseline(people, rows, row, mix=mix, n_notes=30, rng=rng)
                 assert row not in drawn
                 assert set(drawn.tolist()) <= set(rows.tolist())
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_all_baselines_of_a_draw_are_other_notes_of_the_same_speaker(mix):
+    people, _ = make_corpus(n_people=3, per_label=4)
+    draw = draw_all(people, group_people("a", people), mix=mix, protocol=Protocol(), seed=1)
+
+    for row, drawn in enumerate(draw.drawn.tolist()):
+        assert row not in drawn
+        assert {people.speakers[other] for other in drawn} == {people.speakers[row]}
 
 
 def test_a_note_that_is_its_speakers_only_one_of_an_emotion_has_no_baseline_of_that_emotion():
@@ -219,8 +309,45 @@ def test_the_command_prints_every_corpus_and_their_mean(files):
 
     assert done.exit_code == 0, done.exception
     assert "| moved | even | 10 |" in done.output
-    assert "| 70 % neutral | 10 | 2 |" in done.output
-    assert "rule: version 1" in done.output
+    assert "| 70 % neutral | 10 | 1 | 2 |" in done.output
+    assert "| 70 % neutral | 10 | 2 | 2 |" in done.output
+    assert "| own | 2 | all |" in done.output
+    assert "version 2" in done.output
+
+
+def test_the_command_says_what_ordinary_speech_is_called_where_its_speaker_is_known(files):
+    calm = make_corpus(n_people=3, per_label=12, labels=[LABELS.index("neutral")])[0]
+    unknown = replace(calm, speakers=np.full(len(calm.truth), "unknown"))
+    for name, predictions in {"calm": calm, "nobody": unknown}.items():
+        np.savez(
+            files / f"{name}.npz",
+            probabilities=predictions.probabilities,
+            truth=predictions.truth,
+            speakers=predictions.speakers,
+            names=predictions.utterances,
+        )
+    ordinary = [option for name in ("calm", "nobody") for option in ("--ordinary", f"{name}={files / name}.npz")]
+    done = call(files, f"a={files / 'moved.csv'}", "--seeds", "1", "--rule", "2", *ordinary)
+
+    assert done.exit_code == 0, done.exception
+    assert "| calm | 2 | 10 | 36 | 3 |" in done.output
+    assert "nobody" not in done.output
+    assert keep_known_speakers(unknown) is None
+
+
+def test_arrays_give_the_same_scores_as_a_csv(files):
+    people = read_scores(files / "train.csv")
+    arrays = {"probabilities": people.probabilities, "truth": people.truth, "names": people.utterances}
+    np.savez(files / "train.npz", speakers=people.speakers, **arrays)
+    again = read_scores(files / "train.npz")
+
+    assert (again.probabilities == people.probabilities).all()
+    assert (again.speakers == people.speakers).all()
+    np.savez(files / "half.npz", **arrays)
+    (files / "none.npz").write_bytes(b"PK\x03\x04 and no more")
+    for name, told in (("half", "needed are probabilities, truth, speakers"), ("none", "is no .npz")):
+        with pytest.raises(ValueError, match=told):
+            read_scores(files / f"{name}.npz")
 
 
 def test_the_command_gives_what_a_manifest_carries_as_json(files):
@@ -229,10 +356,12 @@ def test_the_command_gives_what_a_manifest_carries_as_json(files):
     )
 
     printed = json.loads(done.output)
-    assert printed["rule"]["mix"]["neutral"] == 0.7
-    assert printed["rule"]["mix"]["anger"] == pytest.approx(0.1)
-    assert printed["rule"]["shrink_notes"] == 3.0
-    assert list(printed["reference"]) == list(LABELS)
+    baselines = [read_baseline(section, labels=LABELS) for section in printed["baselines"]]
+    assert [baseline.rule.version for baseline in baselines] == [1, 2]
+    assert baselines[1].rule.mix["neutral"] == 0.7
+    assert baselines[1].rule.mix["anger"] == pytest.approx(0.1)
+    assert baselines[1].rule.shrink_notes == 3.0
+    assert printed["calibration"] == []
     assert {outcome["corpus"] for outcome in printed["outcomes"]} == {"a"}
 
 

@@ -31,7 +31,8 @@ Examples:
 @click.option(
     "--reference",
     metavar="NAME=FOLDER",
-    help="Corpus of training, which each bundle scores too: what is usual for an own baseline. Default: no baseline.",
+    help="Corpus of training, scored by each bundle whose manifest has no `baseline`: the reference of its own baselines. "
+    "Default: no own baselines of those.",
 )
 @click.option(
     "--trained", multiple=True, metavar="NAME", help="Corpus that the bundles trained on, beside what manifests say."

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from trends import read_baseline
 from worker.audio.decode import SAMPLING_RATE_HZ
 from worker.audio.frontend import FrontEnd
 from worker.audio.vad import VadConfig
@@ -111,6 +112,7 @@ class Manifest(_Part):
         uncertain_below: a confidence under this is uncertain.
         speech_gate: windows under it are not pooled; None if the graph has none.
         dimensions: name to the output that says it; empty if the graph has none, as in bundles older than this key.
+        baseline: reference and rule of a person's own baseline, as `trends.write_baseline` gives them; None in bundles older than this key.
         quantisation: of the graph, for the record.
         batch: windows that the graph is run on at once: one, so that no score depends on a neighbour.
         opset: of the graph, for the record.
@@ -135,6 +137,7 @@ class Manifest(_Part):
     uncertain_below: float = Field(ge=0.0, le=1.0)
     speech_gate: SpeechGate | None
     dimensions: dict[DimensionName, Dimension] = Field(default_factory=dict)
+    baseline: dict[str, Any] | None = None
     quantisation: dict[str, Any]
     batch: Literal[1]
     opset: int = Field(ge=1, le=1000)
@@ -147,6 +150,12 @@ class Manifest(_Part):
     def _check_names(self) -> Self:
         if both := sorted(set(self.labels) & set(self.dimensions)):
             raise ValueError(f"{both} are labels and dimensions, allowed is one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _check_baseline(self) -> Self:
+        if self.baseline is not None:
+            read_baseline(self.baseline, labels=self.labels)
         return self
 
     @model_validator(mode="after")
@@ -167,11 +176,13 @@ class Manifest(_Part):
         return self
 
     def as_document(self) -> dict[str, Any]:
-        """Return every key as JSON has it, except dimensions where there are none.
+        """Return every key as JSON has it, except dimensions and baseline where there are none.
 
-        So a bundle that was registered before that key existed is still the same bundle.
+        So a bundle that was registered before those keys existed is still the same bundle.
         """
-        return self.model_dump(mode="json", exclude=None if self.dimensions else {"dimensions"})
+        return self.model_dump(
+            mode="json", exclude={key for key in ("dimensions", "baseline") if not getattr(self, key)}
+        )
 
     @property
     def n_window_samples(self) -> int:

@@ -14,14 +14,18 @@ class BaselineFigures:
     Attributes:
         n_judged: how many notes those are.
         as_it_is: their UAR without a baseline.
-        own: their UAR with one, mean over draws.
-        spread: deviation over draws.
+        middle: their UAR by the rule of the middle mix (version 1), mean over draws.
+        middle_spread: deviation over draws.
+        own: their UAR by the rule of the bundle's manifest, mean over the same draws; None where it has none.
+        own_spread: deviation over draws.
     """
 
     n_judged: int
     as_it_is: float
-    own: float
-    spread: float
+    middle: float
+    middle_spread: float
+    own: float | None
+    own_spread: float | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class LabelledFigures:
         recall_of_scored: the same of what has scores alone; 0 where nothing has.
         interval: of `recall`, drawn over speakers; None where there are no speaker ids.
         recalls: of each label that occurs.
-        baseline: None without a reference, and where no speaker has enough notes.
+        baseline: None where nothing is known of training, and where no speaker has enough notes.
         calibration_error: ECE of what has scores; None where nothing has.
         coverage: share of all recordings that are labelled with certainty.
         error: share of wrong labels among them; None where there are none.

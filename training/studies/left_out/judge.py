@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.measures import write_predictions
+from training.studies.left_out.baseline import KnownBaseline, measure_known, read_known
 from training.studies.left_out.calibrate import CalibrationReport, calibrate
 from training.studies.left_out.corpora import ReadCorpus, read_corpus
 from training.studies.left_out.figures import LabelledFigures, OrdinaryFigures
@@ -15,19 +16,16 @@ from training.studies.left_out.measure import measure_labelled, measure_ordinary
 from training.studies.left_out.scored import ScoredCorpus, join_scores
 from training.studies.left_out.scores import Task, score_files
 from training.studies.left_out.trained import list_trained, resolve_trained, simplify_name
-from training.studies.personal import measure_reference
-from trends import MIDDLE_MIX, BaselineRule
 from worker.scoring.bundle import Bundle, load_bundle
 
 CACHE = "cache"
 N_DRAWS = 3
-RULE = BaselineRule(MIDDLE_MIX)
 OnProgress = Callable[[str, int, int | None], None]
 PROTOCOL = (
     "protocol: left out 1. Every recording is scored as serving does (decoder, voice activity detector, windows, speech gate, pooling; on "
     "the CPU). Labelled corpora: a recording without scores counts as wrong in UAR and recalls, and "
-    "not at all in UAR of scored; intervals draw speakers; own baseline is of 10 notes, 70 % "
-    "neutral, rule with the middle mix and without a tenant; ECE is of what has scores; coverage is what is labelled at `uncertain_below` or "
+    "not at all in UAR of scored; intervals draw speakers; own baselines are of 10 notes, 70 % "
+    "neutral, without a tenant, by the middle mix (version 1) and by the rule of the bundle's manifest; ECE is of what has scores; coverage is what is labelled at `uncertain_below` or "
     "above, error the share of it that is wrong. Ordinary speech is assumed to be neutral and has no part in any recall; shares are of what has "
     "scores, those without scores of all; words are recordings of 0.4 to 1.2 s; VAD is no speech found, min_speech less "
     "than the manifest's min_speech_ms of it, gate speech that the speech gate turned away. Mean and worst are over what a bundle was not trained on."
@@ -42,7 +40,8 @@ class Plan:
         bundles: folders, at least one.
         corpora: name and folder of each corpus, at least one.
         folder: for scores, files of predictions and tables.
-        reference: name and folder of the corpus of training whose mean log scores a baseline is held against; None for no baseline.
+        reference: name and folder of the corpus of training whose mean log scores a baseline is held against, for bundles whose manifest has
+            no `baseline`; None for no baseline of those.
         trained: names or titles of corpora that the bundles were trained on, beside those in their manifests.
         max_error: bound of the calibration; None for no calibration.
         n_processes: that score, 1 or more.
@@ -67,6 +66,7 @@ class JudgedBundle:
         sha256: of the bundle.
         uncertain_below: of its manifest.
         trained_on: corpora, as its manifest and the caller name them.
+        baseline: reference and rules of own baselines; None where neither its manifest nor the caller has a reference.
         labelled: figures of each labelled corpus.
         ordinary: figures of each set of ordinary speech.
         n_unjudged: rated recordings of each set of ordinary speech that are too few to be judged.
@@ -78,6 +78,7 @@ class JudgedBundle:
     sha256: str
     uncertain_below: float
     trained_on: tuple[str, ...]
+    baseline: KnownBaseline | None
     labelled: tuple[LabelledFigures, ...]
     ordinary: tuple[OrdinaryFigures, ...]
     n_unjudged: dict[str, int]
@@ -102,20 +103,34 @@ def judge(plan: Plan, *, on_progress: OnProgress = lambda _what, _done, _total: 
     titles = [one.corpus.name for one in read]
     if len(set(titles)) != len(titles):
         raise ValueError(f"corpora {', '.join(titles)}; allowed is each corpus once")
-    reference = None if plan.reference is None else _read(*plan.reference, plan, on_progress)
+    is_lacking = any(bundle.manifest.baseline is None for bundle in bundles)
+    reference = _read(*plan.reference, plan, on_progress) if plan.reference is not None and is_lacking else None
     named = resolve_trained(plan.trained, plan.corpora, read)
     judged = []
     for bundle in bundles:
-        scored = _score(bundle, [*read, *([] if reference is None else [reference])], plan, named, on_progress)
-        known = scored.pop() if reference is not None else None
+        baseline = _find_baseline(bundle, reference, plan, on_progress)
+        scored = _score(bundle, read, plan, named, on_progress)
         n_unjudged = {
             one.corpus.name: len(one.corpus.utterances) - n_judged
             for one, parts in zip(read, scored, strict=True)
             if (n_judged := sum(len(part.notes) for part in parts)) < len(one.corpus.utterances)
         }
         parts = [part for parts in scored for part in parts]
-        judged.append(_measure(bundle, parts, known, plan=plan, named=named, n_unjudged=n_unjudged))
+        judged.append(_measure(bundle, parts, baseline, plan=plan, named=named, n_unjudged=n_unjudged))
     return judged
+
+
+def _find_baseline(
+    bundle: Bundle, reference: ReadCorpus | None, plan: Plan, on_progress: OnProgress
+) -> KnownBaseline | None:
+    """Return what the manifest says; else what the bundle's scores of the reference do, where there is one."""
+    known = read_known(bundle)
+    if known is not None or reference is None:
+        return known
+    (parts,) = _score(bundle, [reference], plan, (), on_progress)
+    known = measure_known(parts[0])
+    _write_scores(bundle, parts[0], plan.folder)
+    return known
 
 
 def _read(name: str, root: Path, plan: Plan, on_progress: OnProgress) -> ReadCorpus:
@@ -155,7 +170,7 @@ def _score(
 def _measure(
     bundle: Bundle,
     scored: Sequence[ScoredCorpus],
-    known: Sequence[ScoredCorpus] | None,
+    baseline: KnownBaseline | None,
     *,
     plan: Plan,
     named: Sequence[str],
@@ -163,14 +178,6 @@ def _measure(
 ) -> JudgedBundle:
     limit = bundle.manifest.uncertain_below
     rated = [one for one in scored if not one.is_assumed]
-    reference = None
-    if known is not None:
-        if known[0].is_assumed:
-            raise ValueError(
-                f"reference {known[0].name} is ordinary speech that nobody rated; needed is a labelled corpus"
-            )
-        reference = measure_reference(known[0].as_predictions(), RULE)
-        _write_scores(bundle, known[0], plan.folder)
     for one in rated:
         _write_scores(bundle, one, plan.folder)
     left_out = [one for one in scored if not one.is_trained]
@@ -180,9 +187,9 @@ def _measure(
         sha256=bundle.sha256,
         uncertain_below=limit,
         trained_on=tuple(dict.fromkeys((*list_trained(bundle), *named))),
+        baseline=baseline,
         labelled=tuple(
-            measure_labelled(one, uncertain_below=limit, reference=reference, rule=RULE, n_draws=N_DRAWS)
-            for one in rated
+            measure_labelled(one, uncertain_below=limit, baseline=baseline, n_draws=N_DRAWS) for one in rated
         ),
         ordinary=tuple(measure_ordinary(one, uncertain_below=limit) for one in scored if one.is_assumed),
         n_unjudged=n_unjudged,

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from training.measures import metrics
 from training.measures.bootstrap import Interval, draw_confusions, measure_interval
+from training.studies.left_out.baseline import KnownBaseline
 from training.studies.left_out.figures import BaselineFigures, LabelledFigures, OrdinaryFigures, Shares
 from training.studies.left_out.notes import Unscored
 from training.studies.left_out.scored import ScoredCorpus
-from training.studies.personal import measure_corpus
-from trends import BaselineRule, Reference
+from training.studies.personal import Protocol, measure_corpus
 
 N_NOTES = 10
 MIX = "70 % neutral"
@@ -26,8 +26,7 @@ def measure_labelled(
     scored: ScoredCorpus,
     *,
     uncertain_below: float,
-    reference: Reference | None,
-    rule: BaselineRule,
+    baseline: KnownBaseline | None,
     n_draws: int,
 ) -> LabelledFigures:
     """Measure a bundle on a labelled corpus.
@@ -35,8 +34,7 @@ def measure_labelled(
     Args:
         scored: rated recordings of one corpus.
         uncertain_below: a confidence under it is uncertain.
-        reference: of the bundle; None leaves the baseline out.
-        rule: of the baseline.
+        baseline: of the bundle; None leaves it out.
         n_draws: of baselines, 1 or more.
 
     Raises:
@@ -60,7 +58,7 @@ def measure_labelled(
         recall_of_scored=_measure_recall_of_scored(confusion),
         interval=_draw_interval(scored, by_speaker),
         recalls={label: float(recalls[k]) for k, label in enumerate(scored.labels) if confusion[k].any()},
-        baseline=_measure_baseline(scored, reference, rule=rule, n_draws=n_draws),
+        baseline=_measure_baseline(scored, baseline, n_draws=n_draws),
         calibration_error=metrics.measure_calibration_error(scored.probabilities, truth) if truth.size else None,
         coverage=float(certain.sum() / len(scored.notes)),
         error=float(is_wrong[certain].mean()) if certain.any() else None,
@@ -110,25 +108,27 @@ def _draw_interval(scored: ScoredCorpus, by_speaker: NDArray[np.int64]) -> Inter
     return measure_interval(draw_confusions(by_speaker, seed=SEED), metrics.measure_unweighted_accuracy)
 
 
-def _measure_baseline(
-    scored: ScoredCorpus, reference: Reference | None, *, rule: BaselineRule, n_draws: int
-) -> BaselineFigures | None:
-    if reference is None or not scored.is_scored.any() or scored.count_speakers() is None:
+def _measure_baseline(scored: ScoredCorpus, baseline: KnownBaseline | None, *, n_draws: int) -> BaselineFigures | None:
+    if baseline is None or not scored.is_scored.any() or scored.count_speakers() is None:
         return None
     outcomes = measure_corpus(
         scored.name,
         scored.as_predictions(),
-        reference=reference,
-        rule=rule,
-        n_notes=(N_NOTES,),
-        n_seeds=n_draws,
-        seed=SEED,
+        reference=baseline.reference,
+        rules=baseline.rules,
+        protocol=Protocol(mixes=(MIX,), n_notes=(N_NOTES,), n_seeds=n_draws, seed=SEED),
     )
-    for outcome in outcomes:
-        if outcome.mix == MIX:
-            as_it_is, own, _ = outcome.recalls
-            return BaselineFigures(outcome.n_judged, as_it_is, own, outcome.spreads[1])
-    return None
+    if not outcomes:
+        return None
+    middle, own = outcomes[0], outcomes[1] if baseline.own is not None else None
+    return BaselineFigures(
+        n_judged=middle.n_judged,
+        as_it_is=middle.recalls[0],
+        middle=middle.recalls[1],
+        middle_spread=middle.spreads[1],
+        own=None if own is None else own.recalls[1],
+        own_spread=None if own is None else own.spreads[1],
+    )
 
 
 def _share(scored: ScoredCorpus, is_taken: NDArray[np.bool_], *, uncertain_below: float) -> Shares:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from training.corpora import LABELS
+from training.studies.left_out.baseline import KnownBaseline
 from training.studies.left_out.calibrate import MAX_WRONG, CalibratedFigures, CalibrationReport
 from training.studies.left_out.figures import LabelledFigures, OrdinaryFigures
 from training.studies.left_out.judge import JudgedBundle
@@ -44,7 +45,8 @@ LABELLED = (
     Column("UAR of scored", lambda one: one.recall_of_scored, min, is_compared=False),
     *(Column(label, _take_recall(label), min, is_compared=False) for label in LABELS),
     Column("UAR as it is, judged notes", lambda one: one.baseline and one.baseline.as_it_is, min, is_compared=False),
-    Column("UAR own baseline", lambda one: one.baseline and one.baseline.own, min),
+    Column("UAR baseline, middle mix", lambda one: one.baseline and one.baseline.middle, min),
+    Column("UAR baseline, bundle's rule", lambda one: one.baseline and one.baseline.own, min),
     Column("ECE", lambda one: one.calibration_error),
     Column("coverage", lambda one: one.coverage, min),
     Column("error", lambda one: one.error),
@@ -77,7 +79,8 @@ def format_report(judged: Sequence[JudgedBundle]) -> list[str]:
         mark = f"{name}: " if len(judged) > 1 else ""
         lines += ["", f"## {mark}{bundle.name} ({escape_cell(bundle.folder)}, {bundle.sha256[:12]})", ""]
         trained = ", ".join(map(escape_cell, bundle.trained_on)) or "nothing that its manifest names"
-        lines += [f"`uncertain_below` {bundle.uncertain_below:g}; trained on {trained}.", ""]
+        baseline = _describe_baseline(bundle.baseline)
+        lines += [f"`uncertain_below` {bundle.uncertain_below:g}; trained on {trained}; {baseline}.", ""]
         for corpus, n in bundle.n_unjudged.items():
             lines += [f"Not judged: {n} rated recordings of {escape_cell(corpus)}, too few to have every label.", ""]
         lines += _format_labelled(bundle.labelled) if bundle.labelled else []
@@ -86,6 +89,14 @@ def format_report(judged: Sequence[JudgedBundle]) -> list[str]:
     if len(judged) > 1:
         lines += ["", "## Side by side", "", *_compare(names, judged)]
     return lines
+
+
+def _describe_baseline(baseline: KnownBaseline | None) -> str:
+    if baseline is None:
+        return "no own baseline: neither its manifest nor --reference has a reference"
+    if baseline.own is None:
+        return f"reference of own baselines: {escape_cell(baseline.source)}, which it scored itself; its manifest has no rule"
+    return f"reference of own baselines: its manifest's, with a rule of version {baseline.own.version}"
 
 
 def _format_labelled(rows: Sequence[LabelledFigures]) -> list[str]:

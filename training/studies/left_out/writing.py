@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from training.studies.left_out.judge import PROTOCOL, JudgedBundle
 from training.studies.left_out.tables import format_report
@@ -18,6 +19,11 @@ def write_report(judged: Sequence[JudgedBundle], folder: Path) -> list[str]:
     lines = [PROTOCOL, *format_report(judged)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKDOWN_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    document = {"protocol": PROTOCOL, "bundles": [asdict(bundle) for bundle in judged]}
+    document = {"protocol": PROTOCOL, "bundles": [_write_bundle(bundle) for bundle in judged]}
     (folder / JSON_NAME).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return lines
+
+
+def _write_bundle(judged: JudgedBundle) -> dict[str, Any]:
+    baseline = None if judged.baseline is None else judged.baseline.as_dict()
+    return asdict(replace(judged, baseline=None)) | {"baseline": baseline}
