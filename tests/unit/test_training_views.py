@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from corpus_trees import write_crema_d, write_listed_set
 
+from tests.unit.corpus_trees import write_crema_d, write_listed_set
 from training.data.views import Amounts, Source, find_view, identify_view, load_trained
 from training.protocols.roles import RoleError
 
