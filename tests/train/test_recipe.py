@@ -8,7 +8,7 @@ import pytest
 
 from training.data.files import read_record
 from training.fitting.presets import PAPER, PARTS, RECIPES, find_recipe, leave_out
-from training.fitting.recipe import Recipe
+from training.fitting.recipe import Recipe, Tune
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(
@@ -44,6 +44,20 @@ def test_a_recipe_survives_json():
 def test_a_value_that_makes_no_sense_is_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         find_recipe("paper", **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"copies": ("room",)}, "clean among them"),
+        ({"seeds": (1, 1)}, "different ones"),
+        ({"kept": 1.5}, "kept is 1.5"),
+        ({"weights": (("emodb", 0.0),)}, "emodb"),
+    ],
+)
+def test_a_tuning_that_makes_no_sense_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Tune(**change)
 
 
 def test_an_unknown_part_or_preset_is_refused_by_name():

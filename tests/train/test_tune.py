@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from training.corpora import LABELS
 from training.data.cached import FRAMES_FILE, WINDOWS_FILE, cache_windows, load_frames
-from training.data.copies import Window
+from training.data.copies import TRAINED, Window
 from training.fitting.mean import RunsDiffer, average_runs
 from training.fitting.presets import SMOKE
 from training.fitting.recipe import Tune
 from training.fitting.targets import draw_hidden, soften, weigh_items
-from training.fitting.tuned import JUDGED, JUDGED_FILE, TRAINED, Start, tune_fold
+from training.fitting.tuned import JUDGED, JUDGED_FILE, Start, tune_fold
 from training.nets.upper import Upper, compute_logits, gather_batch, mix_nets, split_encoder
 from training.nets.whisper import PooledEncoder, load_encoder
 from training.protocols.folds import assign_folds

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
@@ -25,6 +26,15 @@ def test_further_corpora_come_behind_the_first_and_their_speakers_are_nobody_els
     assert [(u.path, u.speaker) for u in both[: len(alone)]] == [(u.path, u.speaker) for u in alone]
     assert {u.speaker for u in both[len(alone) :]} == {"fsdd/a_01", "fsdd/a_02"}
     assert all(u.is_assumed for u in both[len(alone) :])
+
+
+def test_every_utterance_has_an_everyday_copy_that_is_the_same_each_time_and_another_than_the_clean_one(trees):
+    source = Source((("crema-d", trees[0]),))
+    clean, copies, again = ([*find_view(source, name).make()] for name in ("clean", "everyday", "everyday"))
+
+    assert [(w.speaker, w.kind, w.name) for w in copies] == [(w.speaker, w.kind, w.name) for w in clean]
+    assert all(np.array_equal(one.signal, other.signal) for one, other in zip(copies, again, strict=True))
+    assert not any(np.array_equal(one.signal, other.signal) for one, other in zip(copies, clean, strict=True))
 
 
 def test_what_is_for_selection_only_is_refused_before_a_window_is_made_of_it(trees, tmp_path):

@@ -32,7 +32,7 @@ from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
 from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
-from training.fitting.tuned import ENCODER_FILE, TRAINED, load_head
+from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
 from training.nets.backbones.whisper_base import FACTS
 from training.nets.heads import make_speech_head
@@ -125,7 +125,9 @@ def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = 
         return bundle
     steps, root = BundleSteps(plan, source), out / STEPS_FOLDER
     # All copies first: they are independent, so that no process waits.
-    run_steps([steps.cache_frames(name) for name in TRAINED], root, n_processes=n_processes, report=report)
+    run_steps(
+        [steps.cache_frames(name) for name in plan.stages.tune.copies], root, n_processes=n_processes, report=report
+    )
     graph = steps.finish_graph(plan.stages.calibration)
     run_steps([graph], root, n_processes=n_processes, report=report)
     note_graph(graph, out, out)

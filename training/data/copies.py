@@ -11,6 +11,7 @@ import numpy as np
 
 from training.corpora import DecodedUtterance
 from training.sounds.augment import Chain, Signal, distort
+from training.sounds.channels import CHANNELS, pass_channel
 from training.sounds.nonspeech import MAKERS, happens, make_sound
 from training.sounds.voice import Cut, reduce_signal
 from worker.audio.frontend import FrontEnd, prepare
@@ -51,6 +52,7 @@ class Copy:
         share: of the utterances that are taken, drawn one by one: every n-th would follow the order of labels in
             the file names, and tie a distortion to a label.
         notes_per_speaker: how many joined windows a speaker gets, all labels together.
+        is_everyday: whether each utterance goes through the channel of a set of ordinary speech before it is cut.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Copy:
     chain: Chain
     share: float = 1.0
     notes_per_speaker: int = 16
+    is_everyday: bool = False
 
 
 CLEAN = Copy("clean", 10, Cut.VAD, Chain())
@@ -75,6 +78,9 @@ NOTE_COPIES = (
         "notes-phone", 23, Cut.VAD, Chain(noise=0.4, snr_db=(10.0, 40.0), telephone=0.3, opus=0.4), notes_per_speaker=8
     ),
 )
+TRAINED = tuple(copy.name for copy in (*UTTERANCE_COPIES, *NOTE_COPIES))
+# Every label through the bands, codecs, levels and lengths of ordinary speech, so that no channel is a cue; no preset trains on it.
+EVERYDAY = Copy("everyday", 16, Cut.VAD, Chain(), is_everyday=True)
 NONSPEECH_PER_KIND = 120
 MIXED_SHARE = 0.33
 SHARE_STREAM = 1  # Which utterances are taken is drawn apart from what happens to them.
@@ -103,6 +109,8 @@ def make_copy(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Iterator[
             continue
         rng = np.random.default_rng([copy.seed, index])
         distorted = distort(utterance.signal, copy.chain, rng)
+        if copy.is_everyday:
+            distorted = pass_channel(distorted, CHANNELS[str(rng.choice(sorted(CHANNELS)))], rng)
         signal = normalise(reduce_signal(distorted, copy.cut)[:WINDOW_SAMPLES])
         yield Window(signal, utterance.speaker, utterance.label, utterance.path.stem)
 

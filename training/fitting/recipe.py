@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from training.data.copies import CLEAN, TRAINED
 from training.data.views import Amounts
 from training.data.windows import Preparation
 
@@ -60,6 +61,7 @@ class Tune:
 
     Attributes:
         epochs: rounds.
+        copies: names of the views that train, `clean` among them.
         windows: drawn without replacement from all copies for each round.
         batch_size: windows a step.
         layer_rate, head_rate: peak learning rates.
@@ -77,6 +79,7 @@ class Tune:
     """
 
     epochs: int = 3
+    copies: tuple[str, ...] = TRAINED
     windows: int = 5000
     batch_size: int = 16
     layer_rate: float = 1e-4
@@ -90,6 +93,22 @@ class Tune:
     kept: float = 1.0
     seeds: tuple[int, ...] = (0,)
     weights: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: a value is out of range; the message names it and what was allowed.
+        """
+        if CLEAN.name not in self.copies:
+            raise ValueError(f"copies are {list(self.copies)}, allowed are views with {CLEAN.name} among them")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds are {list(self.seeds)}, allowed are 1 and more different ones")
+        for name in ("hidden", "votes", "kept", "averaged"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, allowed are 0 to 1")
+        if weightless := [name for name, weight in self.weights if not weight > 0.0]:
+            raise ValueError(f"weights of {weightless} are not over 0; leave a corpus out that shall not weigh")
 
 
 @dataclass(frozen=True)

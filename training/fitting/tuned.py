@@ -30,7 +30,6 @@ from training.nets.whisper import N_STATISTICS, PooledEncoder, load_encoder
 from training.protocols.folds import assign_folds
 
 log = logging.getLogger(__name__)
-TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room", "notes-phone")
 JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", FOREIGN)
 TUNED_FILE, JUDGED_FILE = "tune.json", "judged.npz"
 ENCODER_FILE, HEAD_FILE = "encoder.safetensors", "head.safetensors"
@@ -60,9 +59,9 @@ class Start:
         return self.recipe.find_stages()
 
 
-def list_copies(left_out: LeftOut) -> tuple[str, ...]:
-    """Return the copies that a net needs which leaves somebody out, or nobody."""
-    return TRAINED if left_out is None else tuple(dict.fromkeys((*TRAINED, *JUDGED)))
+def list_copies(trained: tuple[str, ...], left_out: LeftOut) -> tuple[str, ...]:
+    """Return the copies that a net needs which leaves somebody out, or nobody: those that train and those that judge."""
+    return trained if left_out is None else tuple(dict.fromkeys((*trained, *JUDGED)))
 
 
 def find_left_out(copies: Mapping[str, Frames], left_out: LeftOut) -> frozenset[str]:
@@ -161,7 +160,7 @@ def tune_fold(
     """Tune without a fold's speakers or a corpus, judge on who was left out, and write encoder, head and `tune.json`.
 
     Args:
-        folders: of the cached frames of `list_copies(left_out)`, by name.
+        folders: of the cached frames of `list_copies`, by name.
         out: folder to write.
         start: what the net begins with.
         left_out: the fold or corpus whose speakers are left out; None trains on all of them.
@@ -174,11 +173,11 @@ def tune_fold(
     """
     votes, how = _read_votes(start), start.stages.tune
     out.mkdir(parents=True, exist_ok=True)
-    copies = load_copies(folders, list_copies(left_out))
+    copies = load_copies(folders, list_copies(how.copies, left_out))
     speakers = find_left_out(copies, left_out)
     items = [
         (copies[name], row)
-        for name in TRAINED
+        for name in how.copies
         for row, speaker in enumerate(copies[name].windows.speakers.tolist())
         if speaker not in speakers
     ]

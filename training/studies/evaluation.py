@@ -97,7 +97,8 @@ def evaluate_model(
     check_request(steps, out, request)
     folds, seeds = sorted(set(request.folds)), tuple(sorted(set(request.seeds)))
     parallel: dict[str, Any] = {"n_processes": n_processes, "report": report}
-    run_steps([steps.cache_frames(name) for name in list_copies(folds[0])], root, **parallel)
+    copies = list_copies(plan.stages.tune.copies, folds[0])
+    run_steps([steps.cache_frames(name) for name in copies], root, **parallel)
     runs = run_steps([steps.average(fold, seeds) for fold in folds], root, **parallel)
     compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
     evaluation = sum_up(runs, folder)
