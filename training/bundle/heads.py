@@ -14,6 +14,20 @@ from training.nets.masking import RowLinear
 POOLED, SPEECH = "pooled", "speech"
 
 
+def round_half(module: Any, *, min_values: int) -> Any:
+    """Round a module's large weights to half precision, in place, and return it; a graph can then store them so.
+
+    Args:
+        module: float32.
+        min_values: of a tensor that is rounded; smaller ones stay.
+    """
+    with torch.no_grad():
+        for tensor in module.parameters():
+            if tensor.numel() >= min_values:
+                tensor.copy_(tensor.half().float())
+    return module
+
+
 class TwoHeads(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Pooled statistics to emotion probabilities, calibrated, the probability of speech, arousal and valence."""
 

@@ -176,7 +176,7 @@ def _write_products(exact: Path, scheme: Int8Scheme, calibration: Sequence[Signa
     names = sorted({node.input[0] for node in find_products(model.graph, scheme)})
     small = _copy(model)
     _quantise_products(small.graph, scheme, measure_ranges(model, names, calibration))
-    _store_half(small.graph)
+    store_half(small.graph)
     return small
 
 
@@ -251,7 +251,7 @@ def _add_weight(graph: Any, name: str) -> Any:
     return helper.make_node("DequantizeLinear", inputs, [f"{name}_seen"], name=f"{name}_dequantise", axis=1)
 
 
-def _store_half(graph: Any) -> None:
+def store_half(graph: Any) -> None:
     """Store large float32 constants as float16 where that loses nothing, in place.
 
     Whisper's published weights fit half precision exactly; ONNX Runtime widens them once, when it loads the graph.

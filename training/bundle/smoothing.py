@@ -61,7 +61,8 @@ def _list_readers(layer: EncoderLayer) -> list[Any]:
 
 def _move(maker: Any, readers: list[Any], extremes: Extremes) -> None:
     """Divide each channel that the maker gives by its factor, and multiply the weights of its readers by it."""
-    widest = extremes[readers[0]].clamp(min=MIN_EXTREME)
+    # Queries of a layer that halves read means of pairs, keys and values the wider frames themselves.
+    widest = torch.stack([extremes[reader] for reader in readers]).amax(dim=0).clamp(min=MIN_EXTREME)
     heaviest = torch.stack([reader.weight.abs().amax(dim=0) for reader in readers]).amax(dim=0).clamp(min=MIN_EXTREME)
     factor = widest**STRENGTH / heaviest ** (1.0 - STRENGTH)
     maker.weight.copy_(maker.weight / (factor[:, None] if maker.weight.ndim > 1 else factor))

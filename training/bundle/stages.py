@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from training.bundle.encoder import FLOAT_ENCODER, INT8_ENCODER, export_encoder
 from training.bundle.gate import GATE_COPIES, GATE_SOUNDS, fit_shipped_gate
-from training.bundle.graph import WAVEFORM, append_part, export_onnx, open_session
-from training.bundle.heads import SPEECH, TwoHeads
-from training.bundle.int8 import quantise_graph
+from training.bundle.graph import WAVEFORM, append_part, open_session
+from training.bundle.heads import SPEECH, TwoHeads, round_half
+from training.bundle.int8 import FLOAT16_MIN_VALUES, store_half
 from training.bundle.parity import compare_scores, measure_batch_effect, measure_speed, run_padded
 from training.bundle.publish import FACTS_FILE, INT8_GRAPH, publish
-from training.bundle.shift import remove_shift
-from training.bundle.smoothing import smooth_encoder
-from training.corpora import LABELS, DecodedUtterance
+from training.corpora import LABELS
 from training.corpora.votes import read_votes
 from training.data.cached import Encode, cache_windows, load_features
 from training.data.copies import CLEAN, make_copy, normalise
@@ -34,14 +34,13 @@ from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
 from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
-from training.nets.backbones.whisper_base import FACTS
 from training.nets.heads import make_speech_head
-from training.nets.whisper import N_STATISTICS, load_encoder
+from training.nets.shape import EncoderShape
+from training.nets.whisper import N_STATISTICS
 from training.protocols.folds import assign_folds
 from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 
 STATISTICS = "statistics"
-FLOAT_ENCODER, INT8_ENCODER = "encoder-float32.onnx", "encoder-int8.onnx"
 FLOAT_GRAPH, GATE_FILE, COMPARISON_FILE = "model-float32.onnx", "gate.safetensors", "int8.json"
 RESULT_FILE = "result.json"
 FRESH_SEED = 97
@@ -55,9 +54,9 @@ class BundleSteps(NetSteps):
     def make_encoder(self) -> Step:
         """Export the tuned encoder in float32 and static int8."""
         tuned = self.average(None, self.plan.stages.tune.seeds)
-        return Step(
-            "encoder in int8", partial(_make_encoder, source=self.source), identify_trained(self.source), {"net": tuned}
-        )
+        shape = self.plan.stages.encoder
+        make = partial(_make_encoder, source=self.source, shape=shape)
+        return Step("encoder in int8", make, {**identify_trained(self.source), "shape": asdict(shape)}, {"net": tuned})
 
     def cache_features(self, name: str) -> Step:
         """Play a copy through the int8 encoder: the speech head is fitted on that, so rounding is nothing new to it."""
@@ -88,12 +87,10 @@ class BundleSteps(NetSteps):
 
     def compare_int8(self, fold: int, seeds: tuple[int, ...]) -> Step:
         """Export a fold's net in float32 and int8, and compare both on the speakers that it left out."""
-        net = self.average(fold, seeds)
+        net, shape = self.average(fold, seeds), self.plan.stages.encoder
+        make = partial(_compare, source=self.source, fold=fold, shape=shape)
         return Step(
-            f"int8 of fold {fold}",
-            partial(_compare, source=self.source, fold=fold),
-            identify_trained(self.source),
-            {"net": net},
+            f"int8 of fold {fold}", make, {**identify_trained(self.source), "shape": asdict(shape)}, {"net": net}
         )
 
 
@@ -158,22 +155,6 @@ def encode_with(session: Any) -> Encode:
     return lambda signal: (session.run([STATISTICS], {WAVEFORM: signal[None]})[0][0], None)
 
 
-def build_encoder(weights: Path, utterances: tuple[DecodedUtterance, ...], out: Path) -> tuple[Path, Path]:
-    """Export an encoder in float32 and in static int8.
-
-    Args:
-        weights: safetensors.
-        utterances: that it was trained on, whose joined notes give the ranges.
-        out: folder to write.
-    """
-    exact, small = out / FLOAT_ENCODER, out / INT8_ENCODER
-    calibration = make_calibration(utterances)
-    export_onnx(smooth_encoder(load_encoder(weights), calibration), exact, outputs=(STATISTICS,))
-    quantise_graph(exact, small, scheme=FACTS.int8, calibration=calibration)
-    remove_shift(exact, small, calibration)
-    return exact, small
-
-
 def load_gate(source: Path) -> Any:
     """Return the speech head of a step's folder, in evaluation mode."""
     head = make_speech_head(np.zeros((2, N_STATISTICS), dtype=np.float32))
@@ -181,8 +162,9 @@ def load_gate(source: Path) -> Any:
     return head.eval().requires_grad_(requires_grad=False)
 
 
-def _make_encoder(needs: Mapping[str, Path], out: Path, _: Count, *, source: Source) -> None:
-    build_encoder(needs["net"] / ENCODER_FILE, load_trained(source).utterances, out)
+def _make_encoder(needs: Mapping[str, Path], out: Path, _: Count, *, source: Source, shape: EncoderShape) -> None:
+    calibration = make_calibration(load_trained(source).utterances)
+    export_encoder(needs["net"] / ENCODER_FILE, calibration, out, shape=shape)
 
 
 def _cache(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, name: str) -> None:
@@ -209,10 +191,17 @@ def _finish_graph(
 
 
 def join_heads(encoder: Path, heads: TwoHeads, out: Path) -> None:
-    """Write the graphs of an exported encoder with heads behind it, in float32 and in int8."""
+    """Write the graphs of an exported encoder with heads behind it, in float32 and in int8.
+
+    Large weights of the heads are rounded to half precision in both, and stored so in the second.
+    """
     example = {STATISTICS: torch.zeros(2, N_STATISTICS)}
+    round_half(heads, min_values=FLOAT16_MIN_VALUES)
     for part, whole in ((FLOAT_ENCODER, FLOAT_GRAPH), (INT8_ENCODER, INT8_GRAPH)):
         append_part(encoder / part, heads, out / whole, prefix="heads", inputs=example, outputs=heads.OUTPUTS)
+    small = onnx.load(out / INT8_GRAPH)
+    store_half(small.graph)
+    (out / INT8_GRAPH).write_bytes(small.SerializeToString())
 
 
 def check_pair(folder: Path, windows: list[NDArray[np.float32]], truth: NDArray[np.int64]) -> dict[str, Any]:
@@ -252,12 +241,15 @@ def check_sounds(small: Path, threshold: float, *, n_fresh: int) -> dict[str, fl
     return accepted
 
 
-def _compare(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, fold: int) -> None:
+def _compare(
+    needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, fold: int, shape: EncoderShape
+) -> None:
     utterances = load_trained(source).utterances
     folds = assign_folds(utterance.speaker for utterance in utterances)
     trained = tuple(u for u in utterances if folds[u.speaker] != fold)
     left_out = tuple(u for u in utterances if folds[u.speaker] == fold)
-    encoders = [encode_with(open_session(path)) for path in build_encoder(needs["net"] / ENCODER_FILE, trained, out)]
+    graphs = export_encoder(needs["net"] / ENCODER_FILE, make_calibration(trained), out, shape=shape)
+    encoders = [encode_with(open_session(path)) for path in graphs]
     statistics: list[list[Any]] = []
     kinds = []
     for window in make_copy(left_out, CLEAN):

@@ -8,6 +8,7 @@ from typing import Any
 from training.data.copies import CLEAN, TRAINED
 from training.data.views import Amounts
 from training.data.windows import Preparation
+from training.nets.shape import FULL, EncoderShape
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ class Stages:
         calibration: until `tonalog evaluate default` has measured one on the run itself.
         speech_threshold: a window under it is no speech, 0 to 1.
         limits: what a bundle may cost.
+        encoder: shape of the encoder, from the frames that are cached to the graph that scores.
     """
 
     tune: Tune
@@ -159,6 +161,7 @@ class Stages:
     calibration: Calibration
     speech_threshold: float = 0.5
     limits: Limits = Limits()
+    encoder: EncoderShape = FULL
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from training.fitting.mean import average_runs
 from training.fitting.plan import Plan
 from training.fitting.steps import Step
 from training.fitting.tuned import JUDGED, LeftOut, Start, list_copies, tune_fold
+from training.nets.shape import EncoderShape
 from training.nets.upper import split_encoder
 from training.nets.whisper import load_encoder
 
@@ -42,10 +43,10 @@ class NetSteps:
 
     def cache_frames(self, name: str) -> Step:
         """Play a copy through the untuned encoder, and keep frames of its lower layers and pooled statistics."""
-        reads = {**identify_view(self.source, name), "encoder": self.plan.pretrained_sha256}
-        return Step(
-            f"frames of {name}", partial(_cache, source=self.source, name=name, weights=self.start.weights), reads
-        )
+        shape = self.plan.stages.encoder
+        reads = {**identify_view(self.source, name), "encoder": self.plan.pretrained_sha256, "shape": asdict(shape)}
+        make = partial(_cache, source=self.source, name=name, weights=self.start.weights, shape=shape)
+        return Step(f"frames of {name}", make, reads)
 
     def tune(self, left_out: LeftOut, seed: int) -> Step:
         """Tune a net without a fold's speakers or a corpus, or on everybody."""
@@ -88,11 +89,11 @@ def _describe(left_out: LeftOut) -> str:
     return f"tuning without {left_out if isinstance(left_out, str) else f'fold {left_out}'}"
 
 
-def _cache(_: Mapping[str, Path], out: Path, count: Count, *, source: Source, name: str, weights: Path) -> None:
-    view = find_view(source, name)
-    cache_windows(
-        view.make(), split_encoder(load_encoder(weights)), out, on_window=lambda done: count(done, view.n_windows)
-    )
+def _cache(
+    _: Mapping[str, Path], out: Path, count: Count, *, source: Source, name: str, weights: Path, shape: EncoderShape
+) -> None:
+    view, encode = find_view(source, name), split_encoder(load_encoder(weights, shape))
+    cache_windows(view.make(), encode, out, on_window=lambda done: count(done, view.n_windows))
 
 
 def _tune(needs: Mapping[str, Path], out: Path, count: Count, *, start: Start, left_out: LeftOut, seed: int) -> None:

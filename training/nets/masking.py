@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 # A score this low leaves exp() exactly 0 in float32, while staying finite for int8 tools.
 MASKED_SCORE = -1e9
@@ -46,6 +47,25 @@ def pool_mean(frames: Any, mask: Any) -> Any:
         float32 (batch, n_features).
     """
     return (mask[:, None, :] @ frames)[:, 0] / mask.sum(dim=1, keepdim=True)
+
+
+def halve_frames(frames: Any, mask: Any) -> Any:
+    """Return the means of pairs of frames over what is unmasked of each pair: half the frame rate.
+
+    Args:
+        frames: float32 (batch, n_frames, n_features).
+        mask: float32 (batch, n_frames), 1 for the first frames of each row, then 0; `mask[:, ::2]` masks the result.
+
+    Returns:
+        float32 (batch, ceil(n_frames / 2), n_features). A last frame without a partner stays as it is, and a pair that is
+        masked is 0.
+    """
+    batch, n_frames, n_features = frames.shape
+    n_missing = n_frames % 2
+    pairs = F.pad(frames * mask[:, :, None], (0, 0, 0, n_missing)).reshape(batch, -1, 2 * n_features)
+    counts = F.pad(mask, (0, n_missing)).reshape(batch, -1, 2)
+    sums = pairs[:, :, :n_features] + pairs[:, :, n_features:]
+    return sums / torch.clamp(counts[:, :, :1] + counts[:, :, 1:], min=1.0)
 
 
 class RowLinear(nn.Linear):  # type: ignore[misc]  # torch has no types here

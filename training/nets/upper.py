@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.data.cached import Encode, Frames
-from training.nets.masking import MASKED_SCORE
 from training.nets.whisper import PooledEncoder, pool_statistics
 
 N_FIXED_LAYERS = 1  # Nothing up to this layer is ever tuned.
@@ -27,9 +26,8 @@ class Upper(nn.Module):  # type: ignore[misc]  # torch has no types here
 
     def forward(self, frames: Any, mask: Any) -> Any:
         """Return logits (batch, 4) of frames (batch, n_frames, 512) and their mask of 0 and 1 (batch, n_frames)."""
-        bias = (1.0 - mask)[:, None, None, :] * MASKED_SCORE
         for layer in self.layers:
-            frames = layer(frames, bias)
+            frames = layer(frames, mask)
         return self.head(pool_statistics(frames.float(), mask))
 
 

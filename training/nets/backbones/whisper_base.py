@@ -50,11 +50,12 @@ FACTS = Facts(
     source="Radford et al. 2022, openai/whisper-base, first 3 encoder layers",
     licence="MIT",
     frozen=("encoder.",),
-    export_notes="Log-mel is two fixed convolutions inside the graph; mean and deviation over unmasked frames.",
+    export_notes="Log-mel and convolutions are matrix products inside the graph; mean and deviation over unmasked frames.",
     int8=Int8Scheme(
         op_types=("MatMul",),
         keep_float=(),
-        min_weights=512 * 512,  # Smaller products (the heads) stay float32: they are a sliver of the time.
+        # From the first convolution's up. Smaller products (log-mel) stay float32, and so do the heads' (`RowLinear`).
+        min_weights=3 * 80 * 512,
         text="static QDQ U8S8 per output channel, 7-bit weights, encoder MatMul only",
     ),
 )

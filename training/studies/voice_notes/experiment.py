@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training.bundle.encoder import INT8_ENCODER
 from training.bundle.graph import open_session
 from training.bundle.publish import INT8_GRAPH
-from training.bundle.stages import INT8_ENCODER, BundleSteps
+from training.bundle.stages import BundleSteps
 from training.corpora import LABELS
 from training.data.cached import Features, load_features
 from training.data.copies import CLEAN

@@ -1,0 +1,54 @@
+"""From an encoder's weights to its graphs in float32 and in static int8, with all that makes int8 cost less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bundle.graph import export_onnx
+from training.bundle.int8 import quantise_graph
+from training.bundle.pruning import prune_encoder
+from training.bundle.shift import OUTPUT, remove_shift
+from training.bundle.smoothing import smooth_encoder
+from training.nets.backbones.whisper_base import FACTS
+from training.nets.shape import FULL, EncoderShape
+from training.nets.whisper import load_encoder
+
+FLOAT_ENCODER, INT8_ENCODER = "encoder-float32.onnx", "encoder-int8.onnx"
+
+
+def export_encoder(
+    weights: Path,
+    calibration: Sequence[NDArray[np.float32]],
+    out: Path,
+    *,
+    shape: EncoderShape = FULL,
+    widths: Sequence[int] | None = None,
+) -> tuple[Path, Path]:
+    """Write an encoder's graphs from `waveform` to `statistics`, in float32 and in int8.
+
+    Args:
+        weights: safetensors, in the naming that `load_encoder` reads.
+        calibration: float32 (n_samples,) each, at least one, whose extremes become the ranges of int8.
+        out: folder to write.
+        shape: that the encoder was tuned in.
+        widths: hidden units that each layer keeps; None keeps all.
+
+    Returns:
+        The float32 graph and the int8 one.
+
+    Raises:
+        RuntimeError: the weights are of another architecture.
+        ValueError: there is no window, or a width is out of range.
+    """
+    exact, small = out / FLOAT_ENCODER, out / INT8_ENCODER
+    encoder = load_encoder(weights, shape)
+    if widths is not None:
+        prune_encoder(encoder, calibration, widths=widths)
+    export_onnx(smooth_encoder(encoder, calibration), exact, outputs=(OUTPUT,))
+    quantise_graph(exact, small, scheme=FACTS.int8, calibration=calibration)
+    remove_shift(exact, small, calibration)
+    return exact, small
