@@ -48,7 +48,7 @@ def make_in_crowd(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Itera
     folds = assign_folds(utterance.speaker for utterance in utterances)
     by_fold = _split(utterances)
     for index, utterance in enumerate(utterances):
-        if not is_taken(copy, index):
+        if not is_taken(copy, index, utterance):
             continue
         rng = np.random.default_rng([copy.seed, index])
         babble = _overlap(by_fold[folds[utterance.speaker]], utterance.signal.size, rng)

@@ -11,7 +11,6 @@ from typing import Any
 from training.corpora import DecodedCorpus, DecodedUtterance, find_audio, load_decoded
 from training.data.copies import (
     CLEAN,
-    EVERYDAY,
     NONSPEECH_PER_KIND,
     NOTE_COPIES,
     UTTERANCE_COPIES,
@@ -95,7 +94,7 @@ class View:
     make: Callable[[], Iterator[Window]]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=None)
 def _load(layout: str, folder: str) -> DecodedCorpus:
     return load_decoded(layout, Path(folder))
 
@@ -186,7 +185,7 @@ def _find_copy(source: Source, name: str) -> Copy:
         ValueError: there is none of that name.
     """
     amounts = source.amounts
-    copies = {copy.name: copy for copy in (*UTTERANCE_COPIES, EVERYDAY, IN_CROWD)}
+    copies = {copy.name: copy for copy in (*UTTERANCE_COPIES, IN_CROWD)}
     copies |= {copy.name: replace(copy, share=amounts.sample_share) for copy in EVALUATION_COPIES}
     for copy in NOTE_COPIES:
         n_notes = amounts.notes_per_speaker or copy.notes_per_speaker
