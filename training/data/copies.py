@@ -79,9 +79,7 @@ UTTERANCE_COPIES = (
         Chain(noise=0.6, snr_db=(5.0, 30.0), equaliser=0.6, telephone=0.2, opus=0.2),
         is_for_all=False,
     ),
-    Copy(
-        "phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), share=0.5, is_for_all=False
-    ),
+    Copy("phone", 12, Cut.TRIM, Chain(noise=0.3, equaliser=0.5, telephone=0.4, opus=0.5), share=0.5, is_for_all=False),
     Copy("varied", 61, Cut.NONE, Chain(noise=0.5, equaliser=0.6, telephone=0.2, opus=0.3), is_varied=True),
     # Every label through the bands, codecs, levels and lengths of ordinary speech, so that no channel is a cue.
     Copy("everyday", 16, Cut.VAD, Chain(), share=0.5, is_everyday=True, is_for_all=False),

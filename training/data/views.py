@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class View:
     make: Callable[[], Iterator[Window]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load(layout: str, folder: str) -> DecodedCorpus:
     return load_decoded(layout, Path(folder))
 

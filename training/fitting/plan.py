@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.corpora import Corpus
+from training.corpora.layouts.listed_sets import find_everyday
 from training.data.files import hash_file, read_json, read_record, write_json
 from training.data.views import Source
 from training.fitting.recipe import Recipe, Stages
@@ -20,6 +21,7 @@ from training.protocols import (
     leave_one_session_out,
 )
 
+ALL_EVERYDAY = "everyday"
 PLAN_FILE = "plan.json"
 STAGED_BACKBONE = "whisper-base"
 STAGED_CORPUS = "crema-d"
@@ -56,16 +58,22 @@ def _refuse_assumed(protocol: Protocol) -> None:
 
 
 def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return name and absolute folder of each NAME=FOLDER.
+    """Return name and absolute folder of each NAME=FOLDER; `everyday=FOLDER` stands for all sets of ordinary speech below it.
 
     Raises:
         ValueError: one is not of that form.
+        FileNotFoundError: no set of ordinary speech is there.
     """
     pairs = [item.partition("=") for item in corpora]
     for name, equals, folder in pairs:
         if not (name and equals and folder):
             raise ValueError(f"corpus {name + equals + folder!r} is not NAME=FOLDER")
-    return tuple((name, str(Path(folder).resolve())) for name, _, folder in pairs)
+    found = [
+        pair
+        for name, _, folder in pairs
+        for pair in (find_everyday(Path(folder)) if name == ALL_EVERYDAY else ((name, Path(folder)),))
+    ]
+    return tuple((name, str(folder.resolve())) for name, folder in found)
 
 
 def resolve_pretrained(pretrained: str | None) -> str | None:
@@ -128,9 +136,9 @@ class Plan:
                 f"--backbone is {self.backbone!r}, and recipe {self.recipe.name} allows {STAGED_BACKBONE} alone; "
                 "others go with --recipe frozen, paper or scratch"
             )
-        weighed = {name for name, _ in self.stages.tune.weights}
-        if names[0] != STAGED_CORPUS or set(names[1:]) != weighed or len(set(names)) < len(names):
-            expected = ", ".join(f"{name}=FOLDER" for name in (STAGED_CORPUS, *sorted(weighed)))
+        further = {item.corpus for item in self.stages.tune.further}
+        if names[0] != STAGED_CORPUS or set(names[1:]) != further or len(set(names)) < len(names):
+            expected = ", ".join(f"{name}=FOLDER" for name in (STAGED_CORPUS, *sorted(further)))
             raise ValueError(f"{len(names)} corpora {names}; recipe {self.recipe.name} trains on {expected}")
         if self.pretrained_sha256 is None:
             raise ValueError(

@@ -104,9 +104,9 @@ def _read_votes(start: Start) -> Votes:
 def _fit_emotion_head(items: list[Item], recipe: Recipe, *, seed: int) -> Any:
     statistics = np.stack([frames.windows.statistics[row] for frames, row in items])
     labels = np.array([find_label(item) for item in items], dtype=np.int64)
-    weighed = weigh_items(items, recipe.find_stages().tune.weights)
+    weighed = weigh_items(items, recipe.find_stages().tune.further)
     seed_torch(seed)
-    head = make_emotion_head(statistics)
+    head = make_emotion_head(statistics, row_weight=weighed)
     return fit_head(head, statistics, labels, recipe=recipe, seed=seed, row_weight=weighed)
 
 
