@@ -313,7 +313,7 @@ def test_a_round_without_further_corpora_has_each_window_once(frames):
 
 @pytest.mark.parametrize(("weight", "drawn"), [(0.0, 0.1), (-1.0, 0.1), (0.5, 0.0), (0.5, 1.0)])
 def test_a_weight_or_a_share_that_is_none_is_refused(weight, drawn):
-    with pytest.raises(ValueError, match="fsdd has .*allowed is over 0"):
+    with pytest.raises(ValueError, match=r"fsdd has .*allowed is over 0"):
         Further("fsdd", weight=weight, drawn=drawn)
 
 
