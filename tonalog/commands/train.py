@@ -83,7 +83,10 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
     help="The shipped model's (default, smoke); paper, frozen or scratch.",
 )
 @click.option(
-    "--without", multiple=True, metavar="PART", help="Leave a part of the recipe out: pitch, trim, focal, ..."
+    "--without",
+    multiple=True,
+    metavar="PART",
+    help="Leave a part of the recipe out: pitch, trim, focal, ...; of default a further corpus: emodb, fsdd, ...",
 )
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--batch-size", type=int, help="Instead of the recipe's.")

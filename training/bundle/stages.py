@@ -32,6 +32,7 @@ from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
 from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
+from training.fitting.targets import name_corpus
 from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
 from training.nets.heads import make_speech_head
@@ -68,10 +69,13 @@ class BundleSteps(NetSteps):
     def fit_gate(self) -> Step:
         """Fit the speech head."""
         names = (*(copy.name for copy in GATE_COPIES), *GATE_SOUNDS)
-        recipe, seed = self.plan.stages.gate, self.plan.seed
+        recipe, seed, trained = self.plan.stages.gate, self.plan.seed, self.plan.trained
         needs = {name: self.cache_features(name) for name in names}
         return Step(
-            "speech gate", partial(_fit_gate, recipe=recipe, seed=seed), {"seed": seed, "fit": asdict(recipe)}, needs
+            "speech gate",
+            partial(_fit_gate, recipe=recipe, seed=seed, trained=trained),
+            {"seed": seed, "fit": asdict(recipe), "trained": list(trained)},
+            needs,
         )
 
     def finish_graph(self, calibration: Calibration) -> Step:
@@ -172,9 +176,13 @@ def _cache(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source
     cache_windows(view.make(), encode_with(session), out, on_window=lambda done: count(done, view.n_windows))
 
 
-def _fit_gate(needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int) -> None:
+def _fit_gate(
+    needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int, trained: tuple[str, ...]
+) -> None:
     views = {name: load_features(folder) for name, folder in needs.items()}
-    save_file(fit_shipped_gate(views, seed=seed, recipe=recipe).state_dict(), out / GATE_FILE)
+    kept = {"", *trained[1:]}
+    head = fit_shipped_gate(views, seed=seed, recipe=recipe, is_kept=lambda speaker: name_corpus(speaker) in kept)
+    save_file(head.state_dict(), out / GATE_FILE)
 
 
 def _finish_graph(

@@ -22,7 +22,7 @@ from training.sounds.nonspeech import make_babble
 from training.sounds.voice import Cut, reduce_signal
 
 CROWD = "crowd"
-IN_CROWD = Copy("in-crowd", 15, Cut.VAD, Chain(), share=0.3)
+IN_CROWD = Copy("in-crowd", 15, Cut.VAD, Chain(), share=0.3, is_for_all=False)
 IN_CROWD_SNR_DB = (3.0, 20.0)
 N_VOICES = (6, 12)
 

@@ -137,9 +137,12 @@ class Plan:
                 "others go with --recipe frozen, paper or scratch"
             )
         further = {item.corpus for item in self.stages.tune.further}
-        if names[0] != STAGED_CORPUS or set(names[1:]) != further or len(set(names)) < len(names):
+        if names[0] != STAGED_CORPUS or not further <= set(names[1:]) or len(set(names)) < len(names):
             expected = ", ".join(f"{name}=FOLDER" for name in (STAGED_CORPUS, *sorted(further)))
-            raise ValueError(f"{len(names)} corpora {names}; recipe {self.recipe.name} trains on {expected}")
+            raise ValueError(
+                f"{len(names)} corpora {names}; recipe {self.recipe.name} trains on {expected}, each once; "
+                "--without NAME leaves one out"
+            )
         if self.pretrained_sha256 is None:
             raise ValueError(
                 "no --pretrained; allowed is a safetensors file of Whisper base's encoder, as training/README.md says"
@@ -153,6 +156,11 @@ class Plan:
             ValueError: it has none.
         """
         return self.recipe.find_stages()
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Layouts of the corpora that train; others of the plan are given and left out."""
+        return (self.corpora[0][0], *(item.corpus for item in self.stages.tune.further))
 
     def find_source(self, folders: Mapping[str, str] | None = None) -> Source:
         """Return where the windows of the stages come from.

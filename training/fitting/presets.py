@@ -99,16 +99,26 @@ PARTS = tuple(_LEAVE_OUT)
 
 
 def leave_out(recipe: Recipe, parts: Iterable[str]) -> Recipe:
-    """Return the recipe without some of its parts.
+    """Return the recipe without some of its parts: of one with stages further corpora, of others what `PARTS` names.
 
     Raises:
-        ValueError: a part is not one of `PARTS`.
+        ValueError: there is no such part.
     """
+    if recipe.stages is not None:
+        return _leave_out_corpora(recipe, recipe.stages, set(parts))
     for part in parts:
         if part not in _LEAVE_OUT:
             raise ValueError(f"part {part!r} is unknown, allowed are {list(PARTS)}")
         recipe = _LEAVE_OUT[part](recipe)
     return recipe
+
+
+def _leave_out_corpora(recipe: Recipe, stages: Stages, names: set[str]) -> Recipe:
+    known = {item.corpus for item in stages.tune.further}
+    if unknown := sorted(names - known):
+        raise ValueError(f"--without {unknown}: recipe {recipe.name} trains beside CREMA-D on {sorted(known)}")
+    kept = tuple(item for item in stages.tune.further if item.corpus not in names)
+    return replace(recipe, stages=replace(stages, tune=replace(stages.tune, further=kept)))
 
 
 def find_recipe(name: str, **changes: Any) -> Recipe:

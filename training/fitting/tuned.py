@@ -174,12 +174,12 @@ def tune_fold(
     votes, how = _read_votes(start), start.stages.tune
     out.mkdir(parents=True, exist_ok=True)
     copies = load_copies(folders, list_copies(how.copies, left_out))
-    speakers = find_left_out(copies, left_out)
+    speakers, trained = find_left_out(copies, left_out), {"", *(item.corpus for item in how.further)}
     items = [
         (copies[name], row)
         for name in how.copies
         for row, speaker in enumerate(copies[name].windows.speakers.tolist())
-        if speaker not in speakers
+        if speaker not in speakers and name_corpus(speaker) in trained
     ]
     encoder = load_encoder(start.weights)
     net = Upper(encoder, _fit_emotion_head(items, start.recipe, seed=start.head_seed))
