@@ -124,7 +124,7 @@ def test_what_was_finished_before_the_interruption_is_not_done_again(trained):
 
 def test_training_ends_in_a_bundle_that_serving_loads_and_says_that_nothing_was_measured(trained):
     out, _, printed = trained
-    bundle = out / "whisper3-0.0.1"
+    bundle = out / "speech-emotion-0.0.1"
     manifest = load_bundle(bundle).manifest
     assert str(bundle) in printed
     assert manifest.temperature == SMOKE.stages.calibration.temperature
@@ -178,7 +178,7 @@ def test_the_exported_bundle_holds_the_calibration_that_was_measured_and_its_fac
     graphs = [path.read_bytes() for path in (out / STEPS_FOLDER).rglob(INT8_GRAPH)]
     assert len(graphs) == len(set(graphs)) == 2  # At the recipe's calibration and at the one that was measured.
     assert (target / "model.onnx").read_bytes() in graphs
-    assert (target / "model.onnx").read_bytes() != (out / "whisper3-0.0.1" / "model.onnx").read_bytes()
+    assert (target / "model.onnx").read_bytes() != (out / "speech-emotion-0.0.1" / "model.onnx").read_bytes()
 
 
 def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated, emodb):
@@ -213,7 +213,7 @@ def test_a_run_is_exported_where_its_corpus_is_away(evaluated, crema_d, tmp_path
 
 def test_a_version_is_never_written_twice(trained):
     out, _, _ = trained
-    result = call("export", out, "--version", "0.0.1", "--out", out / "whisper3-0.0.1")
+    result = call("export", out, "--version", "0.0.1", "--out", out / "speech-emotion-0.0.1")
     assert "written twice" in str(result.exception)
 
 
@@ -229,7 +229,7 @@ def test_frames_made_by_two_processes_are_those_of_one(trained, tmp_path):
 
 
 def test_the_default_recipe_is_calibrated_as_the_shipped_bundle():
-    (bundle,) = (ROOT / "models").glob("whisper3-*")
+    (bundle,) = (ROOT / "models").glob("*-*")
     manifest = load_bundle(bundle).manifest
     calibration = DEFAULT.stages.calibration
     assert (calibration.temperature, calibration.uncertain_below) == (manifest.temperature, manifest.uncertain_below)

@@ -96,7 +96,7 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with the run in --out.")
-@click.option("--name", default="whisper3", show_default=True, help="Of the bundle (recipes default and smoke).")
+@click.option("--name", default="speech-emotion", show_default=True, help="Of the bundle (recipes default and smoke).")
 @click.option("--version", default="0.0.0", show_default=True, help="Of the bundle (recipes default and smoke).")
 @click.option("--revision", default="unknown", help="Of the code, for the record (recipes default and smoke).")
 @WORKERS

@@ -105,7 +105,7 @@ class Plan:
     seed: int = 0
     pretrained: str | None = None
     pretrained_sha256: str | None = None
-    name: str = "whisper3"
+    name: str = "speech-emotion"
     version: str = "0.0.0"
     revision: str = "unknown"
 
