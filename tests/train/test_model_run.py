@@ -299,7 +299,7 @@ def test_options_of_folds_are_refused_where_a_run_ends_in_its_bundle(trained, op
 
 
 def test_voice_notes_are_judged_by_the_nets_of_an_evaluation_and_by_no_others(trained, evaluated, tmp_path):
-    nets = load_nets(evaluated[0], read_plan(evaluated[0]))
+    nets = load_nets(evaluated[0])
     figures = json.loads((evaluated[0] / "evaluation" / "figures.json").read_text(encoding="utf-8"))
     assert sorted(nets.means) == figures["evaluation"]["folds"]
     assert nets.temperature == figures["evaluation"]["calibration"]["temperature"]
