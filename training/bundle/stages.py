@@ -30,7 +30,7 @@ from training.data.views import Source, find_view, identify_trained, identify_vi
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
-from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
+from training.fitting.stages import NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
 from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
@@ -123,7 +123,7 @@ def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = 
     bundle = out / f"{plan.name}-{plan.version}"
     if bundle.exists():
         return bundle
-    steps, root = BundleSteps(plan, source), out / STEPS_FOLDER
+    steps, root = BundleSteps(plan, source), plan.find_steps(out)
     # All copies first: they are independent, so that no process waits.
     run_steps(
         [steps.cache_frames(name) for name in plan.stages.tune.copies], root, n_processes=n_processes, report=report
@@ -140,8 +140,8 @@ def note_results(folder: Path, results: Mapping[str, Path]) -> None:
     write_json(folder / RESULTS_FILE, {name: path.name for name, path in results.items()})
 
 
-def find_result(out: Path, folder: Path, name: str) -> Path:
-    """Return the folder of a result that `note_results` wrote down in a folder of a run.
+def find_result(plan: Plan, out: Path, folder: Path, name: str) -> Path:
+    """Return the folder of a result that `note_results` wrote down in a folder of a run, itself or one inside it.
 
     Raises:
         FileNotFoundError: the run was not trained to its end.
@@ -150,7 +150,7 @@ def find_result(out: Path, folder: Path, name: str) -> Path:
         raise FileNotFoundError(
             f"{out} was not trained to its end; `tonalog train --resume --out {out}` goes on with it"
         )
-    return Path(out / STEPS_FOLDER / read_json(folder / RESULTS_FILE)[name])
+    return plan.find_steps(out) / str(read_json(folder / RESULTS_FILE)[name])
 
 
 def encode_with(session: Any) -> Encode:

@@ -20,8 +20,6 @@ from training.fitting.tuned import JUDGED, LeftOut, Start, list_copies, tune_fol
 from training.nets.upper import split_encoder
 from training.nets.whisper import load_encoder
 
-STEPS_FOLDER = "steps"
-
 
 @dataclass(frozen=True)
 class NetSteps:

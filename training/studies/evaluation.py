@@ -19,7 +19,7 @@ from training.data.views import FOREIGN
 from training.fitting.jobs import Report, ignore
 from training.fitting.plan import Plan
 from training.fitting.recipe import Calibration
-from training.fitting.stages import STEPS_FOLDER, find_votes
+from training.fitting.stages import find_votes
 from training.fitting.steps import run_steps
 from training.fitting.tuned import list_copies
 from training.measures.predictions import read_predictions
@@ -63,7 +63,7 @@ def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     layouts = [layout for layout, _ in steps.source.judged]
     if layouts != [FOREIGN.partition("-")[0]]:
         raise ValueError(f"corpora to judge by are {layouts}; allowed is emodb=FOLDER; no window of it trains anything")
-    find_result(out, out, GRAPH)
+    find_result(steps.plan, out, out, GRAPH)
     if not request.actors.is_file():
         raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
     read_actors(request.actors)
@@ -95,7 +95,7 @@ def evaluate_model(
         ValueError, FileNotFoundError: as `check_request`.
         WorkersLost: a process ended abruptly.
     """
-    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), out / STEPS_FOLDER, out / EVALUATION_FOLDER
+    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), plan.find_steps(out), out / EVALUATION_FOLDER
     check_request(steps, out, request)
     folds, seeds = sorted(set(request.folds)), tuple(sorted(set(request.seeds)))
     parallel: dict[str, Any] = {"n_processes": n_processes, "report": report}
@@ -153,7 +153,7 @@ def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
     """
     figures = read_figures(out)
     calibration = plan.stages.calibration if figures is None else read_calibration(figures["evaluation"])
-    graph = find_result(out, out if figures is None else out / EVALUATION_FOLDER, GRAPH)
+    graph = find_result(plan, out, out if figures is None else out / EVALUATION_FOLDER, GRAPH)
     publish(plan, graph, target, calibration=calibration, revision=revision, figures=figures)
     return figures is not None
 

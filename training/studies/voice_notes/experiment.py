@@ -13,7 +13,7 @@ from training.bundle.stages import GRAPH, INT8_ENCODER, find_result
 from training.corpora import LABELS
 from training.data.cached import Features, load_features
 from training.data.copies import CLEAN
-from training.fitting.plan import read_plan
+from training.fitting.plan import Plan, read_plan
 from training.fitting.tuned import load_head
 from training.measures.pictures import draw_stacks
 from training.protocols.folds import assign_folds
@@ -69,7 +69,7 @@ def picture(judged: dict[str, Judged]) -> str:
     )
 
 
-def load_nets(run: Path) -> Nets:
+def load_nets(run: Path, plan: Plan) -> Nets:
     """Return the nets of an evaluated run.
 
     Raises:
@@ -80,7 +80,7 @@ def load_nets(run: Path) -> Nets:
         raise FileNotFoundError(
             f"{run} was not measured to its end; `tonalog evaluate default {run} emodb=FOLDER` does it"
         )
-    evaluation, find = figures["evaluation"], partial(find_result, run, run / EVALUATION_FOLDER)
+    evaluation, find = figures["evaluation"], partial(find_result, plan, run, run / EVALUATION_FOLDER)
     return Nets(
         {fold: find(f"{NET} {fold}") for fold in evaluation["folds"]},
         {fold: find(f"{INT8} {fold}") for fold in evaluation["folds"]},
@@ -102,7 +102,8 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
     Raises:
         FileNotFoundError: as `load_nets`.
     """
-    corpus, nets = crema_d or Path(read_plan(run).corpora[0][1]), load_nets(run)
+    plan = read_plan(run)
+    corpus, nets = crema_d or Path(plan.corpora[0][1]), load_nets(run, plan)
     view = nets.clean
     folds = {s: fold for s, fold in assign_folds(view.speakers.tolist()).items() if fold in nets.means}
     speakers = choose_speakers(folds, per_fold=speakers_per_fold)
