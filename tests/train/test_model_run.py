@@ -19,10 +19,10 @@ from training.bundle.publish import INT8_GRAPH, LimitExceeded, check_limits
 from training.bundle.stages import INT8_ENCODER, make_model
 from training.data.cached import FRAMES_FILE
 from training.data.files import hash_file, read_record
-from training.fitting.plan import Plan, read_plan
+from training.fitting.plan import STEPS_FOLDER, Plan, read_plan
 from training.fitting.presets import DEFAULT, SMOKE
 from training.fitting.recipe import Limits, Recipe
-from training.fitting.stages import STEPS_FOLDER, NetSteps
+from training.fitting.stages import NetSteps
 from training.fitting.steps import run_steps
 from training.nets.whisper import PooledEncoder
 from training.studies.voice_notes.experiment import load_nets
@@ -209,6 +209,19 @@ def test_a_run_is_exported_where_its_corpus_is_away(evaluated, crema_d, tmp_path
     finally:
         away.rename(crema_d)
     assert load_bundle(tmp_path / "own-0.0.6").manifest.version == "0.0.6"
+
+
+def test_a_run_of_another_version_takes_what_it_shares_from_the_same_steps(trained, crema_d, weights, tmp_path):
+    steps, out = trained[0] / STEPS_FOLDER, tmp_path / "other"
+    before = list_files(steps)
+    options = ("--recipe", "smoke", "--pretrained", weights, "--steps", steps, "--workers", "1", "--version", "0.0.9")
+    succeed("train", f"crema-d={crema_d}", *options, "--out", out)
+    assert list_files(steps) == before
+    graphs = [
+        (folder / "model.onnx").read_bytes() for folder in (out / "whisper3-0.0.9", trained[0] / "whisper3-0.0.1")
+    ]
+    assert graphs[0] == graphs[1]
+    succeed("export", out, "--version", "0.0.10", "--out", tmp_path / "own-0.0.10")
 
 
 def test_a_version_is_never_written_twice(trained):

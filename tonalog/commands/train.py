@@ -56,7 +56,7 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
         refuse_options("train", recipe)
         changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
         pretrained = resolve_pretrained(options["pretrained"])
-        given = {} if recipe.stages is None else {name: options[name] for name in ("name", "version", "revision")}
+        given = {} if recipe.stages is None else _name_bundle(options)
         plan = Plan(
             corpora=parse_corpora(options["corpora"]),
             protocol=options["protocol"],
@@ -69,6 +69,13 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
         )
     refuse_options("train", plan.recipe)
     return plan
+
+
+def _name_bundle(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what only a plan with stages is told."""
+    steps = options["steps"]
+    given = {name: options[name] for name in ("name", "version", "revision")}
+    return {**given, "steps": None if steps is None else str(steps.resolve())}
 
 
 @click.command(name="train", epilog=_EPILOG)
@@ -98,6 +105,11 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with the run in --out.")
 @click.option("--name", default="speech-emotion", show_default=True, help="Of the bundle (recipes default and smoke).")
 @click.option("--version", default="0.0.0", show_default=True, help="Of the bundle (recipes default and smoke).")
+@click.option(
+    "--steps",
+    type=click.Path(path_type=Path),
+    help="Folder of steps shared with other runs (default and smoke); default: in --out.",
+)
 @click.option("--revision", default="unknown", help="Of the code, for the record (recipes default and smoke).")
 @WORKERS
 def train_command(*, device: str, workers: int, **options: Any) -> None:

@@ -27,7 +27,7 @@ OF_FOLDS = {
     "train": ("folds", "epochs", "batch_size", "peak_learning_rate", "device"),
     "export": ("fold", "max_ua_drop", "min_same_label", "max_change", "without_gate", "gate_sounds"),
 }
-OF_STAGES = {"train": ("name", "version", "revision", "workers"), "export": ()}
+OF_STAGES = {"train": ("name", "version", "revision", "steps", "workers"), "export": ()}
 RUN = click.argument("run", type=click.Path(path_type=Path))
 CORPORA = click.argument("corpora", nargs=-1, metavar="[NAME=FOLDER]...")
 WORKERS = click.option(

@@ -30,7 +30,7 @@ from training.data.views import Source, find_view, identify_trained, identify_vi
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
-from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
+from training.fitting.stages import NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
 from training.fitting.targets import name_corpus
 from training.fitting.tuned import ENCODER_FILE, load_head
@@ -43,7 +43,7 @@ from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 
 STATISTICS = "statistics"
 FLOAT_GRAPH, GATE_FILE, COMPARISON_FILE = "model-float32.onnx", "gate.safetensors", "int8.json"
-RESULT_FILE = "result.json"
+RESULTS_FILE, GRAPH = "results.json", "graph"
 FRESH_SEED = 97
 CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
 
@@ -124,34 +124,34 @@ def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = 
     bundle = out / f"{plan.name}-{plan.version}"
     if bundle.exists():
         return bundle
-    steps, root = BundleSteps(plan, source), out / STEPS_FOLDER
+    steps, root = BundleSteps(plan, source), plan.find_steps(out)
     # All copies first: they are independent, so that no process waits.
     run_steps(
         [steps.cache_frames(name) for name in plan.stages.tune.copies], root, n_processes=n_processes, report=report
     )
     graph = steps.finish_graph(plan.stages.calibration)
     run_steps([graph], root, n_processes=n_processes, report=report)
-    note_graph(graph, out, out)
+    note_results(out, {GRAPH: graph.find(root)})
     publish(plan, graph.find(root), bundle, calibration=plan.stages.calibration, revision=plan.revision)
     return bundle
 
 
-def note_graph(graph: Step, out: Path, folder: Path) -> None:
-    """Write into a folder of a run which step's graph is its result, so that an export needs no corpus to find it."""
-    write_json(folder / RESULT_FILE, {"graph": graph.find(out / STEPS_FOLDER).name})
+def note_results(folder: Path, results: Mapping[str, Path]) -> None:
+    """Write down which steps' folders are the results, so that nobody needs corpora and keys to find them again."""
+    write_json(folder / RESULTS_FILE, {name: path.name for name, path in results.items()})
 
 
-def find_graph(out: Path, folder: Path) -> Path:
-    """Return the folder of the graph that `note_graph` wrote down.
+def find_result(plan: Plan, out: Path, folder: Path, name: str) -> Path:
+    """Return the folder of a result that `note_results` wrote down in a folder of a run, itself or one inside it.
 
     Raises:
         FileNotFoundError: the run was not trained to its end.
     """
-    if not (folder / RESULT_FILE).is_file():
+    if not (folder / RESULTS_FILE).is_file():
         raise FileNotFoundError(
             f"{out} was not trained to its end; `tonalog train --resume --out {out}` goes on with it"
         )
-    return Path(out / STEPS_FOLDER / read_json(folder / RESULT_FILE)["graph"])
+    return plan.find_steps(out) / str(read_json(folder / RESULTS_FILE)[name])
 
 
 def encode_with(session: Any) -> Encode:

@@ -21,8 +21,8 @@ from training.protocols import (
     leave_one_session_out,
 )
 
+PLAN_FILE, STEPS_FOLDER = "plan.json", "steps"
 ALL_EVERYDAY = "everyday"
-PLAN_FILE = "plan.json"
 STAGED_BACKBONE = "whisper-base"
 STAGED_CORPUS = "crema-d"
 
@@ -96,6 +96,7 @@ class Plan:
         pretrained_sha256: of that file, where it is one.
         name, version: of the bundle that a recipe with stages ends in; rows in SQL point to them.
         revision: of this code, for the record.
+        steps: absolute folder of the stages' steps, which runs can share that go one after the other; None is in the run's own.
     """
 
     corpora: tuple[tuple[str, str], ...]
@@ -108,6 +109,7 @@ class Plan:
     name: str = "speech-emotion"
     version: str = "0.0.0"
     revision: str = "unknown"
+    steps: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -162,6 +164,10 @@ class Plan:
         """Layouts of the corpora that train; others of the plan are given and left out."""
         return (self.corpora[0][0], *(item.corpus for item in self.stages.tune.further))
 
+    def find_steps(self, out: Path) -> Path:
+        """Return the folder of the stages' steps of a run in a folder."""
+        return out / STEPS_FOLDER if self.steps is None else Path(self.steps)
+
     def find_source(self, folders: Mapping[str, str] | None = None) -> Source:
         """Return where the windows of the stages come from.
 
@@ -197,7 +203,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into its folder, or see that the folder holds the same one.
 
     Raises:
-        PlanMismatch: the folder holds another plan; revision and places of corpora and weights may differ.
+        PlanMismatch: the folder holds another plan; revision and places of corpora, weights and steps may differ.
     """
     if (folder / PLAN_FILE).is_file():
         held, mine = (_identify(item) for item in (read_plan(folder), plan))
@@ -209,7 +215,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
 
 
 def _identify(plan: Plan) -> dict[str, Any]:
-    values = {key: value for key, value in asdict(plan).items() if key != "revision"}
+    values = {key: value for key, value in asdict(plan).items() if key not in {"revision", "steps"}}
     if plan.pretrained_sha256 is not None:
         del values["pretrained"]
     return {**values, "corpora": [name for name, _ in plan.corpora]}

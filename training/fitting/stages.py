@@ -21,8 +21,6 @@ from training.nets.shape import EncoderShape
 from training.nets.upper import split_encoder
 from training.nets.whisper import load_encoder
 
-STEPS_FOLDER = "steps"
-
 
 @dataclass(frozen=True)
 class NetSteps:

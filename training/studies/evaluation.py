@@ -9,16 +9,17 @@ from typing import Any
 
 from training.bundle.gate import GATE_SOUNDS, GATE_VIEWS, cross_validate_gate
 from training.bundle.publish import FACTS_FILE, publish
-from training.bundle.stages import BundleSteps, find_graph, note_graph
+from training.bundle.stages import GRAPH, BundleSteps, find_result, note_results
 from training.corpora import LABELS
 from training.corpora.votes import read_votes
 from training.data.cached import load_features
+from training.data.copies import CLEAN
 from training.data.files import read_json, write_json
 from training.data.views import FOREIGN
 from training.fitting.jobs import Report, ignore
 from training.fitting.plan import Plan
 from training.fitting.recipe import Calibration
-from training.fitting.stages import STEPS_FOLDER, find_votes
+from training.fitting.stages import find_votes
 from training.fitting.steps import run_steps
 from training.fitting.tuned import list_copies
 from training.measures.predictions import read_predictions
@@ -30,6 +31,7 @@ from training.studies.folds import PREDICTIONS_FILE, join_comparisons, read_fore
 
 ACTORS_FILE = "VideoDemographics.csv"
 EVALUATION_FOLDER, FIGURES_FILE = "evaluation", "figures.json"
+NET, INT8 = "net without fold", "int8 without fold"  # In the names of results, before the fold.
 CREMA_D, EMODB = "CREMA-D, out of fold", "EmoDB, mean of the fold nets"
 
 
@@ -61,7 +63,7 @@ def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     layouts = [layout for layout, _ in steps.source.judged]
     if layouts != [FOREIGN.partition("-")[0]]:
         raise ValueError(f"corpora to judge by are {layouts}; allowed is emodb=FOLDER; no window of it trains anything")
-    find_graph(out, out)
+    find_result(steps.plan, out, out, GRAPH)
     if not request.actors.is_file():
         raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
     read_actors(request.actors)
@@ -93,7 +95,7 @@ def evaluate_model(
         ValueError, FileNotFoundError: as `check_request`.
         WorkersLost: a process ended abruptly.
     """
-    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), out / STEPS_FOLDER, out / EVALUATION_FOLDER
+    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), plan.find_steps(out), out / EVALUATION_FOLDER
     check_request(steps, out, request)
     folds, seeds = sorted(set(request.folds)), tuple(sorted(set(request.seeds)))
     parallel: dict[str, Any] = {"n_processes": n_processes, "report": report}
@@ -103,8 +105,7 @@ def evaluate_model(
     compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
     evaluation = sum_up(runs, folder)
     calibration = read_calibration(evaluation)
-    finished = steps.finish_graph(calibration)
-    (graph,) = run_steps([finished], root, **parallel)
+    (graph,) = run_steps([steps.finish_graph(calibration)], root, **parallel)
     figures = {
         "evaluation": evaluation,
         "dimensions": measure_dimensions(plan, steps, runs, folder / PREDICTIONS_FILE, calibration.temperature),
@@ -113,7 +114,12 @@ def evaluate_model(
         **read_json(graph / FACTS_FILE),
         "slices": _slice(folder, request.actors, calibration, n_draws=plan.stages.amounts.n_draws),
     }
-    note_graph(finished, out, folder)
+    by_fold = {
+        f"{kind} {fold}": path
+        for kind, paths in ((NET, runs), (INT8, compared))
+        for fold, path in zip(folds, paths, strict=True)
+    }
+    note_results(folder, {GRAPH: graph, CLEAN.name: steps.cache_frames(CLEAN.name).find(root), **by_fold})
     write_json(folder / FIGURES_FILE, figures)
     return figures
 
@@ -147,7 +153,7 @@ def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
     """
     figures = read_figures(out)
     calibration = plan.stages.calibration if figures is None else read_calibration(figures["evaluation"])
-    graph = find_graph(out, out if figures is None else out / EVALUATION_FOLDER)
+    graph = find_result(plan, out, out if figures is None else out / EVALUATION_FOLDER, GRAPH)
     publish(plan, graph, target, calibration=calibration, revision=revision, figures=figures)
     return figures is not None
 
