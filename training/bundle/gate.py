@@ -14,7 +14,7 @@ from training.bundle.heads import POOLED
 from training.data.cached import Features
 from training.data.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES, make_nonspeech
 from training.data.crowd import CROWD, IN_CROWD, name_crowd
-from training.data.views import EVALUATION_COPIES, FOREIGN, NONSPEECH
+from training.data.views import EVALUATION_COPIES, NONSPEECH
 from training.data.windows import MIN_BATCH_SAMPLES, WindowSet
 from training.fitting.epochs import fit_head
 from training.fitting.presets import SPEECH_FIT
@@ -32,7 +32,7 @@ Scores = NDArray[np.float64]
 # a voice before a crowd: without it a gate that was fitted on crowds turns every voice away that is not alone.
 GATE_COPIES = (*UTTERANCE_COPIES[:4], NOTE_COPIES[0], IN_CROWD)
 GATE_SOUNDS = (NONSPEECH, CROWD)
-GATE_VIEWS = (*(copy.name for copy in (*GATE_COPIES, *EVALUATION_COPIES)), FOREIGN)
+GATE_VIEWS = tuple(copy.name for copy in (*GATE_COPIES, *EVALUATION_COPIES))
 SOUND_SEED, SPEECH_SEED = 61, 62
 MAX_JOINED = 3
 MIN_STEPS = 400  # The default model's gate takes over a thousand, from ten times the windows.

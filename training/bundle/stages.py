@@ -32,13 +32,12 @@ from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
 from training.fitting.stages import NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
-from training.fitting.targets import name_corpus
+from training.fitting.targets import assign_first_folds, name_corpus
 from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
 from training.nets.heads import make_speech_head
 from training.nets.shape import EncoderShape
 from training.nets.whisper import N_STATISTICS
-from training.protocols.folds import assign_folds
 from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 
 STATISTICS = "statistics"
@@ -253,9 +252,9 @@ def _compare(
     needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, fold: int, shape: EncoderShape
 ) -> None:
     utterances = load_trained(source).utterances
-    folds = assign_folds(utterance.speaker for utterance in utterances)
-    trained = tuple(u for u in utterances if folds[u.speaker] != fold)
-    left_out = tuple(u for u in utterances if folds[u.speaker] == fold)
+    folds = assign_first_folds(utterance.speaker for utterance in utterances)
+    trained = tuple(u for u in utterances if folds.get(u.speaker) != fold)
+    left_out = tuple(u for u in utterances if folds.get(u.speaker) == fold)
     graphs = export_encoder(needs["net"] / ENCODER_FILE, make_calibration(trained), out, shape=shape)
     encoders = [encode_with(open_session(path)) for path in graphs]
     statistics: list[list[Any]] = []

@@ -52,7 +52,7 @@ SMOKE = replace(
     DEFAULT,
     name="smoke",
     stages=Stages(
-        Tune(epochs=1, windows=16, batch_size=8, seeds=(0, 1)),
+        Tune(epochs=1, windows=16, batch_size=8, seeds=(0, 1), further=FURTHER[:1]),
         SPEECH_FIT,
         Amounts(
             n_speakers=10, notes_per_speaker=4, sounds_per_kind=5, n_crowd=5, sample_share=1.0, n_fresh=1, n_draws=200

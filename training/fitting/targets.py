@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.corpora import LABELS
 from training.data.cached import Frames
 from training.fitting.recipe import Further
+from training.protocols.folds import assign_folds
 
 Item = tuple[Frames, int]  # A copy and the row in it.
 
@@ -113,6 +114,11 @@ def draw_items(corpora: Sequence[str], n_drawn: int, further: Sequence[Further],
 def list_corpora(items: Sequence[Item]) -> list[str]:
     """Return the layout of each window's corpus: empty for the first one."""
     return [name_corpus(str(frames.windows.speakers[row])) for frames, row in items]
+
+
+def assign_first_folds(speakers: Iterable[str]) -> dict[str, int]:
+    """Return the fold of each speaker of the first corpus; those of further corpora are in none, and always train."""
+    return assign_folds(speaker for speaker in speakers if not name_corpus(speaker))
 
 
 def name_corpus(speaker: str) -> str:

@@ -17,20 +17,18 @@ from training.corpora import LABELS
 from training.corpora.votes import read_votes
 from training.data.cached import Frames, load_frames
 from training.data.files import write_json
-from training.data.views import FOREIGN
 from training.fitting.epochs import fit_head
 from training.fitting.recipe import Recipe, Stages
-from training.fitting.targets import Item, find_label, name_corpus, weigh_items
+from training.fitting.targets import Item, assign_first_folds, find_label, name_corpus, weigh_items
 from training.fitting.tune import Votes, tune
 from training.measures.metrics import measure_ua
 from training.measures.out_of_fold import encode_labels
 from training.nets.heads import make_emotion_head, seed_torch
 from training.nets.upper import N_FIXED_LAYERS, Upper, compute_logits, mix_nets
 from training.nets.whisper import N_STATISTICS, PooledEncoder, load_encoder
-from training.protocols.folds import assign_folds
 
 log = logging.getLogger(__name__)
-JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", FOREIGN)
+JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10")
 TUNED_FILE, JUDGED_FILE = "tune.json", "judged.npz"
 ENCODER_FILE, HEAD_FILE = "encoder.safetensors", "head.safetensors"
 LeftOut = int | str | None  # A fold of speakers, the layout of a corpus, or nobody.
@@ -76,7 +74,7 @@ def find_left_out(copies: Mapping[str, Frames], left_out: LeftOut) -> frozenset[
     if isinstance(left_out, str):
         chosen = frozenset(speaker for speaker in speakers if name_corpus(speaker) == left_out)
     else:
-        chosen = frozenset(speaker for speaker, fold in assign_folds(speakers).items() if fold == left_out)
+        chosen = frozenset(speaker for speaker, fold in assign_first_folds(speakers).items() if fold == left_out)
     if not chosen:
         raise ValueError(f"nobody is in {left_out!r}; allowed are folds from 0 and names of further corpora")
     return chosen
@@ -111,16 +109,13 @@ def _fit_emotion_head(items: list[Item], recipe: Recipe, *, seed: int) -> Any:
 
 
 def judge(net: Upper, copies: Copies, left_out: LeftOut, *, target: Path | None) -> dict[str, float]:
-    """Return the UA of every judged copy on who was left out and, where a target is given, write the logits.
-
-    A copy of a corpus that nobody trained on is judged whole.
-    """
+    """Return the UA of every judged copy on who was left out and, where a target is given, write the logits."""
     result: dict[str, float] = {}
     held: dict[str, Any] = {}
     speakers = find_left_out(copies, left_out)
     for name in JUDGED:
         windows = copies[name].windows
-        rows = np.flatnonzero([name == FOREIGN or speaker in speakers for speaker in windows.speakers.tolist()])
+        rows = np.flatnonzero([speaker in speakers for speaker in windows.speakers.tolist()])
         logits = compute_logits(net, copies[name], rows)
         truth = encode_labels(windows.kinds[rows])
         result[name] = round(measure_ua(logits, truth), 4)

@@ -15,9 +15,9 @@ from training.corpora import LABELS
 from training.data.cached import Features, load_features
 from training.data.copies import CLEAN
 from training.fitting.plan import Plan, read_plan
+from training.fitting.targets import assign_first_folds
 from training.fitting.tuned import load_head
 from training.measures.pictures import draw_stacks
-from training.protocols.folds import assign_folds
 from training.screen import say
 from training.studies.evaluation import EVALUATION_FOLDER, INT8, NET, read_calibration, read_figures
 from training.studies.voice_notes import tables
@@ -106,7 +106,7 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
     plan = read_plan(run)
     corpus, nets = crema_d or Path(plan.corpora[0][1]), load_nets(run, plan)
     view = nets.clean
-    folds = {s: fold for s, fold in assign_folds(view.speakers.tolist()).items() if fold in nets.means}
+    folds = {s: fold for s, fold in assign_first_folds(view.speakers.tolist()).items() if fold in nets.means}
     speakers = choose_speakers(folds, per_fold=speakers_per_fold)
     gate = open_session(nets.shipped)
 
