@@ -8,7 +8,7 @@ import pytest
 
 from training.data.files import read_record
 from training.fitting.presets import PAPER, PARTS, RECIPES, find_recipe, leave_out
-from training.fitting.recipe import Recipe, Tune
+from training.fitting.recipe import Further, Recipe, Tune
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(
@@ -52,7 +52,7 @@ def test_a_value_that_makes_no_sense_is_refused(change):
         ({"copies": ("room",)}, "clean among them"),
         ({"seeds": (1, 1)}, "different ones"),
         ({"kept": 1.5}, "kept is 1.5"),
-        ({"weights": (("emodb", 0.0),)}, "emodb"),
+        ({"further": (Further("emodb", 1.0, 0.6), Further("fsdd", 1.0, 0.4))}, "1.0 of a round"),
     ],
 )
 def test_a_tuning_that_makes_no_sense_is_refused(change, message):

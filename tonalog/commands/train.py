@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 BACKBONE, PROTOCOL = "whisper-base", "speakers"
 _EPILOG = """\b
 Examples:
-  tonalog train crema-d=CREMA-D --recipe default --pretrained ENCODER.safetensors --out runs/model
+  tonalog train crema-d=CREMA-D emodb=EMODB everyday=EVERYDAY --recipe default \\
+      --pretrained ENCODER.safetensors --out runs/model
   tonalog train crema-d=CREMA-D --backbone light-sernet --recipe scratch --protocol speakers --out runs/light
   tonalog train iemocap=IEMOCAP crema-d=CREMA-D --backbone distilhubert \\
       --pretrained ntu-spml/distilhubert --recipe paper --protocol loso --out runs/paper
@@ -134,7 +135,7 @@ def _train_stages(plan: Plan, out: Path, *, n_processes: int) -> None:
     with show_steps() as report:
         bundle = make_model(plan, out, n_processes=n_processes, report=report)
     say(f"bundle: {bundle}; try `tonalog score --model {bundle} FILE`")
-    say(f"next: `tonalog evaluate default {out} emodb=FOLDER` measures it on unheard speakers")
+    say(f"next: `tonalog evaluate default {out}` measures it on unheard speakers")
 
 
 def _train_folds(plan: Plan, out: Path, *, folds: tuple[int, ...] | None, device: str) -> None:

@@ -78,9 +78,7 @@ def load_nets(run: Path, plan: Plan) -> Nets:
     """
     figures = read_figures(run)
     if figures is None:
-        raise FileNotFoundError(
-            f"{run} was not measured to its end; `tonalog evaluate default {run} emodb=FOLDER` does it"
-        )
+        raise FileNotFoundError(f"{run} was not measured to its end; `tonalog evaluate default {run}` does it")
     evaluation, find = figures["evaluation"], partial(find_result, plan, run, run / EVALUATION_FOLDER)
     return Nets(
         {fold: find(f"{NET} {fold}") for fold in evaluation["folds"]},
