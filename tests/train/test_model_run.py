@@ -241,7 +241,7 @@ def test_frames_made_by_two_processes_are_those_of_one(trained, tmp_path):
     for step in wanted:
         frames, others = (np.load(step.find(root) / FRAMES_FILE) for root in (trained[0] / STEPS_FOLDER, tmp_path))
         assert np.array_equal(frames, others)
-    assert ("frames of clean", 20, 20) in told
+    assert ("frames of clean", 24, 24) in told
 
 
 def test_the_default_recipe_is_calibrated_as_the_shipped_bundle():

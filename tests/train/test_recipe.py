@@ -31,8 +31,17 @@ def test_the_paper_preset_holds_the_papers_values():
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_can_be_left_out(part):
-    changed = [leave_out(recipe, [part]) != recipe for recipe in RECIPES.values()]
+    changed = [leave_out(recipe, [part]) != recipe for recipe in RECIPES.values() if recipe.stages is None]
     assert any(changed)
+
+
+def test_a_further_corpus_of_a_recipe_with_stages_can_be_left_out_and_nothing_else():
+    kept = leave_out(RECIPES["default"], ["fsdd", "emodb"]).find_stages().tune.further
+    everything = RECIPES["default"].find_stages().tune.further
+
+    assert [item for item in everything if item not in kept] == [f for f in everything if f.corpus in {"fsdd", "emodb"}]
+    with pytest.raises(ValueError, match=r"--without \['pitch'\].*trains beside CREMA-D on .*'emodb'"):
+        leave_out(RECIPES["default"], ["pitch"])
 
 
 def test_a_recipe_survives_json():
