@@ -93,6 +93,7 @@ NOTE_COPIES = (
 )
 TRAINED = tuple(copy.name for copy in (*UTTERANCE_COPIES, *NOTE_COPIES))
 NONSPEECH_PER_KIND = 120
+NONSPEECH_S = (0.4, 8.0)  # From the shortest speech that serving scores to the longest window.
 MIXED_SHARE = 0.33
 SHARE_STREAM = 1  # Which utterances are taken is drawn apart from what happens to them.
 NONSPEECH_CHAIN = Chain(noise=0.1, equaliser=0.4, telephone=0.15, opus=0.6)
@@ -180,12 +181,13 @@ def make_notes(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Iterator
 
 
 def make_nonspeech(seed: int, *, per_kind: int = NONSPEECH_PER_KIND) -> Iterator[Window]:
-    """Yield windows of 0.5 to 8 s of every kind in `MAKERS`, a third of them mixed with another kind."""
+    """Yield windows of 0.4 to 8 s, as many under 1.8 s as over it, of every kind in `MAKERS`, a third mixed with another kind."""
+    shortest, longest = np.log(NONSPEECH_S)
     kinds = sorted(MAKERS)
     for index, kind in enumerate(kinds):
         for turn in range(per_kind):
             rng = np.random.default_rng([seed, index, turn])
-            n_samples = int(rng.uniform(0.5, 8.0) * SAMPLING_RATE_HZ)
+            n_samples = int(np.exp(rng.uniform(shortest, longest)) * SAMPLING_RATE_HZ)
             sound = make_sound(kind, n_samples, rng)
             name = kind
             if happens(MIXED_SHARE, rng):
