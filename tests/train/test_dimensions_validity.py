@@ -13,10 +13,11 @@ from training.fitting.plan import Plan
 from training.fitting.presets import SMOKE
 from training.measures import metrics
 from training.measures.predictions import Predictions, write_predictions
-from training.studies.evaluation import CREMA_D, EMODB, measure_dimensions
-from training.studies.folds import read_foreign
+from training.studies.evaluation import CREMA_D, measure_dimensions
+from training.studies.folds import read_left_out
 
 TEMPERATURE = 2.0
+EMODB = "EmoDB, left out"
 BY_LABEL = ["arousal: AUC by label", "valence: AUC by label"]
 BY_VOTES = ["arousal: correlation with votes", "valence: correlation with votes"]
 N_ROWS = 120
@@ -36,12 +37,12 @@ NAMES, SPEAKERS = (
 
 @pytest.fixture
 def plan(tmp_path):
-    corpora = (("crema-d", str(tmp_path)),)
+    corpora = (("crema-d", str(tmp_path)), ("emodb", str(tmp_path)))
     return Plan(corpora, "speakers", "whisper-base", SMOKE, pretrained="encoder", pretrained_sha256="0" * 64)
 
 
-def measure(plan, runs, predictions):
-    return measure_dimensions(plan, BundleSteps(plan, plan.find_source()), runs, predictions, TEMPERATURE)
+def measure(plan, net, predictions):
+    return measure_dimensions(BundleSteps(plan, plan.find_source()), {"emodb": net}, predictions, TEMPERATURE)
 
 
 @pytest.fixture
@@ -54,15 +55,14 @@ def predictions(tmp_path):
 
 
 @pytest.fixture
-def runs(tmp_path):
-    """Two nets that hear EmoDB with different noise."""
-    folders = [tmp_path / "fold0", tmp_path / "fold1"]
-    for seed, folder in enumerate(folders):
-        folder.mkdir()
-        truth, logits = draw(seed)
-        parts = {"logits": logits, "truth": truth, "names": NAMES, "speakers": SPEAKERS}
-        np.savez(folder / "judged.npz", **{f"emodb-clean/{name}": part for name, part in parts.items()})
-    return folders
+def net(tmp_path):
+    """A net that was tuned without EmoDB and judged on it."""
+    folder = tmp_path / "without-emodb"
+    folder.mkdir()
+    truth, logits = draw(0)
+    parts = {"logits": logits, "truth": truth, "names": NAMES, "speakers": SPEAKERS}
+    np.savez(folder / "judged.npz", **{f"clean/{name}": part for name, part in parts.items()})
+    return folder
 
 
 def write_votes(folder, counts):
@@ -76,39 +76,37 @@ def name_rows(found):
     return [(one["corpus"], one["measure"]) for one in found]
 
 
-def test_without_votes_their_rows_are_left_out_and_with_them_they_stand(plan, predictions, runs, tmp_path):
-    without = measure(plan, runs, predictions)
+def test_without_votes_their_rows_are_left_out_and_with_them_they_stand(plan, predictions, net, tmp_path):
+    without = measure(plan, net, predictions)
     truth, _ = draw(0)
     write_votes(tmp_path, np.eye(4, dtype=int)[truth])
-    given = measure(plan, runs, predictions)
+    given = measure(plan, net, predictions)
 
     labels, foreign = [(CREMA_D, name) for name in BY_LABEL], [(EMODB, name) for name in BY_LABEL]
     assert name_rows(without) == [*labels, *foreign]
     assert name_rows(given) == [*labels, *((CREMA_D, name) for name in BY_VOTES), *foreign]
 
 
-def test_votes_that_the_recipe_needs_must_be_there(plan, predictions, runs):
+def test_votes_that_the_recipe_needs_must_be_there(plan, predictions, net):
     needing = replace(
         plan, recipe=replace(SMOKE, stages=replace(SMOKE.stages, tune=replace(SMOKE.stages.tune, votes=0.3)))
     )
 
     with pytest.raises(FileNotFoundError, match=VOTES_FILE):
-        measure(needing, runs, predictions)
+        measure(needing, net, predictions)
 
 
-def test_each_value_lies_in_its_interval_and_counts_its_utterances(plan, predictions, runs):
-    found = measure(plan, runs, predictions)
+def test_each_value_lies_in_its_interval_and_counts_its_utterances(plan, predictions, net):
+    found = measure(plan, net, predictions)
 
     assert [one["n_utterances"] for one in found] == [N_ROWS, N_ROWS * 3 // 4] * 2
     for one in found:
         assert 0.5 < one["low"] < one["value"] < one["high"] < 1.0
 
 
-def test_the_fold_nets_are_averaged_as_probabilities_at_the_shipped_temperature(runs):
-    (_, first), (_, second) = draw(0), draw(1)
+def test_a_corpus_that_was_left_out_is_scored_at_the_shipped_temperature(net):
+    _, logits = draw(0)
 
-    found = read_foreign(runs, TEMPERATURE)
+    found = read_left_out(net, TEMPERATURE)
 
-    expected = (metrics.apply_softmax(first, TEMPERATURE) + metrics.apply_softmax(second, TEMPERATURE)) / 2
-    assert found.probabilities == pytest.approx(expected)
-    assert not np.allclose(found.probabilities, metrics.apply_softmax((first + second) / 2, TEMPERATURE))
+    assert found.probabilities == pytest.approx(metrics.apply_softmax(logits, TEMPERATURE))

@@ -8,10 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import gelu
 
-from training.bundle.graph import export_onnx, open_session
-from training.bundle.int8 import check_promise, quantise_graph
-from training.bundle.smoothing import smooth_encoder
-from training.nets.backbones.whisper_base import FACTS
+from training.bundle.encoder import export_encoder, fold_values
+from training.bundle.graph import open_session
+from training.bundle.int8 import check_promise
 from training.nets.log_mel import LogMel
 from training.nets.masking import halve_frames, make_mask
 from training.nets.shape import EncoderShape
@@ -99,10 +98,11 @@ def small_graph(request, tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp(request.param)
     calibration = [make_window(size, seed=1) for size in (9_000, 14_321)]
-    encoder = smooth_encoder(make_encoder(request.param, n_positions=400), calibration)
-    export_onnx(encoder, folder / "exact.onnx", outputs=("statistics",))
-    quantise_graph(folder / "exact.onnx", folder / "small.onnx", scheme=FACTS.int8, calibration=calibration)
-    return folder, encoder
+    encoder = make_encoder(request.param, n_positions=400)
+    save_file(encoder.state_dict(), folder / "weights.safetensors")
+    shape = EncoderShape(request.param, n_positions=400)
+    exact, small = export_encoder(folder / "weights.safetensors", calibration, folder, shape=shape)
+    return exact, small, encoder
 
 
 def run(path, windows):
@@ -110,14 +110,14 @@ def run(path, windows):
 
 
 def test_the_graph_computes_what_torch_does(small_graph):
-    folder, encoder = small_graph
+    exact, _, encoder = small_graph
     for size in SIZES:
         window = make_window(size)
-        assert np.abs(run(folder / "exact.onnx", window) - pool(encoder, window)).max() < 1e-4, size
+        assert np.abs(run(exact, window) - pool(encoder, window)).max() < 1e-4, size
 
 
 def test_every_product_of_encoder_and_convolutions_is_static_int8_with_7_bits(small_graph):
-    model = onnx.load(small_graph[0] / "small.onnx")
+    model = onnx.load(small_graph[1])
     check_promise(model)
     weights = [one for one in model.graph.initializer if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 2]
     assert len(weights) == 2 + 3 * 6
@@ -127,22 +127,40 @@ def test_every_product_of_encoder_and_convolutions_is_static_int8_with_7_bits(sm
 def test_int8_scores_of_a_window_are_the_same_to_the_bit_whatever_shares_its_batch(small_graph):
     longest = max(SIZES)
     batch = np.stack([np.pad(make_window(size), (0, longest - size)) for size in SIZES])
-    together = run(small_graph[0] / "small.onnx", batch)
+    together = run(small_graph[1], batch)
     for row, statistics in zip(batch, together, strict=True):
-        assert np.array_equal(run(small_graph[0] / "small.onnx", row)[0], statistics)
+        assert np.array_equal(run(small_graph[1], row)[0], statistics)
 
 
 def test_trailing_zeros_change_nothing_in_int8(small_graph):
     for size in SIZES:
         window = make_window(size)
-        natural, padded = (run(small_graph[0] / "small.onnx", one) for one in (window, np.pad(window, (0, 40_001))))
+        natural, padded = (run(small_graph[1], one) for one in (window, np.pad(window, (0, 40_001))))
         assert np.abs(natural - padded).max() < 1e-3, size
 
 
+def test_int8_stays_near_float32(small_graph):
+    exact, small, _ = small_graph
+    windows = [make_window(size, seed=2) for size in (12_000, 16_000, 20_000)]
+    precise, rounded = (np.concatenate([run(path, window) for window in windows]) for path in (exact, small))
+    assert 0 < np.abs(rounded - precise).mean() < 0.05 * np.abs(precise).mean()
+
+
+def test_values_without_a_bias_make_the_same_encoder():
+    encoder, windows = make_encoder("first_queries"), [make_window(size) for size in SIZES]
+    for layer in encoder.layers:
+        layer.self_attn["v_proj"].bias.uniform_(-1.0, 1.0)
+    before = [pool(encoder, window) for window in windows]
+    fold_values(encoder)
+    assert all(layer.self_attn["v_proj"].bias is None for layer in encoder.layers)
+    for window, expected in zip(windows, before, strict=True):
+        assert np.abs(pool(encoder, window) - expected).max() < 1e-4
+
+
 def test_a_window_of_more_frames_than_positions_is_refused(small_graph):
-    assert run(small_graph[0] / "small.onnx", make_window(128_000)).shape == (1, 1024)
+    assert run(small_graph[1], make_window(128_000)).shape == (1, 1024)
     with pytest.raises(Exception, match=r"401 by 400|400 by 401"):
-        run(small_graph[0] / "small.onnx", make_window(128_001))
+        run(small_graph[1], make_window(128_001))
 
 
 def test_weights_say_how_wide_a_layer_is(tmp_path):

@@ -162,7 +162,7 @@ def test_the_card_shows_the_figures_of_the_manifest(exported):
     card = (exported[3].folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "$" not in card
     assert "max_torch_change" in card
-    assert "| tones | none | 8 |" in card
+    assert "| tones |  |  | 8 | none |  |" in card
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from training.data.files import read_record
 from training.fitting.presets import PAPER, PARTS, RECIPES, find_recipe, leave_out
-from training.fitting.recipe import Recipe
+from training.fitting.recipe import Further, Recipe, Tune
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
 NOTHING = Augmentation(
@@ -31,8 +31,17 @@ def test_the_paper_preset_holds_the_papers_values():
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_can_be_left_out(part):
-    changed = [leave_out(recipe, [part]) != recipe for recipe in RECIPES.values()]
+    changed = [leave_out(recipe, [part]) != recipe for recipe in RECIPES.values() if recipe.stages is None]
     assert any(changed)
+
+
+def test_a_further_corpus_of_a_recipe_with_stages_can_be_left_out_and_nothing_else():
+    kept = leave_out(RECIPES["default"], ["fsdd", "emodb"]).find_stages().tune.further
+    everything = RECIPES["default"].find_stages().tune.further
+
+    assert [item for item in everything if item not in kept] == [f for f in everything if f.corpus in {"fsdd", "emodb"}]
+    with pytest.raises(ValueError, match=r"--without \['pitch'\].*trains beside CREMA-D on .*'emodb'"):
+        leave_out(RECIPES["default"], ["pitch"])
 
 
 def test_a_recipe_survives_json():
@@ -44,6 +53,20 @@ def test_a_recipe_survives_json():
 def test_a_value_that_makes_no_sense_is_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         find_recipe("paper", **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"copies": ("room",)}, "clean among them"),
+        ({"seeds": (1, 1)}, "different ones"),
+        ({"kept": 1.5}, "kept is 1.5"),
+        ({"further": (Further("emodb", 1.0, 0.6), Further("fsdd", 1.0, 0.4))}, "1.0 of a round"),
+    ],
+)
+def test_a_tuning_that_makes_no_sense_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Tune(**change)
 
 
 def test_an_unknown_part_or_preset_is_refused_by_name():

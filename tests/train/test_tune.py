@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from training.corpora import LABELS
 from training.data.cached import FRAMES_FILE, WINDOWS_FILE, cache_windows, load_frames
-from training.data.copies import Window
+from training.data.copies import TRAINED, Window
 from training.fitting.mean import RunsDiffer, average_runs
 from training.fitting.presets import SMOKE
-from training.fitting.recipe import Tune
-from training.fitting.targets import draw_hidden, soften, weigh_items
-from training.fitting.tuned import JUDGED, JUDGED_FILE, TRAINED, Start, tune_fold
+from training.fitting.recipe import Further, Tune
+from training.fitting.targets import draw_hidden, draw_items, list_corpora, soften, weigh_items
+from training.fitting.tuned import JUDGED, JUDGED_FILE, Start, tune_fold
 from training.nets.upper import Upper, compute_logits, gather_batch, mix_nets, split_encoder
 from training.nets.whisper import PooledEncoder, load_encoder
 from training.protocols.folds import assign_folds
@@ -270,17 +270,51 @@ def test_votes_change_what_is_learnt_and_must_be_there_where_they_have_a_share(f
         tune_fold(frames, tmp_path / "none", start, left_out=0, seed=0)
 
 
-def test_a_further_corpus_weighs_as_much_beside_the_first_as_it_is_told(frames, weights):
+def rename_speakers(frames, *, first):
+    """Return windows of which those after the first ones are of a corpus called fsdd."""
     clean = load_frames(frames["clean"])
-    speakers = np.array([*clean.windows.speakers[:16], *(f"emodb/{name}" for name in clean.windows.speakers[16:])])
+    names = clean.windows.speakers
+    speakers = np.array([*names[:first], *(f"fsdd/{name}" for name in names[first:])])
     mixed = replace(clean, windows=replace(clean.windows, speakers=speakers))
-    items = [(mixed, row) for row in range(20)]
+    return [(mixed, row) for row in range(len(speakers))]
 
-    weighed = weigh_items(items, (("emodb", 0.5),))
 
-    assert weigh_items(items, ()) is None
+def test_a_further_corpus_weighs_as_much_beside_the_first_as_it_is_told(frames):
+    items = rename_speakers(frames, first=16)
+
+    weighed = weigh_items(items, (Further("fsdd", weight=0.5, drawn=0.1),))
+
+    assert weigh_items(items, ()).tolist() == [1.0] * len(items)
     assert weighed[:16].tolist() == [1.0] * 16
     assert weighed[16:].sum() == pytest.approx(0.5 * 16)
+
+
+def test_a_round_has_its_share_of_a_further_corpus_and_weighs_the_same_for_it(frames):
+    items = rename_speakers(frames, first=16)
+    corpora = list_corpora(items)
+
+    for drawn in (0.25, 0.5):
+        further = (Further("fsdd", weight=0.5, drawn=drawn),)
+        rows = draw_items(corpora, 16, further, np.random.default_rng(0))
+        weighed = weigh_items([items[row] for row in rows], further)
+        is_further = np.array([corpora[row] == "fsdd" for row in rows])
+        assert is_further.sum() == 16 * drawn
+        assert len(set(np.array(rows)[~is_further])) == 16 * (1 - drawn)
+        assert weighed[is_further].sum() == pytest.approx(0.5 * weighed[~is_further].sum())
+
+
+def test_a_round_without_further_corpora_has_each_window_once(frames):
+    corpora = list_corpora(rename_speakers(frames, first=20))
+
+    rows = draw_items(corpora[:20], 1_000, (), np.random.default_rng(0))
+
+    assert sorted(rows) == list(range(20))
+
+
+@pytest.mark.parametrize(("weight", "drawn"), [(0.0, 0.1), (-1.0, 0.1), (0.5, 0.0), (0.5, 1.0)])
+def test_a_weight_or_a_share_that_is_none_is_refused(weight, drawn):
+    with pytest.raises(ValueError, match=r"fsdd has .*allowed is over 0"):
+        Further("fsdd", weight=weight, drawn=drawn)
 
 
 def test_a_corpus_can_be_left_out_as_a_fold_can(frames, weights, tmp_path):

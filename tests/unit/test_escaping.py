@@ -111,7 +111,7 @@ def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_separator(nam
 
 def hostile_manifest():
     """The newest shipped manifest, with a hostile text wherever it has one of somebody else's."""
-    newest = max((ROOT / "models").glob("whisper3-*/manifest.json"))
+    newest = max((ROOT / "models").glob("*-*/manifest.json"))
     manifest = json.loads(newest.read_text(encoding="utf-8"))
     everything = "<script> ![](https://example.org) | a | `b`\n\n# two"
     manifest["name"] = manifest["version"] = manifest["metrics"]["revision"] = everything
@@ -126,7 +126,7 @@ def hostile_manifest():
 
 
 def test_a_card_holds_no_markup_of_a_corpus():
-    newest = max((ROOT / "models").glob("whisper3-*/manifest.json"))
+    newest = max((ROOT / "models").glob("*-*/manifest.json"))
     as_it_is = render(fill_card(json.loads(newest.read_text(encoding="utf-8"))))
 
     hostile = render(fill_card(hostile_manifest()))

@@ -8,7 +8,7 @@ from command import ROOT
 
 from training.bundle.card import TEMPLATES, fill_card
 
-BUNDLES = sorted(path.parent for path in (ROOT / "models").glob("whisper3-*/manifest.json"))
+BUNDLES = sorted(path.parent for path in (ROOT / "models").glob("*-*/manifest.json"))
 
 
 def read(bundle):

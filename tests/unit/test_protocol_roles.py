@@ -1,9 +1,7 @@
 """What nobody rated is no truth, and what is for selection only is never trained on."""
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
@@ -17,7 +15,6 @@ from training.protocols import (
     hold_out_shuffled,
     leave_one_session_out,
 )
-from training.protocols.assumed_weight import weigh_utterances
 from training.protocols.roles import check_roles
 
 
@@ -135,42 +132,3 @@ def test_a_run_refuses_what_it_would_train_on_with_full_weight(tmp_path):
     assert plan.divide([acted]).splits
     with pytest.raises(ValueError, match="fsdd would train with full weight, and nobody rated it"):
         plan.divide([acted, ordinary])
-
-
-def test_all_that_nobody_rated_weighs_a_share_of_all_that_somebody_did():
-    large, small = make_corpus("large", n_each=40, kind=Kind.ASSUMED_NEUTRAL), ORDINARY
-    utterances = (*ACTED.utterances, *large.utterances, *small.utterances)
-
-    weights = weigh_utterances(utterances, share=0.02)
-
-    by_corpus = {
-        name: weights[[u.corpus == name for u in utterances]].sum() for name in ("CREMA-D", "large", small.name)
-    }
-    assert by_corpus["CREMA-D"] == len(ACTED.utterances)
-    assert by_corpus["large"] == pytest.approx(by_corpus[small.name])
-    assert by_corpus["large"] + by_corpus[small.name] == pytest.approx(0.02 * len(ACTED.utterances))
-
-
-def test_without_ordinary_speech_every_utterance_weighs_one():
-    np.testing.assert_array_equal(weigh_utterances(ACTED.utterances), np.ones(len(ACTED.utterances)))
-
-
-@pytest.mark.parametrize("share", [0.0, -0.1, 1.5, float("nan")])
-def test_a_share_that_teaches_nothing_or_more_than_the_truth_is_refused(share):
-    with pytest.raises(ValueError, match="allowed is over 0 and at most 1"):
-        weigh_utterances((*ACTED.utterances, *ORDINARY.utterances), share=share)
-
-
-def test_a_weight_beside_nothing_is_refused():
-    with pytest.raises(ValueError, match="0 of 40 utterances were rated"):
-        weigh_utterances(ORDINARY.utterances)
-
-
-def test_one_utterance_of_a_corpus_may_be_a_guess_beside_others_that_are_truth():
-    first, *others = ACTED.utterances
-    guessed = replace(first, kind=Kind.ASSUMED_NEUTRAL, label="neutral")
-
-    weights = weigh_utterances((guessed, *others))
-
-    assert weights[0] == pytest.approx(0.02 * len(others))
-    assert set(weights[1:]) == {1.0}

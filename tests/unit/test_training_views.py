@@ -2,9 +2,11 @@
 
 import shutil
 
+import numpy as np
 import pytest
-from corpus_trees import write_crema_d, write_listed_set
 
+from tests.unit.corpus_trees import write_crema_d, write_listed_set
+from training.data.copies import TRAINED
 from training.data.views import Amounts, Source, find_view, identify_view, load_trained
 from training.protocols.roles import RoleError
 
@@ -25,6 +27,39 @@ def test_further_corpora_come_behind_the_first_and_their_speakers_are_nobody_els
     assert [(u.path, u.speaker) for u in both[: len(alone)]] == [(u.path, u.speaker) for u in alone]
     assert {u.speaker for u in both[len(alone) :]} == {"fsdd/a_01", "fsdd/a_02"}
     assert all(u.is_assumed for u in both[len(alone) :])
+
+
+@pytest.mark.parametrize("name", ["everyday", "varied"])
+def test_a_copy_has_the_same_windows_each_time_and_others_than_the_clean_one(trees, name):
+    source = Source((("crema-d", trees[0]),))
+    clean = {window.name: window for window in find_view(source, "clean").make()}
+
+    copies, again = ([*find_view(source, name).make()] for _ in range(2))
+    n_same = sum(np.array_equal(window.signal, clean[window.name].signal) for window in copies)
+
+    assert 0 < len(copies) == find_view(source, name).n_windows <= len(clean)
+    assert n_same < len(copies) / 2  # Chance may leave a few as they are.
+    for window, other in zip(copies, again, strict=True):
+        assert (window.speaker, window.kind) == (clean[window.name].speaker, clean[window.name].kind)
+        assert np.array_equal(window.signal, other.signal)
+
+
+def test_what_nobody_rated_is_in_few_copies_and_what_somebody_rated_in_all(trees):
+    alone = Source((("crema-d", trees[0]),))
+    both = Source((("crema-d", trees[0]), ("fsdd", trees[1])))
+
+    with_assumed = {name for name in TRAINED if find_view(both, name).n_windows > find_view(alone, name).n_windows}
+
+    assert with_assumed == {"clean", "varied", "notes-clean", "notes-room", "notes-phone"}
+
+
+def test_voices_that_nobody_told_apart_are_not_joined(trees, tmp_path):
+    unknown = str(write_listed_set(tmp_path / "unknown", origin=FSDD, speakers=["unknown"] * 9))
+    alone = Source((("crema-d", trees[0]),))
+    both = Source((("crema-d", trees[0]), ("fsdd", unknown)))
+
+    assert find_view(both, "clean").n_windows > find_view(alone, "clean").n_windows
+    assert find_view(both, "notes-clean").n_windows == find_view(alone, "notes-clean").n_windows
 
 
 def test_what_is_for_selection_only_is_refused_before_a_window_is_made_of_it(trees, tmp_path):

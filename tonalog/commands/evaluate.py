@@ -66,7 +66,7 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
 def evaluate_default(run: Path, corpora: tuple[str, ...], workers: int, **options: Any) -> None:
     """Measure RUN, made by the recipe default, on speakers and sounds it never heard; print its model card's figures.
 
-    CORPORA are emodb=FOLDER and, where it has moved, crema-d=FOLDER. Interrupted, it goes on where it was.
+    CORPORA are those of the run that have moved. Interrupted, it goes on where it was.
     """
     with explain():
         from training.bundle.card import fill_figures, say_slices  # noqa: PLC0415

@@ -23,12 +23,12 @@ Then, when it is through: tonalog models activate 0.6.0
 """
 
 
-@click.group(name="models", epilog="Example: tonalog models add new/whisper3-0.6.0")
+@click.group(name="models", epilog="Example: tonalog models add new/speech-emotion-0.6.0")
 def models_command() -> None:
     """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
 
 
-@models_command.command(name="add", epilog="Example: tonalog models add new/whisper3-0.6.0")
+@models_command.command(name="add", epilog="Example: tonalog models add new/speech-emotion-0.6.0")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def add(folder: Path) -> None:
     """Check the bundle in DIR, run it once in a confined process, and register it; it is not active yet.

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 BACKBONE, PROTOCOL = "whisper-base", "speakers"
 _EPILOG = """\b
 Examples:
-  tonalog train crema-d=CREMA-D --recipe default --pretrained ENCODER.safetensors --out runs/model
+  tonalog train crema-d=CREMA-D emodb=EMODB everyday=EVERYDAY --recipe default \\
+      --pretrained ENCODER.safetensors --out runs/model
   tonalog train crema-d=CREMA-D --backbone light-sernet --recipe scratch --protocol speakers --out runs/light
   tonalog train iemocap=IEMOCAP crema-d=CREMA-D --backbone distilhubert \\
       --pretrained ntu-spml/distilhubert --recipe paper --protocol loso --out runs/paper
@@ -56,7 +57,7 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
         refuse_options("train", recipe)
         changes = {name: options[name] for name in ("epochs", "batch_size", "peak_learning_rate")}
         pretrained = resolve_pretrained(options["pretrained"])
-        given = {} if recipe.stages is None else {name: options[name] for name in ("name", "version", "revision")}
+        given = {} if recipe.stages is None else _name_bundle(options)
         plan = Plan(
             corpora=parse_corpora(options["corpora"]),
             protocol=options["protocol"],
@@ -71,6 +72,13 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
     return plan
 
 
+def _name_bundle(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what only a plan with stages is told."""
+    steps = options["steps"]
+    given = {name: options[name] for name in ("name", "version", "revision")}
+    return {**given, "steps": None if steps is None else str(steps.resolve())}
+
+
 @click.command(name="train", epilog=_EPILOG)
 @CORPORA
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
@@ -83,7 +91,10 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
     help="The shipped model's (default, smoke); paper, frozen or scratch.",
 )
 @click.option(
-    "--without", multiple=True, metavar="PART", help="Leave a part of the recipe out: pitch, trim, focal, ..."
+    "--without",
+    multiple=True,
+    metavar="PART",
+    help="Leave a part of the recipe out: pitch, trim, focal, ...; of default a further corpus: emodb, fsdd, ...",
 )
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--batch-size", type=int, help="Instead of the recipe's.")
@@ -93,8 +104,13 @@ def _read_options(options: Mapping[str, Any]) -> Plan:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with the run in --out.")
-@click.option("--name", default="whisper3", show_default=True, help="Of the bundle (recipes default and smoke).")
+@click.option("--name", default="speech-emotion", show_default=True, help="Of the bundle (recipes default and smoke).")
 @click.option("--version", default="0.0.0", show_default=True, help="Of the bundle (recipes default and smoke).")
+@click.option(
+    "--steps",
+    type=click.Path(path_type=Path),
+    help="Folder of steps shared with other runs (default and smoke); default: in --out.",
+)
 @click.option("--revision", default="unknown", help="Of the code, for the record (recipes default and smoke).")
 @WORKERS
 def train_command(*, device: str, workers: int, **options: Any) -> None:
@@ -119,7 +135,7 @@ def _train_stages(plan: Plan, out: Path, *, n_processes: int) -> None:
     with show_steps() as report:
         bundle = make_model(plan, out, n_processes=n_processes, report=report)
     say(f"bundle: {bundle}; try `tonalog score --model {bundle} FILE`")
-    say(f"next: `tonalog evaluate default {out} emodb=FOLDER` measures it on unheard speakers")
+    say(f"next: `tonalog evaluate default {out}` measures it on unheard speakers")
 
 
 def _train_folds(plan: Plan, out: Path, *, folds: tuple[int, ...] | None, device: str) -> None:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
 # Options of runs that train folds, and of those whose recipe has stages; those of the other kind are refused.
 OF_FOLDS = {
-    "train": ("folds", "without", "epochs", "batch_size", "peak_learning_rate", "device"),
+    "train": ("folds", "epochs", "batch_size", "peak_learning_rate", "device"),
     "export": ("fold", "max_ua_drop", "min_same_label", "max_change", "without_gate", "gate_sounds"),
 }
-OF_STAGES = {"train": ("name", "version", "revision", "workers"), "export": ()}
+OF_STAGES = {"train": ("name", "version", "revision", "steps", "workers"), "export": ()}
 RUN = click.argument("run", type=click.Path(path_type=Path))
 CORPORA = click.argument("corpora", nargs=-1, metavar="[NAME=FOLDER]...")
 WORKERS = click.option(

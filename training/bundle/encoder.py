@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from training.bundle.graph import export_onnx
@@ -15,7 +16,7 @@ from training.bundle.shift import OUTPUT, remove_shift
 from training.bundle.smoothing import smooth_encoder
 from training.nets.backbones.whisper_base import FACTS
 from training.nets.shape import FULL, EncoderShape
-from training.nets.whisper import load_encoder
+from training.nets.whisper import PooledEncoder, load_encoder
 
 FLOAT_ENCODER, INT8_ENCODER = "encoder-float32.onnx", "encoder-int8.onnx"
 
@@ -48,7 +49,21 @@ def export_encoder(
     encoder = load_encoder(weights, shape)
     if widths is not None:
         prune_encoder(encoder, calibration, widths=widths)
-    export_onnx(smooth_encoder(encoder, calibration), exact, outputs=(OUTPUT,))
+    fold_values(smooth_encoder(encoder, calibration))
+    export_onnx(encoder, exact, outputs=(OUTPUT,))
     quantise_graph(exact, small, scheme=FACTS.int8, calibration=calibration)
     remove_shift(exact, small, calibration)
     return exact, small
+
+
+def fold_values(encoder: PooledEncoder) -> PooledEncoder:
+    """Move the bias of every layer's values into that of its output, in place, and return it.
+
+    Attention's weights add up to 1, so that it passes a constant on as it is: the encoder stays what it was.
+    """
+    with torch.no_grad():
+        for layer in encoder.layers:
+            value, output = (layer.self_attn[name] for name in ("v_proj", "out_proj"))
+            output.bias += output.weight @ value.bias
+            value.bias = None
+    return encoder

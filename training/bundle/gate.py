@@ -14,7 +14,7 @@ from training.bundle.heads import POOLED
 from training.data.cached import Features
 from training.data.copies import CLEAN, NOTE_COPIES, UTTERANCE_COPIES, make_nonspeech
 from training.data.crowd import CROWD, IN_CROWD, name_crowd
-from training.data.views import EVALUATION_COPIES, FOREIGN, NONSPEECH
+from training.data.views import EVALUATION_COPIES, NONSPEECH
 from training.data.windows import MIN_BATCH_SAMPLES, WindowSet
 from training.fitting.epochs import fit_head
 from training.fitting.presets import SPEECH_FIT
@@ -28,11 +28,11 @@ from worker.audio.frontend import prepare
 
 Statistics = NDArray[np.float32]
 Scores = NDArray[np.float64]
-# Clean, room, phone and joined notes, for the other copies only add more of the same speech, and a voice before a crowd:
-# without it a gate that was fitted on crowds turns every voice away that is not alone.
-GATE_COPIES = (*UTTERANCE_COPIES[:3], NOTE_COPIES[0], IN_CROWD)
+# Clean, room, phone, varied (single words and less) and joined notes, for the other copies only add more of the same speech, and
+# a voice before a crowd: without it a gate that was fitted on crowds turns every voice away that is not alone.
+GATE_COPIES = (*UTTERANCE_COPIES[:4], NOTE_COPIES[0], IN_CROWD)
 GATE_SOUNDS = (NONSPEECH, CROWD)
-GATE_VIEWS = (*(copy.name for copy in (*GATE_COPIES, *EVALUATION_COPIES)), FOREIGN)
+GATE_VIEWS = tuple(copy.name for copy in (*GATE_COPIES, *EVALUATION_COPIES))
 SOUND_SEED, SPEECH_SEED = 61, 62
 MAX_JOINED = 3
 MIN_STEPS = 400  # The default model's gate takes over a thousand, from ten times the windows.
@@ -204,10 +204,16 @@ def cross_validate_gate(views: Mapping[str, Features], threshold: float, *, reci
     }
 
 
-def fit_shipped_gate(views: Mapping[str, Features], *, seed: int, recipe: Fit = SPEECH_FIT) -> Any:
-    """Fit the gate that ships on every speaker and every sound of `GATE_COPIES` and `GATE_SOUNDS`."""
+def fit_shipped_gate(
+    views: Mapping[str, Features],
+    *,
+    seed: int,
+    recipe: Fit = SPEECH_FIT,
+    is_kept: Callable[[str], bool] = lambda _: True,
+) -> Any:
+    """Fit the gate that ships on every sound of `GATE_SOUNDS` and on `GATE_COPIES` of the speakers that are kept."""
     sounds = np.concatenate([views[name].statistics for name in GATE_SOUNDS])
-    return fit_speech_head(gather_speech(views, lambda _: True), sounds, seed=seed, recipe=recipe)
+    return fit_speech_head(gather_speech(views, is_kept), sounds, seed=seed, recipe=recipe)
 
 
 def make_speech(windows: WindowSet, n_windows: int) -> Iterator[Statistics]:

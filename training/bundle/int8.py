@@ -44,7 +44,7 @@ Range = tuple[float, float]
 INPUT = "waveform"
 WEIGHT_MAX = 64  # 7 bits.
 MATRIX = 2  # Dimensions.
-FLOAT16_MIN_VALUES = 50_000  # Smaller tensors are not worth a Cast.
+FLOAT16_MIN_VALUES = 30_000  # Smaller tensors are not worth a Cast.
 # Operators that measure their ranges when they run.
 DYNAMIC_OPS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger", "ConvInteger"})
 

@@ -21,8 +21,9 @@ from worker.audio.windows import WindowConfig
 from worker.scoring.bundle import CARD_FILE, MANIFEST_FILE, MODEL_FILE, load_bundle
 from worker.scoring.scorer import Scorer
 
-# A third of a second of speech: pre-roll and hangover make 690 ms of it, and 540 ms of a mere click.
-MIN_SPEECH_MS = 700
+# A third of a second of speech: pre-roll and hangover make 690 ms of it, and 540 ms of a mere click. With a gate, which knows a
+# click from a word, words of a fifth of a second are judged too.
+MIN_SPEECH_MS, MIN_GATED_SPEECH_MS = 700, 400
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def build_manifest(
         "sampling_rate_hz": SAMPLING_RATE_HZ,
         "front_end": asdict(identity.front_end),
         "vad": asdict(VadConfig()),
-        "min_speech_ms": MIN_SPEECH_MS,
+        "min_speech_ms": MIN_SPEECH_MS if threshold is None else MIN_GATED_SPEECH_MS,
         "window": asdict(WindowConfig()),
         "padding": "zeros_masked",
         "pooling": {"kind": "mean", "weight": "new_speech_ms"},

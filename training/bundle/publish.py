@@ -84,7 +84,7 @@ def publish(
         FACTS.int8.text,
     )
     training = {
-        "corpora": list_sources([name for name, _ in plan.corpora]),
+        "corpora": list_sources(plan.trained),
         "git": plan.revision,
         "seed": plan.seed,
         "recipe": plan.recipe.as_dict(),

@@ -30,19 +30,19 @@ from training.data.views import Source, find_view, identify_trained, identify_vi
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
-from training.fitting.stages import STEPS_FOLDER, NetSteps, find_votes
+from training.fitting.stages import NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
-from training.fitting.tuned import ENCODER_FILE, TRAINED, load_head
+from training.fitting.targets import assign_first_folds, name_corpus
+from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
 from training.nets.heads import make_speech_head
 from training.nets.shape import EncoderShape
 from training.nets.whisper import N_STATISTICS
-from training.protocols.folds import assign_folds
 from training.sounds.nonspeech import MAKERS, SAMPLING_RATE_HZ, make_sound
 
 STATISTICS = "statistics"
 FLOAT_GRAPH, GATE_FILE, COMPARISON_FILE = "model-float32.onnx", "gate.safetensors", "int8.json"
-RESULT_FILE = "result.json"
+RESULTS_FILE, GRAPH = "results.json", "graph"
 FRESH_SEED = 97
 CHECK_STEP = 20  # Every twentieth utterance checks the final pair of graphs.
 
@@ -68,10 +68,13 @@ class BundleSteps(NetSteps):
     def fit_gate(self) -> Step:
         """Fit the speech head."""
         names = (*(copy.name for copy in GATE_COPIES), *GATE_SOUNDS)
-        recipe, seed = self.plan.stages.gate, self.plan.seed
+        recipe, seed, trained = self.plan.stages.gate, self.plan.seed, self.plan.trained
         needs = {name: self.cache_features(name) for name in names}
         return Step(
-            "speech gate", partial(_fit_gate, recipe=recipe, seed=seed), {"seed": seed, "fit": asdict(recipe)}, needs
+            "speech gate",
+            partial(_fit_gate, recipe=recipe, seed=seed, trained=trained),
+            {"seed": seed, "fit": asdict(recipe), "trained": list(trained)},
+            needs,
         )
 
     def finish_graph(self, calibration: Calibration) -> Step:
@@ -120,32 +123,34 @@ def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = 
     bundle = out / f"{plan.name}-{plan.version}"
     if bundle.exists():
         return bundle
-    steps, root = BundleSteps(plan, source), out / STEPS_FOLDER
+    steps, root = BundleSteps(plan, source), plan.find_steps(out)
     # All copies first: they are independent, so that no process waits.
-    run_steps([steps.cache_frames(name) for name in TRAINED], root, n_processes=n_processes, report=report)
+    run_steps(
+        [steps.cache_frames(name) for name in plan.stages.tune.copies], root, n_processes=n_processes, report=report
+    )
     graph = steps.finish_graph(plan.stages.calibration)
     run_steps([graph], root, n_processes=n_processes, report=report)
-    note_graph(graph, out, out)
+    note_results(out, {GRAPH: graph.find(root)})
     publish(plan, graph.find(root), bundle, calibration=plan.stages.calibration, revision=plan.revision)
     return bundle
 
 
-def note_graph(graph: Step, out: Path, folder: Path) -> None:
-    """Write into a folder of a run which step's graph is its result, so that an export needs no corpus to find it."""
-    write_json(folder / RESULT_FILE, {"graph": graph.find(out / STEPS_FOLDER).name})
+def note_results(folder: Path, results: Mapping[str, Path]) -> None:
+    """Write down which steps' folders are the results, so that nobody needs corpora and keys to find them again."""
+    write_json(folder / RESULTS_FILE, {name: path.name for name, path in results.items()})
 
 
-def find_graph(out: Path, folder: Path) -> Path:
-    """Return the folder of the graph that `note_graph` wrote down.
+def find_result(plan: Plan, out: Path, folder: Path, name: str) -> Path:
+    """Return the folder of a result that `note_results` wrote down in a folder of a run, itself or one inside it.
 
     Raises:
         FileNotFoundError: the run was not trained to its end.
     """
-    if not (folder / RESULT_FILE).is_file():
+    if not (folder / RESULTS_FILE).is_file():
         raise FileNotFoundError(
             f"{out} was not trained to its end; `tonalog train --resume --out {out}` goes on with it"
         )
-    return Path(out / STEPS_FOLDER / read_json(folder / RESULT_FILE)["graph"])
+    return plan.find_steps(out) / str(read_json(folder / RESULTS_FILE)[name])
 
 
 def encode_with(session: Any) -> Encode:
@@ -170,9 +175,13 @@ def _cache(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source
     cache_windows(view.make(), encode_with(session), out, on_window=lambda done: count(done, view.n_windows))
 
 
-def _fit_gate(needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int) -> None:
+def _fit_gate(
+    needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int, trained: tuple[str, ...]
+) -> None:
     views = {name: load_features(folder) for name, folder in needs.items()}
-    save_file(fit_shipped_gate(views, seed=seed, recipe=recipe).state_dict(), out / GATE_FILE)
+    kept = {"", *trained[1:]}
+    head = fit_shipped_gate(views, seed=seed, recipe=recipe, is_kept=lambda speaker: name_corpus(speaker) in kept)
+    save_file(head.state_dict(), out / GATE_FILE)
 
 
 def _finish_graph(
@@ -243,9 +252,9 @@ def _compare(
     needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, fold: int, shape: EncoderShape
 ) -> None:
     utterances = load_trained(source).utterances
-    folds = assign_folds(utterance.speaker for utterance in utterances)
-    trained = tuple(u for u in utterances if folds[u.speaker] != fold)
-    left_out = tuple(u for u in utterances if folds[u.speaker] == fold)
+    folds = assign_first_folds(utterance.speaker for utterance in utterances)
+    trained = tuple(u for u in utterances if folds.get(u.speaker) != fold)
+    left_out = tuple(u for u in utterances if folds.get(u.speaker) == fold)
     graphs = export_encoder(needs["net"] / ENCODER_FILE, make_calibration(trained), out, shape=shape)
     encoders = [encode_with(open_session(path)) for path in graphs]
     statistics: list[list[Any]] = []

@@ -22,6 +22,7 @@ class DecodedUtterance:
         label: one of `LABELS`.
         signal: float32 (n_samples,), 16 kHz mono, in [-1, 1].
         is_assumed: whether nobody rated it, so that its label is no truth.
+        is_speaker_known: False where its speaker stands for everybody in the corpus.
     """
 
     path: Path
@@ -29,6 +30,7 @@ class DecodedUtterance:
     label: str
     signal: NDArray[np.float32]
     is_assumed: bool = False
+    is_speaker_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def load_decoded(name: str, root: Path) -> DecodedCorpus:
 
     corpus = load_corpus(name, root, on_sound=keep)
     utterances = tuple(
-        DecodedUtterance(u.path, u.speaker, u.label, signals[u.name], is_assumed=u.is_assumed)
+        DecodedUtterance(
+            u.path, u.speaker, u.label, signals[u.name], is_assumed=u.is_assumed, is_speaker_known=u.is_speaker_known
+        )
         for u in corpus.utterances
     )
     return DecodedCorpus(corpus.name, utterances, corpus.defects, corpus.utterances)

@@ -22,7 +22,7 @@ from training.sounds.nonspeech import make_babble
 from training.sounds.voice import Cut, reduce_signal
 
 CROWD = "crowd"
-IN_CROWD = Copy("in-crowd", 15, Cut.VAD, Chain(), share=0.3)
+IN_CROWD = Copy("in-crowd", 15, Cut.VAD, Chain(), share=0.3, is_for_all=False)
 IN_CROWD_SNR_DB = (3.0, 20.0)
 N_VOICES = (6, 12)
 
@@ -48,7 +48,7 @@ def make_in_crowd(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> Itera
     folds = assign_folds(utterance.speaker for utterance in utterances)
     by_fold = _split(utterances)
     for index, utterance in enumerate(utterances):
-        if not is_taken(copy, index):
+        if not is_taken(copy, index, utterance):
             continue
         rng = np.random.default_rng([copy.seed, index])
         babble = _overlap(by_fold[folds[utterance.speaker]], utterance.signal.size, rng)

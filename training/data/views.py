@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from training.corpora import DecodedCorpus, DecodedUtterance, find_audio, load_d
 from training.data.copies import (
     CLEAN,
     NONSPEECH_PER_KIND,
+    NONSPEECH_S,
     NOTE_COPIES,
     UTTERANCE_COPIES,
     Copy,
@@ -94,7 +95,7 @@ class View:
     make: Callable[[], Iterator[Window]]
 
 
-@lru_cache(maxsize=4)
+@cache
 def _load(layout: str, folder: str) -> DecodedCorpus:
     return load_decoded(layout, Path(folder))
 
@@ -130,7 +131,12 @@ def identify_view(source: Source, name: str) -> dict[str, Any]:
     """
     amounts, judged = source.amounts, {f"{layout}-{CLEAN.name}": (layout, folder) for layout, folder in source.judged}
     if name == NONSPEECH:
-        return {"view": name, "seed": NONSPEECH_SEED, "sounds_per_kind": amounts.sounds_per_kind}
+        return {
+            "view": name,
+            "seed": NONSPEECH_SEED,
+            "seconds": NONSPEECH_S,
+            "sounds_per_kind": amounts.sounds_per_kind,
+        }
     if name in judged:
         return {"view": name, "copy": asdict(CLEAN), "corpora": _identify_corpora([judged[name]])}
     if name == CROWD:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.corpora import Corpus
+from training.corpora.layouts.listed_sets import find_everyday
 from training.data.files import hash_file, read_json, read_record, write_json
 from training.data.views import Source
 from training.fitting.recipe import Recipe, Stages
@@ -20,7 +21,8 @@ from training.protocols import (
     leave_one_session_out,
 )
 
-PLAN_FILE = "plan.json"
+PLAN_FILE, STEPS_FOLDER = "plan.json", "steps"
+ALL_EVERYDAY = "everyday"
 STAGED_BACKBONE = "whisper-base"
 STAGED_CORPUS = "crema-d"
 
@@ -56,16 +58,22 @@ def _refuse_assumed(protocol: Protocol) -> None:
 
 
 def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return name and absolute folder of each NAME=FOLDER.
+    """Return name and absolute folder of each NAME=FOLDER; `everyday=FOLDER` stands for all sets of ordinary speech below it.
 
     Raises:
         ValueError: one is not of that form.
+        FileNotFoundError: no set of ordinary speech is there.
     """
     pairs = [item.partition("=") for item in corpora]
     for name, equals, folder in pairs:
         if not (name and equals and folder):
             raise ValueError(f"corpus {name + equals + folder!r} is not NAME=FOLDER")
-    return tuple((name, str(Path(folder).resolve())) for name, _, folder in pairs)
+    found = [
+        pair
+        for name, _, folder in pairs
+        for pair in (find_everyday(Path(folder)) if name == ALL_EVERYDAY else ((name, Path(folder)),))
+    ]
+    return tuple((name, str(folder.resolve())) for name, folder in found)
 
 
 def resolve_pretrained(pretrained: str | None) -> str | None:
@@ -88,6 +96,7 @@ class Plan:
         pretrained_sha256: of that file, where it is one.
         name, version: of the bundle that a recipe with stages ends in; rows in SQL point to them.
         revision: of this code, for the record.
+        steps: absolute folder of the stages' steps, which runs can share that go one after the other; None is in the run's own.
     """
 
     corpora: tuple[tuple[str, str], ...]
@@ -97,9 +106,10 @@ class Plan:
     seed: int = 0
     pretrained: str | None = None
     pretrained_sha256: str | None = None
-    name: str = "whisper3"
+    name: str = "speech-emotion"
     version: str = "0.0.0"
     revision: str = "unknown"
+    steps: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -128,10 +138,13 @@ class Plan:
                 f"--backbone is {self.backbone!r}, and recipe {self.recipe.name} allows {STAGED_BACKBONE} alone; "
                 "others go with --recipe frozen, paper or scratch"
             )
-        weighed = {name for name, _ in self.stages.tune.weights}
-        if names[0] != STAGED_CORPUS or set(names[1:]) != weighed or len(set(names)) < len(names):
-            expected = ", ".join(f"{name}=FOLDER" for name in (STAGED_CORPUS, *sorted(weighed)))
-            raise ValueError(f"{len(names)} corpora {names}; recipe {self.recipe.name} trains on {expected}")
+        further = {item.corpus for item in self.stages.tune.further}
+        if names[0] != STAGED_CORPUS or not further <= set(names[1:]) or len(set(names)) < len(names):
+            expected = ", ".join(f"{name}=FOLDER" for name in (STAGED_CORPUS, *sorted(further)))
+            raise ValueError(
+                f"{len(names)} corpora {names}; recipe {self.recipe.name} trains on {expected}, each once; "
+                "--without NAME leaves one out"
+            )
         if self.pretrained_sha256 is None:
             raise ValueError(
                 "no --pretrained; allowed is a safetensors file of Whisper base's encoder, as training/README.md says"
@@ -145,6 +158,15 @@ class Plan:
             ValueError: it has none.
         """
         return self.recipe.find_stages()
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Layouts of the corpora that train; others of the plan are given and left out."""
+        return (self.corpora[0][0], *(item.corpus for item in self.stages.tune.further))
+
+    def find_steps(self, out: Path) -> Path:
+        """Return the folder of the stages' steps of a run in a folder."""
+        return out / STEPS_FOLDER if self.steps is None else Path(self.steps)
 
     def find_source(self, folders: Mapping[str, str] | None = None) -> Source:
         """Return where the windows of the stages come from.
@@ -181,7 +203,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into its folder, or see that the folder holds the same one.
 
     Raises:
-        PlanMismatch: the folder holds another plan; revision and places of corpora and weights may differ.
+        PlanMismatch: the folder holds another plan; revision and places of corpora, weights and steps may differ.
     """
     if (folder / PLAN_FILE).is_file():
         held, mine = (_identify(item) for item in (read_plan(folder), plan))
@@ -193,7 +215,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
 
 
 def _identify(plan: Plan) -> dict[str, Any]:
-    values = {key: value for key, value in asdict(plan).items() if key != "revision"}
+    values = {key: value for key, value in asdict(plan).items() if key not in {"revision", "steps"}}
     if plan.pretrained_sha256 is not None:
         del values["pretrained"]
     return {**values, "corpora": [name for name, _ in plan.corpora]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from training.data.copies import CLEAN, TRAINED
 from training.data.views import Amounts
 from training.data.windows import Preparation
 from training.nets.shape import FULL, EncoderShape
@@ -56,11 +57,41 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Further:
+    """A corpus that trains beside the first one.
+
+    Attributes:
+        corpus: name of its layout.
+        weight: of all its windows in the loss beside all of the first corpus's, over 0.
+        drawn: share of a round's windows that are its own, 0 to under 1. It changes how many different ones are seen and not
+            what they weigh.
+    """
+
+    corpus: str
+    weight: float
+    drawn: float
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: a value is out of range; the message names it and what was allowed.
+        """
+        if not self.weight > 0.0:
+            raise ValueError(
+                f"{self.corpus} has the weight {self.weight}, allowed is over 0; leave out what shall not weigh"
+            )
+        if not 0.0 < self.drawn < 1.0:
+            raise ValueError(f"{self.corpus} has {self.drawn} of a round, allowed is over 0 and under 1")
+
+
+@dataclass(frozen=True)
 class Tune:
     """How the encoder's upper layers are tuned: AdamW with warm-up and cosine, weights averaged over the last steps.
 
     Attributes:
         epochs: rounds.
+        copies: names of the views that train, `clean` among them.
         windows: drawn without replacement from all copies for each round.
         batch_size: windows a step.
         layer_rate, head_rate: peak learning rates.
@@ -73,11 +104,11 @@ class Tune:
         kept: share of what tuning changed that stays, 0 to 1; the rest is the untuned encoder with its own head.
         seeds: of the order of windows and of dropout; tuning starts once with each, from one head, and their nets are
             averaged (model soup, Wortsman et al. 2022).
-        weights: pairs of a further corpus that trains and how much all its windows weigh beside all of the first corpus's; a
-            corpus that is not named has as much weight for each window as the first has.
+        further: corpora that train beside the first one.
     """
 
     epochs: int = 3
+    copies: tuple[str, ...] = TRAINED
     windows: int = 5000
     batch_size: int = 16
     layer_rate: float = 1e-4
@@ -90,7 +121,23 @@ class Tune:
     votes: float = 0.0
     kept: float = 1.0
     seeds: tuple[int, ...] = (0,)
-    weights: tuple[tuple[str, float], ...] = ()
+    further: tuple[Further, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: a value is out of range; the message names it and what was allowed.
+        """
+        if CLEAN.name not in self.copies:
+            raise ValueError(f"copies are {list(self.copies)}, allowed are views with {CLEAN.name} among them")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds are {list(self.seeds)}, allowed are 1 and more different ones")
+        for name in ("hidden", "votes", "kept", "averaged"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, allowed are 0 to 1")
+        if (drawn := sum(item.drawn for item in self.further)) >= 1.0:
+            raise ValueError(f"further corpora have {drawn} of a round, allowed is under 1")
 
 
 @dataclass(frozen=True)

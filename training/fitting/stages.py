@@ -21,8 +21,6 @@ from training.nets.shape import EncoderShape
 from training.nets.upper import split_encoder
 from training.nets.whisper import load_encoder
 
-STEPS_FOLDER = "steps"
-
 
 @dataclass(frozen=True)
 class NetSteps:
@@ -63,7 +61,7 @@ class NetSteps:
         reads["encoder"] = self.plan.pretrained_sha256
         if self.plan.stages.tune.votes:
             reads["votes"] = hash_file(find_votes(self.source))
-        needs = {name: self.cache_frames(name) for name in list_copies(left_out)}
+        needs = {name: self.cache_frames(name) for name in list_copies(self.plan.stages.tune.copies, left_out)}
         return Step(
             f"{_describe(left_out)}, seed {seed}",
             partial(_tune, start=self.start, left_out=left_out, seed=seed),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from training.corpora import LABELS
 from training.data.cached import Frames
+from training.fitting.recipe import Further
+from training.protocols.folds import assign_folds
 
 Item = tuple[Frames, int]  # A copy and the row in it.
 
@@ -78,18 +80,45 @@ def soften(item: Item, votes: Mapping[str, NDArray[np.float64]], *, share: float
     return np.asarray(target, dtype=np.float32)
 
 
-def weigh_items(items: Sequence[Item], weights: Sequence[tuple[str, float]]) -> NDArray[np.float32] | None:
-    """Return how much each window counts in the loss, float32 (n_items,), or None where all count the same.
+def weigh_items(items: Sequence[Item], further: Sequence[Further]) -> NDArray[np.float32]:
+    """Return how much each window counts in the loss, float32 (n_items,): 1 for the first corpus's.
 
     Args:
         items: training windows; speakers of further corpora have the corpus's name before them (`emodb/03`).
-        weights: pairs of a further corpus and how much all its windows weigh beside all of the first corpus's.
+        further: corpora beside the first one.
     """
-    if not weights:
-        return None
-    corpora = [name_corpus(str(frames.windows.speakers[row])) for frames, row in items]
-    counts, shares = Counter(corpora), dict(weights)
-    return np.array([shares[c] * counts[""] / counts[c] if c in shares else 1.0 for c in corpora], dtype=np.float32)
+    corpora = list_corpora(items)
+    counts, weights = Counter(corpora), {item.corpus: item.weight for item in further}
+    return np.array([weights[c] * counts[""] / counts[c] if c in weights else 1.0 for c in corpora], dtype=np.float32)
+
+
+def draw_items(corpora: Sequence[str], n_drawn: int, further: Sequence[Further], rng: np.random.Generator) -> list[int]:
+    """Return the indices of a round's windows in random order: of each further corpus its share, of the first one the rest.
+
+    Args:
+        corpora: of each window, as `list_corpora` tells.
+        n_drawn: of the round; there are fewer where the first corpus has fewer.
+        further: corpora beside the first one; those without windows are passed over, and small ones repeat theirs.
+        rng: the only source of chance.
+    """
+    known = np.array(corpora)
+    chosen: list[int] = []
+    for item in further:
+        rows = np.flatnonzero(known == item.corpus)
+        n_own = round(item.drawn * n_drawn)
+        chosen += [int(rows[i]) for i in rng.integers(len(rows), size=n_own)] if len(rows) else []
+    first = rng.permutation(np.flatnonzero(known == ""))[: n_drawn - len(chosen)]
+    return [int(row) for row in rng.permutation([*first.tolist(), *chosen])]
+
+
+def list_corpora(items: Sequence[Item]) -> list[str]:
+    """Return the layout of each window's corpus: empty for the first one."""
+    return [name_corpus(str(frames.windows.speakers[row])) for frames, row in items]
+
+
+def assign_first_folds(speakers: Iterable[str]) -> dict[str, int]:
+    """Return the fold of each speaker of the first corpus; those of further corpora are in none, and always train."""
+    return assign_folds(speaker for speaker in speakers if not name_corpus(speaker))
 
 
 def name_corpus(speaker: str) -> str:

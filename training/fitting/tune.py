@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from training.corpora import LABELS
 from training.fitting.epochs import run_epoch
 from training.fitting.recipe import Recipe, Tune
-from training.fitting.targets import Drawn, Item, draw_hidden, find_label, soften, weigh_items
+from training.fitting.targets import (
+    Drawn,
+    Item,
+    draw_hidden,
+    draw_items,
+    find_label,
+    list_corpora,
+    soften,
+    weigh_items,
+)
 from training.nets.losses import balance_classes, compute_focal_loss
 from training.nets.upper import Upper, gather_batch
 
@@ -26,13 +35,13 @@ DRAWING = 77  # Windows are drawn apart from dropout, which has the seed alone.
 Votes = Mapping[str, NDArray[np.float64]]
 
 
-def _draw_batches(
-    items: list[Item], weighed: NDArray[np.float32] | None, recipe: Tune, rng: np.random.Generator
-) -> list[list[Drawn]]:
-    chosen = rng.permutation(len(items))[: recipe.windows]
-    drawn = [draw_hidden(items[int(i)], recipe.hidden, rng) for i in chosen]
-    if weighed is not None:
-        drawn = [replace(entry, weight=float(weighed[int(i)])) for entry, i in zip(drawn, chosen, strict=True)]
+def _draw_batches(items: list[Item], corpora: list[str], recipe: Tune, rng: np.random.Generator) -> list[list[Drawn]]:
+    chosen = [items[index] for index in draw_items(corpora, recipe.windows, recipe.further, rng)]
+    weighed = weigh_items(chosen, recipe.further).tolist()
+    drawn = [
+        replace(draw_hidden(item, recipe.hidden, rng), weight=weight)
+        for item, weight in zip(chosen, weighed, strict=True)
+    ]
     bucket = BUCKET_BATCHES * recipe.batch_size
     batches: list[list[Drawn]] = []
     for first in range(0, len(drawn), bucket):
@@ -47,9 +56,8 @@ class _Loss:
     def __init__(self, net: Upper, items: list[Item], recipe: Recipe, votes: Votes) -> None:
         self.net, self.recipe, self.votes = net, recipe, votes
         self.how = recipe.find_stages().tune
-        self.weighed = weigh_items(items, self.how.weights)
         target = torch.tensor([find_label(item) for item in items])
-        weighed = None if self.weighed is None else torch.from_numpy(self.weighed)
+        weighed = torch.from_numpy(weigh_items(items, self.how.further))
         self.class_weight = balance_classes(target, len(LABELS), row_weight=weighed)
 
     def __call__(self, batch: list[Drawn]) -> Any:
@@ -63,7 +71,7 @@ class _Loss:
             gamma=self.recipe.gamma,
             label_smoothing=self.recipe.label_smoothing,
             soft_target=torch.from_numpy(soft),
-            row_weight=None if self.weighed is None else torch.tensor([drawn.weight for drawn in batch]),
+            row_weight=torch.tensor([drawn.weight for drawn in batch]),
         )
 
 
@@ -98,6 +106,7 @@ def tune(
     n_steps = how.epochs * -(-min(how.windows, len(items)) // how.batch_size) + how.epochs
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=n_steps, pct_start=how.warm_up)
     mean: Any = torch.optim.swa_utils.AveragedModel(net)
+    corpora = list_corpora(items)
     n_before = 0
 
     def end_step(n_done: int) -> None:
@@ -107,7 +116,7 @@ def tune(
 
     moving: dict[str, Any] = {"optimiser": optimiser, "schedule": schedule, "clip": how.clip, "on_step": end_step}
     for epoch in range(how.epochs):
-        began, batches = time.perf_counter(), _draw_batches(items, compute_loss.weighed, how, rng)
+        began, batches = time.perf_counter(), _draw_batches(items, corpora, how, rng)
         loss = run_epoch(net, batches, compute_loss, **moving)
         n_before += len(batches)
         log.info("epoch %d loss %.4f in %.0f s", epoch, loss, time.perf_counter() - began)

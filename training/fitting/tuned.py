@@ -17,21 +17,18 @@ from training.corpora import LABELS
 from training.corpora.votes import read_votes
 from training.data.cached import Frames, load_frames
 from training.data.files import write_json
-from training.data.views import FOREIGN
 from training.fitting.epochs import fit_head
 from training.fitting.recipe import Recipe, Stages
-from training.fitting.targets import Item, find_label, name_corpus, weigh_items
+from training.fitting.targets import Item, assign_first_folds, find_label, name_corpus, weigh_items
 from training.fitting.tune import Votes, tune
 from training.measures.metrics import measure_ua
 from training.measures.out_of_fold import encode_labels
 from training.nets.heads import make_emotion_head, seed_torch
 from training.nets.upper import N_FIXED_LAYERS, Upper, compute_logits, mix_nets
 from training.nets.whisper import N_STATISTICS, PooledEncoder, load_encoder
-from training.protocols.folds import assign_folds
 
 log = logging.getLogger(__name__)
-TRAINED = ("clean", "room", "phone", "paper", "notes-clean", "notes-room", "notes-phone")
-JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10", FOREIGN)
+JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10")
 TUNED_FILE, JUDGED_FILE = "tune.json", "judged.npz"
 ENCODER_FILE, HEAD_FILE = "encoder.safetensors", "head.safetensors"
 LeftOut = int | str | None  # A fold of speakers, the layout of a corpus, or nobody.
@@ -60,9 +57,9 @@ class Start:
         return self.recipe.find_stages()
 
 
-def list_copies(left_out: LeftOut) -> tuple[str, ...]:
-    """Return the copies that a net needs which leaves somebody out, or nobody."""
-    return TRAINED if left_out is None else tuple(dict.fromkeys((*TRAINED, *JUDGED)))
+def list_copies(trained: tuple[str, ...], left_out: LeftOut) -> tuple[str, ...]:
+    """Return the copies that a net needs which leaves somebody out, or nobody: those that train and those that judge."""
+    return trained if left_out is None else tuple(dict.fromkeys((*trained, *JUDGED)))
 
 
 def find_left_out(copies: Mapping[str, Frames], left_out: LeftOut) -> frozenset[str]:
@@ -77,7 +74,7 @@ def find_left_out(copies: Mapping[str, Frames], left_out: LeftOut) -> frozenset[
     if isinstance(left_out, str):
         chosen = frozenset(speaker for speaker in speakers if name_corpus(speaker) == left_out)
     else:
-        chosen = frozenset(speaker for speaker, fold in assign_folds(speakers).items() if fold == left_out)
+        chosen = frozenset(speaker for speaker, fold in assign_first_folds(speakers).items() if fold == left_out)
     if not chosen:
         raise ValueError(f"nobody is in {left_out!r}; allowed are folds from 0 and names of further corpora")
     return chosen
@@ -105,23 +102,20 @@ def _read_votes(start: Start) -> Votes:
 def _fit_emotion_head(items: list[Item], recipe: Recipe, *, seed: int) -> Any:
     statistics = np.stack([frames.windows.statistics[row] for frames, row in items])
     labels = np.array([find_label(item) for item in items], dtype=np.int64)
-    weighed = weigh_items(items, recipe.find_stages().tune.weights)
+    weighed = weigh_items(items, recipe.find_stages().tune.further)
     seed_torch(seed)
-    head = make_emotion_head(statistics)
+    head = make_emotion_head(statistics, row_weight=weighed)
     return fit_head(head, statistics, labels, recipe=recipe, seed=seed, row_weight=weighed)
 
 
 def judge(net: Upper, copies: Copies, left_out: LeftOut, *, target: Path | None) -> dict[str, float]:
-    """Return the UA of every judged copy on who was left out and, where a target is given, write the logits.
-
-    A copy of a corpus that nobody trained on is judged whole.
-    """
+    """Return the UA of every judged copy on who was left out and, where a target is given, write the logits."""
     result: dict[str, float] = {}
     held: dict[str, Any] = {}
     speakers = find_left_out(copies, left_out)
     for name in JUDGED:
         windows = copies[name].windows
-        rows = np.flatnonzero([name == FOREIGN or speaker in speakers for speaker in windows.speakers.tolist()])
+        rows = np.flatnonzero([speaker in speakers for speaker in windows.speakers.tolist()])
         logits = compute_logits(net, copies[name], rows)
         truth = encode_labels(windows.kinds[rows])
         result[name] = round(measure_ua(logits, truth), 4)
@@ -161,7 +155,7 @@ def tune_fold(
     """Tune without a fold's speakers or a corpus, judge on who was left out, and write encoder, head and `tune.json`.
 
     Args:
-        folders: of the cached frames of `list_copies(left_out)`, by name.
+        folders: of the cached frames of `list_copies`, by name.
         out: folder to write.
         start: what the net begins with.
         left_out: the fold or corpus whose speakers are left out; None trains on all of them.
@@ -174,13 +168,13 @@ def tune_fold(
     """
     votes, how = _read_votes(start), start.stages.tune
     out.mkdir(parents=True, exist_ok=True)
-    copies = load_copies(folders, list_copies(left_out))
-    speakers = find_left_out(copies, left_out)
+    copies = load_copies(folders, list_copies(how.copies, left_out))
+    speakers, trained = find_left_out(copies, left_out), {"", *(item.corpus for item in how.further)}
     items = [
         (copies[name], row)
-        for name in TRAINED
+        for name in how.copies
         for row, speaker in enumerate(copies[name].windows.speakers.tolist())
-        if speaker not in speakers
+        if speaker not in speakers and name_corpus(speaker) in trained
     ]
     encoder = load_encoder(start.weights)
     net = Upper(encoder, _fit_emotion_head(items, start.recipe, seed=start.head_seed))

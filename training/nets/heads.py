@@ -30,20 +30,23 @@ class Standardise(nn.Module):  # type: ignore[misc]  # torch has no types here
     Without it the few large statistics drown the others: measured 0.81 against 0.83 UA on single clean copies.
     """
 
-    def __init__(self, statistics: NDArray[np.float32]) -> None:
+    def __init__(self, statistics: NDArray[np.float32], *, row_weight: NDArray[np.float32] | None = None) -> None:
+        """Measure windows, float32 (n_windows, n_statistics), that count as much as their weights, or all the same."""
         super().__init__()
-        self.register_buffer("mean", torch.from_numpy(statistics.mean(axis=0)))
-        self.register_buffer("scale", torch.from_numpy(1.0 / (statistics.std(axis=0) + MIN_DEVIATION)))
+        mean = np.average(statistics, axis=0, weights=row_weight)
+        deviation = np.sqrt(np.average((statistics - mean) ** 2, axis=0, weights=row_weight))
+        self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
+        self.register_buffer("scale", torch.from_numpy((1.0 / (deviation + MIN_DEVIATION)).astype(np.float32)))
 
     def forward(self, statistics: Any) -> Any:
         """Return float32 (batch, 1024), about zero mean and unit variance over the training windows."""
         return (statistics - self.mean) * self.scale
 
 
-def make_emotion_head(statistics: NDArray[np.float32]) -> Any:
+def make_emotion_head(statistics: NDArray[np.float32], *, row_weight: NDArray[np.float32] | None = None) -> Any:
     """Return an unfitted head of float32 (batch, 1024) to 4 logits: standardise, LayerNorm, 1024-256-4 with GELU."""
     return nn.Sequential(
-        Standardise(statistics),
+        Standardise(statistics, row_weight=row_weight),
         nn.LayerNorm(N_STATISTICS),
         nn.Dropout(DROPOUT[0]),
         nn.Linear(N_STATISTICS, HIDDEN),

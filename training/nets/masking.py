@@ -23,6 +23,20 @@ def measure_length(waveform: Any) -> Any:
     return torch.clamp(ends.amax(dim=1, keepdim=True), min=1.0)
 
 
+def count_rows(waveform: Any, n_rows: Any, size: int) -> Any:
+    """Return float32 (batch, 1): rows of `size` samples up to the last that holds one that is not exactly zero, at least 1.
+
+    Args:
+        waveform: float32 (batch, n_samples).
+        n_rows: rows that the samples begin.
+        size: of a row, 1 or more.
+    """
+    padded = F.pad(waveform, (0, size * n_rows - waveform.shape[1]))
+    loudest = padded.reshape(waveform.shape[0], n_rows, size).abs().amax(dim=2)
+    number = torch.arange(1, n_rows + 1, dtype=torch.float32, device=waveform.device)
+    return torch.clamp(((loudest > 0).to(torch.float32) * number).amax(dim=1, keepdim=True), min=1.0)
+
+
 def count_frames(length: Any, kernel: int, stride: int) -> Any:
     """Return how many whole frames of a convolution without padding fit into each length, at least 1."""
     return torch.clamp(torch.floor((length - kernel) / stride) + 1.0, min=1.0)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from training.nets.log_mel import HOP_SAMPLES, N_MELS, LogMel
-from training.nets.masking import MASKED_SCORE, halve_frames, make_mask, measure_length, pool_mean
+from training.nets.masking import MASKED_SCORE, count_rows, halve_frames, make_mask, pool_mean
 from training.nets.shape import FULL, EncoderShape, Halving
 
 D_MODEL = 512
@@ -102,7 +102,7 @@ class PooledEncoder(nn.Module):  # type: ignore[misc]  # torch has no types here
             float32 (batch, 1024): mean over frames, then standard deviation over frames.
         """
         n_frames = (waveform.shape[1] + HOP_SAMPLES - 1) // HOP_SAMPLES
-        frame_mask = make_mask(measure_length(waveform) / HOP_SAMPLES, n_frames)
+        frame_mask = make_mask(count_rows(waveform, n_frames, HOP_SAMPLES), n_frames)
         x = self._convolve(self.log_mel(waveform, frame_mask), frame_mask)
         x = x + self.embed_positions.weight[None, : x.shape[1]]
         mask = frame_mask[:, ::2]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from training.bundle.gate import GATE_SOUNDS, GATE_VIEWS, cross_validate_gate
 from training.bundle.publish import FACTS_FILE, publish
-from training.bundle.stages import BundleSteps, find_graph, note_graph
-from training.corpora import LABELS
+from training.bundle.stages import GRAPH, BundleSteps, find_result, note_results
+from training.corpora import LABELS, find_layout
+from training.corpora.layouts.listed_sets import EVERYDAY
 from training.corpora.votes import read_votes
 from training.data.cached import load_features
+from training.data.copies import CLEAN
 from training.data.files import read_json, write_json
-from training.data.views import FOREIGN
 from training.fitting.jobs import Report, ignore
 from training.fitting.plan import Plan
 from training.fitting.recipe import Calibration
-from training.fitting.stages import STEPS_FOLDER, find_votes
+from training.fitting.stages import find_votes
 from training.fitting.steps import run_steps
 from training.fitting.tuned import list_copies
 from training.measures.predictions import read_predictions
@@ -26,11 +27,12 @@ from training.measures.slices import group_speakers, measure_slices, read_actors
 from training.measures.slices.writing import write_slices
 from training.measures.validity import Validity, judge_labels, judge_votes
 from training.protocols.folds import MIN_FOLDS, N_FOLDS
-from training.studies.folds import PREDICTIONS_FILE, join_comparisons, read_foreign, sum_up
+from training.studies.folds import PREDICTIONS_FILE, join_comparisons, read_left_out, sum_up
 
 ACTORS_FILE = "VideoDemographics.csv"
 EVALUATION_FOLDER, FIGURES_FILE = "evaluation", "figures.json"
-CREMA_D, EMODB = "CREMA-D, out of fold", "EmoDB, mean of the fold nets"
+NET, INT8 = "net without fold", "int8 without fold"  # In the names of results, before the fold.
+CREMA_D, LEFT_OUT = "CREMA-D, out of fold", "left out"
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,16 @@ def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     """Refuse what could not be evaluated to its end, before an hour is spent on it.
 
     Raises:
-        ValueError: a fold is not there, there are under two, no EmoDB is given, or the table of actors lacks a column.
+        ValueError: a fold is not there, there are under two, or the table of actors lacks a column.
         FileNotFoundError: the run was not trained to its end, or there is no table of actors.
     """
     folds = request.folds
     if len(set(folds)) < MIN_FOLDS or not set(folds) <= set(range(N_FOLDS)):
         raise ValueError(f"folds {sorted(folds)}, allowed are {MIN_FOLDS} or more different ones of 0 to {N_FOLDS - 1}")
-    layouts = [layout for layout, _ in steps.source.judged]
-    if layouts != [FOREIGN.partition("-")[0]]:
-        raise ValueError(f"corpora to judge by are {layouts}; allowed is emodb=FOLDER; no window of it trains anything")
-    find_graph(out, out)
+    if strange := sorted(name for name, _ in steps.source.judged):
+        allowed = [name for name, _ in steps.plan.corpora]
+        raise ValueError(f"corpora {strange} are none of the run's; allowed are those that have moved, of {allowed}")
+    find_result(steps.plan, out, out, GRAPH)
     if not request.actors.is_file():
         raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
     read_actors(request.actors)
@@ -81,7 +83,7 @@ def evaluate_model(
     Args:
         plan: of the run, trained to its end.
         out: folder of the run.
-        folders: of EmoDB and of corpora that have moved, by layout.
+        folders: of corpora that have moved, by layout.
         request: what is to be measured.
         n_processes: so many steps at a time.
         report: told of every step how far it is.
@@ -93,26 +95,33 @@ def evaluate_model(
         ValueError, FileNotFoundError: as `check_request`.
         WorkersLost: a process ended abruptly.
     """
-    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), out / STEPS_FOLDER, out / EVALUATION_FOLDER
+    steps, root, folder = BundleSteps(plan, plan.find_source(folders)), plan.find_steps(out), out / EVALUATION_FOLDER
     check_request(steps, out, request)
     folds, seeds = sorted(set(request.folds)), tuple(sorted(set(request.seeds)))
     parallel: dict[str, Any] = {"n_processes": n_processes, "report": report}
-    run_steps([steps.cache_frames(name) for name in list_copies(folds[0])], root, **parallel)
+    copies = list_copies(plan.stages.tune.copies, folds[0])
+    run_steps([steps.cache_frames(name) for name in copies], root, **parallel)
     runs = run_steps([steps.average(fold, seeds) for fold in folds], root, **parallel)
     compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
-    evaluation = sum_up(runs, folder)
+    without = {name: steps.average(name, seeds) for name in list_rated(plan)}
+    nets = dict(zip(without, run_steps([*without.values()], root, **parallel), strict=True))
+    evaluation = sum_up(runs, folder, without=nets)
     calibration = read_calibration(evaluation)
-    finished = steps.finish_graph(calibration)
-    (graph,) = run_steps([finished], root, **parallel)
+    (graph,) = run_steps([steps.finish_graph(calibration)], root, **parallel)
     figures = {
         "evaluation": evaluation,
-        "dimensions": measure_dimensions(plan, steps, runs, folder / PREDICTIONS_FILE, calibration.temperature),
+        "dimensions": measure_dimensions(steps, nets, folder / PREDICTIONS_FILE, calibration.temperature),
         "int8": join_comparisons(compared),
         "gate": _judge_gate(steps, root, **parallel),
         **read_json(graph / FACTS_FILE),
         "slices": _slice(folder, request.actors, calibration, n_draws=plan.stages.amounts.n_draws),
     }
-    note_graph(finished, out, folder)
+    by_fold = {
+        f"{kind} {fold}": path
+        for kind, paths in ((NET, runs), (INT8, compared))
+        for fold, path in zip(folds, paths, strict=True)
+    }
+    note_results(folder, {GRAPH: graph, CLEAN.name: steps.cache_frames(CLEAN.name).find(root), **by_fold})
     write_json(folder / FIGURES_FILE, figures)
     return figures
 
@@ -146,7 +155,7 @@ def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
     """
     figures = read_figures(out)
     calibration = plan.stages.calibration if figures is None else read_calibration(figures["evaluation"])
-    graph = find_graph(out, out if figures is None else out / EVALUATION_FOLDER)
+    graph = find_result(plan, out, out if figures is None else out / EVALUATION_FOLDER, GRAPH)
     publish(plan, graph, target, calibration=calibration, revision=revision, figures=figures)
     return figures is not None
 
@@ -158,15 +167,19 @@ def _judge_gate(steps: BundleSteps, root: Path, **parallel: Any) -> dict[str, An
     return cross_validate_gate(views, steps.plan.stages.speech_threshold, recipe=steps.plan.stages.gate)
 
 
+def list_rated(plan: Plan) -> list[str]:
+    """Return the further corpora that somebody rated; leaving one out shows how a net does on a corpus it was not tuned on."""
+    return [name for name in plan.trained[1:] if name not in EVERYDAY]
+
+
 def measure_dimensions(
-    plan: Plan, steps: BundleSteps, runs: Sequence[Path], predictions: Path, temperature: float
+    steps: BundleSteps, nets: Mapping[str, Path], predictions: Path, temperature: float
 ) -> list[dict[str, Any]]:
     """Return each measure of arousal and valence with corpus, utterances, value and interval of 95 %, drawing whole speakers.
 
     Args:
-        plan: of the run, whose first corpus has the listeners' votes; without them their rows are left out.
-        steps: of the run.
-        runs: folders of the averaged nets, one a fold, each of which judged EmoDB.
+        steps: of the run, whose first corpus has the listeners' votes; without them their rows are left out.
+        nets: folders of averaged nets by the further corpus that each was tuned without.
         predictions: CSV of CREMA-D out of fold, at this temperature.
         temperature: over 0, as the finished graph has it.
 
@@ -177,9 +190,12 @@ def measure_dimensions(
     known = read_predictions(predictions)
     result = [_describe(CREMA_D, item) for item in judge_labels(known)]
     votes = find_votes(steps.source)
-    if plan.stages.tune.votes or votes.is_file():
+    if steps.plan.stages.tune.votes or votes.is_file():
         result += [_describe(CREMA_D, item) for item in judge_votes(known, read_votes(votes, LABELS))]
-    return result + [_describe(EMODB, item) for item in judge_labels(read_foreign([*runs], temperature))]
+    for name, net in nets.items():
+        corpus = f"{find_layout(name).title}, {LEFT_OUT}"
+        result += [_describe(corpus, item) for item in judge_labels(read_left_out(net, temperature))]
+    return result
 
 
 def _describe(corpus: str, item: Validity) -> dict[str, Any]:

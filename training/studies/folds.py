@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from training.bundle.stages import COMPARISON_FILE
 from training.corpora import LABELS
 from training.data.copies import CLEAN
 from training.data.files import read_json, write_json
-from training.data.views import FOREIGN
 from training.fitting.tuned import JUDGED, JUDGED_FILE, TUNED_FILE
 from training.measures import metrics
 from training.measures.out_of_fold import OutOfFold, calibrate, measure_view
@@ -87,18 +87,30 @@ def _write_clean(facts: list[dict[str, Any]], held: list[Judged], temperature: f
     write_predictions(Predictions(LABELS, names, speakers, folds, truth, probabilities), target)
 
 
-def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
+def measure_left_out(run: Path) -> dict[str, Any]:
+    """Return the UAR on a corpus that an averaged net was tuned without: of the mean, and of each seed alone with its deviation.
+
+    Args:
+        run: folder that `average_runs` wrote.
+    """
+    facts = read_json(run / TUNED_FILE)
+    seeds = np.array([item[CLEAN.name] for item in facts["runs"]])
+    return {"uar": facts["tuned"][CLEAN.name], "by_seed": _spread(seeds), "frozen": facts["frozen"][CLEAN.name]}
+
+
+def sum_up(runs: list[Path], out: Path, *, without: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """Return what the runs measured together; write `evaluation.json` and the clean view as `predictions.csv`.
 
     Args:
         runs: folders that `average_runs` wrote, one a fold.
         out: folder to write.
+        without: folders that it wrote for nets without a further corpus, by its layout.
 
     Raises:
         RunsIncomplete: as `read_runs`.
     """
     facts, held = read_runs(runs)
-    scored = {name: join_runs(held, name) for name in JUDGED if name != FOREIGN}
+    scored = {name: join_runs(held, name) for name in JUDGED}
     # By seed alone: mean over folds and seeds, and deviation over seeds of the folds' mean.
     by_seed = {name: np.mean([[run[name] for run in fact["runs"]] for fact in facts], axis=0) for name in JUDGED}
     result: dict[str, Any] = {
@@ -107,7 +119,7 @@ def sum_up(runs: list[Path], out: Path) -> dict[str, Any]:
         "seeds": facts[0]["seeds"],
         "recipe": facts[0]["recipe"],
         **{name: measure_view(view) for name, view in scored.items()},
-        "emodb": {"uar": _spread(np.array([fact["tuned"][FOREIGN] for fact in facts]))},
+        "left_out": {corpus: measure_left_out(run) for corpus, run in (without or {}).items()},
         "by_seed": {name: _spread(values) for name, values in by_seed.items()},
         "frozen": {name: round(float(np.mean([fact["frozen"][name] for fact in facts])), 4) for name in JUDGED},
         "cost": {name: measure_cost(held, name) for name in DEGRADED},
@@ -140,14 +152,15 @@ def join_comparisons(folders: list[Path]) -> dict[str, Any]:
     }
 
 
-def read_foreign(runs: list[Path], temperature: float) -> Predictions:
-    """Return what the fold nets score a corpus on average that none was trained on.
+def read_left_out(run: Path, temperature: float) -> Predictions:
+    """Return what an averaged net scores who was left out of it.
 
     Args:
-        runs: folders of the averaged nets; each judged the same utterances in the same order.
-        temperature: over 0; logits are divided by it before probabilities are averaged.
+        run: folder of the net.
+        temperature: over 0; logits are divided by it.
     """
-    held = [dict(np.load(run / JUDGED_FILE)) for run in runs]
-    names, speakers, truth = (held[0][f"{FOREIGN}/{part}"] for part in ("names", "speakers", "truth"))
-    chances = np.mean([metrics.apply_softmax(item[f"{FOREIGN}/logits"], temperature) for item in held], axis=0)
-    return Predictions(LABELS, names, speakers, np.full(len(truth), "all"), truth, chances)
+    held = dict(np.load(run / JUDGED_FILE))
+    names, speakers, truth, logits = (held[f"{CLEAN.name}/{part}"] for part in ("names", "speakers", "truth", "logits"))
+    return Predictions(
+        LABELS, names, speakers, np.full(len(truth), "all"), truth, metrics.apply_softmax(logits, temperature)
+    )

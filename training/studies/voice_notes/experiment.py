@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from training.bundle.encoder import INT8_ENCODER
 from training.bundle.graph import open_session
 from training.bundle.publish import INT8_GRAPH
-from training.bundle.stages import BundleSteps
+from training.bundle.stages import GRAPH, find_result
 from training.corpora import LABELS
 from training.data.cached import Features, load_features
 from training.data.copies import CLEAN
 from training.fitting.plan import Plan, read_plan
-from training.fitting.stages import STEPS_FOLDER
+from training.fitting.targets import assign_first_folds
 from training.fitting.tuned import load_head
 from training.measures.pictures import draw_stacks
-from training.protocols.folds import assign_folds
 from training.screen import say
-from training.studies.evaluation import read_calibration, read_figures
+from training.studies.evaluation import EVALUATION_FOLDER, INT8, NET, read_calibration, read_figures
 from training.studies.voice_notes import tables
 from training.studies.voice_notes.encode import Graphs, encode_speakers
 from training.studies.voice_notes.scores import NO_SCORE, Judged, judge_speakers, measure_share
@@ -78,18 +78,14 @@ def load_nets(run: Path, plan: Plan) -> Nets:
     """
     figures = read_figures(run)
     if figures is None:
-        raise FileNotFoundError(
-            f"{run} was not measured to its end; `tonalog evaluate default {run} emodb=FOLDER` does it"
-        )
-    evaluation, root = figures["evaluation"], run / STEPS_FOLDER
-    steps, folds, seeds = BundleSteps(plan, plan.find_source()), evaluation["folds"], tuple(evaluation["seeds"])
-    calibration = read_calibration(evaluation)
+        raise FileNotFoundError(f"{run} was not measured to its end; `tonalog evaluate default {run}` does it")
+    evaluation, find = figures["evaluation"], partial(find_result, plan, run, run / EVALUATION_FOLDER)
     return Nets(
-        {fold: steps.average(fold, seeds).find(root) for fold in folds},
-        {fold: steps.compare_int8(fold, seeds).find(root) for fold in folds},
-        steps.finish_graph(calibration).find(root) / INT8_GRAPH,
-        calibration.temperature,
-        load_features(steps.cache_frames(CLEAN.name).find(root)),
+        {fold: find(f"{NET} {fold}") for fold in evaluation["folds"]},
+        {fold: find(f"{INT8} {fold}") for fold in evaluation["folds"]},
+        find(GRAPH) / INT8_GRAPH,
+        read_calibration(evaluation).temperature,
+        load_features(find(CLEAN.name)),
     )
 
 
@@ -106,18 +102,15 @@ def run_experiment(run: Path, *, out: Path, speakers_per_fold: int, crema_d: Pat
         FileNotFoundError: as `load_nets`.
     """
     plan = read_plan(run)
-    if crema_d is not None:
-        plan = replace(plan, corpora=((plan.corpora[0][0], str(crema_d)), *plan.corpora[1:]))
-    nets = load_nets(run, plan)
+    corpus, nets = crema_d or Path(plan.corpora[0][1]), load_nets(run, plan)
     view = nets.clean
-    folds = {s: fold for s, fold in assign_folds(view.speakers.tolist()).items() if fold in nets.means}
+    folds = {s: fold for s, fold in assign_first_folds(view.speakers.tolist()).items() if fold in nets.means}
     speakers = choose_speakers(folds, per_fold=speakers_per_fold)
     gate = open_session(nets.shipped)
 
     def open_graphs(speaker: str) -> Graphs:
         return Graphs(open_session(nets.encoders[folds[speaker]] / INT8_ENCODER), gate)
 
-    corpus = Path(plan.corpora[0][1])
     encoded = encode_speakers(speakers, view, corpus=corpus, graphs=open_graphs, folder=out)
     heads = {speaker: load_head(nets.means[folds[speaker]]) for speaker in speakers}
     judged = judge_speakers(encoded, heads, temperature=nets.temperature)
