@@ -47,5 +47,4 @@ def _factor_inverse(moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the upper triangle U with U'U the inverse of the damped moments."""
     damping = DAMPING * float(np.diag(moments).mean()) or 1.0  # Inputs that are all 0 leave nothing to weigh.
     inverse = np.linalg.inv(moments + damping * np.eye(len(moments)))
-    factor: NDArray[np.float64] = np.linalg.cholesky((inverse + inverse.T) / 2.0).T
-    return factor
+    return np.asarray(np.linalg.cholesky((inverse + inverse.T) / 2.0).T, dtype=np.float64)
