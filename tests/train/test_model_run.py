@@ -138,6 +138,21 @@ def test_training_ends_in_a_bundle_that_serving_loads_and_says_that_nothing_was_
     assert "Nothing was measured on unheard speakers" in (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
+def test_card_and_licence_name_what_trained_and_how(trained):
+    bundle = trained[0] / "speech-emotion-0.0.1"
+    card, manifest = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8"), load_bundle(bundle).manifest
+    assert "at half the frame rate" in card
+    assert "at most 8 s" in card
+    assert "North American English" not in card
+    assert [
+        entry["name"] for entry in manifest.training["corpora"] if "tuned" in entry["use"] or "layers" in entry["use"]
+    ] == [
+        "CREMA-D",
+        "EmoDB",
+    ]
+    assert "CREMA-D, ODbL-1.0; EmoDB, CC0" in manifest.licence
+
+
 def test_a_finished_run_is_left_as_it_is(trained):
     out, _, _ = trained
     before = list_files(out)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.corpus_trees import write_crema_d, write_listed_set
 from training.data.copies import TRAINED
-from training.data.views import Amounts, Source, find_view, identify_view, load_trained
+from training.data.views import Amounts, Source, find_view, identify_kept, identify_view, load_kept, load_trained
 from training.protocols.roles import RoleError
 
 FSDD = "Jakobovski/free-spoken-digit-dataset:"
@@ -85,11 +85,16 @@ def test_a_views_identity_is_what_its_corpora_hold_and_not_where_they_lie(trees,
     assert len({str(one) for one in (here, further, fewer)}) == 3
 
 
-def test_a_corpus_that_is_only_judged_has_a_view_of_its_own_and_changes_no_other(trees):
-    trained = (("crema-d", trees[0]),)
-    judging = Source(trained, (("fsdd", trees[1]),))
+def test_a_corpus_that_is_left_out_is_in_every_view_and_in_nothing_that_is_kept(trees):
+    trained = (("crema-d", trees[0]), ("fsdd", trees[1]))
+    source = Source(trained, left_out=("fsdd",))
 
-    assert find_view(judging, "fsdd-clean").n_windows == 3
-    assert identify_view(judging, "clean") == identify_view(Source(trained), "clean")
+    assert identify_view(source, "clean") == identify_view(Source(trained), "clean")
+    assert load_kept(source).utterances == load_trained(Source(trained[:1])).utterances
+    assert load_kept(Source(trained)).utterances == load_trained(Source(trained)).utterances
+    assert identify_kept(source) != identify_kept(Source(trained))
+
+
+def test_an_unknown_copy_is_refused_with_those_there_are(trees):
     with pytest.raises(ValueError, match="'fsdd-clean' is unknown, allowed are"):
-        find_view(Source(trained), "fsdd-clean")
+        find_view(Source((("crema-d", trees[0]),)), "fsdd-clean")

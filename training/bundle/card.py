@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from training.bundle.credits import has_credits, write_credits
+from training.bundle.wording import describe_training
 from training.corpora.registry import find_layout
 from training.escaping import code_span, escape_markdown
 from training.measures.slices.measures import MIN_SPEAKERS
@@ -123,6 +124,7 @@ def fill_figures(metrics: dict[str, Any], *, scheme: str, slices: str) -> str:
         cv_table=tabulate_folds(evaluation),
         cost=", ".join(f"{escape_markdown(name)} {lost:.3f}" for name, lost in evaluation["cost"].items()),
         elsewhere=say_elsewhere(evaluation),
+        gate_encoder=f"which heard every actor of CREMA-D{' (not EmoDB)' if 'emodb' in evaluation else ''}",
         temperature=f"{calibration['temperature']:.3f}",
         uncertain_below=f"{calibration['uncertain_below']:.2f}",
         ece=ece,
@@ -190,6 +192,7 @@ def _fill_model_card(manifest: Mapping[str, Any]) -> str:
         defects="; ".join(map(escape_markdown, metrics["defects"])),
         figures=figures.strip(),
         revision=code_span(metrics["revision"]),
+        **describe_training(manifest["training"]["recipe"]),
         whisper_licence=WHISPER_LICENCE.read_text(encoding="utf-8").strip(),
     )
 

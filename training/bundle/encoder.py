@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from training.bundle.graph import export_onnx
 from training.bundle.int8 import quantise_graph
-from training.bundle.pruning import prune_encoder
 from training.bundle.shift import OUTPUT, remove_shift
 from training.bundle.smoothing import smooth_encoder
 from training.nets.backbones.whisper_base import FACTS
@@ -27,7 +26,6 @@ def export_encoder(
     out: Path,
     *,
     shape: EncoderShape = FULL,
-    widths: Sequence[int] | None = None,
 ) -> tuple[Path, Path]:
     """Write an encoder's graphs from `waveform` to `statistics`, in float32 and in int8.
 
@@ -36,19 +34,16 @@ def export_encoder(
         calibration: float32 (n_samples,) each, at least one, whose extremes become the ranges of int8.
         out: folder to write.
         shape: that the encoder was tuned in.
-        widths: hidden units that each layer keeps; None keeps all.
 
     Returns:
         The float32 graph and the int8 one.
 
     Raises:
         RuntimeError: the weights are of another architecture.
-        ValueError: there is no window, or a width is out of range.
+        ValueError: there is no window.
     """
     exact, small = out / FLOAT_ENCODER, out / INT8_ENCODER
     encoder = load_encoder(weights, shape)
-    if widths is not None:
-        prune_encoder(encoder, calibration, widths=widths)
     fold_values(smooth_encoder(encoder, calibration))
     export_onnx(encoder, exact, outputs=(OUTPUT,))
     quantise_graph(exact, small, scheme=FACTS.int8, calibration=calibration)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from training.bundle.card import WHISPER_LICENCE, fill_card
 from training.bundle.credits import list_sources
 from training.bundle.manifest import Identity, build_manifest, write_bundle
-from training.corpora import LABELS
+from training.corpora import LABELS, find_layout
 from training.data.copies import CLEAN, FRONT_END
 from training.data.files import read_json
 from training.fitting.plan import Plan
@@ -18,7 +18,12 @@ from training.nets.backbones.whisper_base import FACTS
 
 FACTS_FILE, INT8_GRAPH = "graph.json", "model-int8.onnx"
 LICENCE_FILE = "LICENSE.whisper"
-LICENCE = "Apache-2.0 (heads and layers tuned on CREMA-D, ODbL-1.0, notice in MODEL_CARD.md) and MIT (Whisper encoder)"
+
+
+def describe_licence(trained: Sequence[str]) -> str:
+    """Return the licence of a model, with what the corpora that it was trained on ask for."""
+    corpora = "; ".join(f"{layout.title}, {layout.licence}" for layout in map(find_layout, trained))
+    return f"Apache-2.0 (heads and layers tuned on {corpora}; notices in MODEL_CARD.md) and MIT (Whisper encoder)"
 
 
 class LimitExceeded(Exception):
@@ -77,7 +82,7 @@ def publish(
         plan.name,
         plan.version,
         LABELS,
-        LICENCE,
+        describe_licence(plan.trained),
         FRONT_END,
         calibration,
         plan.stages.speech_threshold,

@@ -26,13 +26,21 @@ from training.corpora.votes import read_votes
 from training.data.cached import Encode, cache_windows, load_features
 from training.data.copies import CLEAN, make_copy, normalise
 from training.data.files import read_json, write_json
-from training.data.views import Source, find_view, identify_trained, identify_view, load_trained, make_calibration
+from training.data.views import (
+    Source,
+    find_view,
+    identify_kept,
+    identify_view,
+    load_kept,
+    make_calibration,
+    name_corpus,
+)
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
 from training.fitting.recipe import Calibration, Fit
 from training.fitting.stages import NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
-from training.fitting.targets import assign_first_folds, name_corpus
+from training.fitting.targets import assign_first_folds
 from training.fitting.tuned import ENCODER_FILE, load_head
 from training.measures.out_of_fold import encode_labels
 from training.nets.heads import make_speech_head
@@ -56,7 +64,7 @@ class BundleSteps(NetSteps):
         tuned = self.average(None, self.plan.stages.tune.seeds)
         shape = self.plan.stages.encoder
         make = partial(_make_encoder, source=self.source, shape=shape)
-        return Step("encoder in int8", make, {**identify_trained(self.source), "shape": asdict(shape)}, {"net": tuned})
+        return Step("encoder in int8", make, {**identify_kept(self.source), "shape": asdict(shape)}, {"net": tuned})
 
     def cache_features(self, name: str) -> Step:
         """Play a copy through the int8 encoder: the speech head is fitted on that, so rounding is nothing new to it."""
@@ -68,12 +76,12 @@ class BundleSteps(NetSteps):
     def fit_gate(self) -> Step:
         """Fit the speech head."""
         names = (*(copy.name for copy in GATE_COPIES), *GATE_SOUNDS)
-        recipe, seed, trained = self.plan.stages.gate, self.plan.seed, self.plan.trained
+        recipe, seed, left_out = self.plan.stages.gate, self.plan.seed, self.source.left_out
         needs = {name: self.cache_features(name) for name in names}
         return Step(
             "speech gate",
-            partial(_fit_gate, recipe=recipe, seed=seed, trained=trained),
-            {"seed": seed, "fit": asdict(recipe), "trained": list(trained)},
+            partial(_fit_gate, recipe=recipe, seed=seed, left_out=left_out),
+            {"seed": seed, "fit": asdict(recipe), "left_out": list(left_out)},
             needs,
         )
 
@@ -86,15 +94,13 @@ class BundleSteps(NetSteps):
         reads = {"temperature": temperature, "threshold": threshold, "outputs": list(TwoHeads.OUTPUTS)}
         reads["n_fresh"] = stages.amounts.n_fresh
         needs = {"net": self.average(None, seeds), "encoder": self.make_encoder(), "gate": self.fit_gate()}
-        return Step("finished graph", make, {**identify_trained(self.source), **reads}, needs)
+        return Step("finished graph", make, {**identify_kept(self.source), **reads}, needs)
 
     def compare_int8(self, fold: int, seeds: tuple[int, ...]) -> Step:
         """Export a fold's net in float32 and int8, and compare both on the speakers that it left out."""
         net, shape = self.average(fold, seeds), self.plan.stages.encoder
         make = partial(_compare, source=self.source, fold=fold, shape=shape)
-        return Step(
-            f"int8 of fold {fold}", make, {**identify_trained(self.source), "shape": asdict(shape)}, {"net": net}
-        )
+        return Step(f"int8 of fold {fold}", make, {**identify_kept(self.source), "shape": asdict(shape)}, {"net": net})
 
 
 def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = ignore) -> Path:
@@ -166,7 +172,7 @@ def load_gate(source: Path) -> Any:
 
 
 def _make_encoder(needs: Mapping[str, Path], out: Path, _: Count, *, source: Source, shape: EncoderShape) -> None:
-    calibration = make_calibration(load_trained(source).utterances)
+    calibration = make_calibration(load_kept(source).utterances)
     export_encoder(needs["net"] / ENCODER_FILE, calibration, out, shape=shape)
 
 
@@ -176,11 +182,12 @@ def _cache(needs: Mapping[str, Path], out: Path, count: Count, *, source: Source
 
 
 def _fit_gate(
-    needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int, trained: tuple[str, ...]
+    needs: Mapping[str, Path], out: Path, _: Count, *, recipe: Fit, seed: int, left_out: tuple[str, ...]
 ) -> None:
     views = {name: load_features(folder) for name, folder in needs.items()}
-    kept = {"", *trained[1:]}
-    head = fit_shipped_gate(views, seed=seed, recipe=recipe, is_kept=lambda speaker: name_corpus(speaker) in kept)
+    head = fit_shipped_gate(
+        views, seed=seed, recipe=recipe, is_kept=lambda speaker: name_corpus(speaker) not in left_out
+    )
     save_file(head.state_dict(), out / GATE_FILE)
 
 
@@ -189,8 +196,9 @@ def _finish_graph(
 ) -> None:
     heads = TwoHeads(load_head(needs["net"]), load_gate(needs["gate"]), temperature=temperature)
     join_heads(needs["encoder"], heads, out)
-    corpus = load_trained(source)
-    windows = list(make_copy(corpus.utterances[::CHECK_STEP], CLEAN))
+    corpus = load_kept(source)
+    rated = tuple(utterance for utterance in corpus.utterances if not utterance.is_assumed)
+    windows = list(make_copy(rated[::CHECK_STEP], CLEAN))
     final = check_pair(out, [window.signal for window in windows], encode_labels(np.array([w.kind for w in windows])))
     accepted = check_sounds(out / INT8_GRAPH, threshold, n_fresh=source.amounts.n_fresh)
     defects = [f"{defect.name} ({defect.reason})" for defect in corpus.defects]
@@ -251,7 +259,7 @@ def check_sounds(small: Path, threshold: float, *, n_fresh: int) -> dict[str, fl
 def _compare(
     needs: Mapping[str, Path], out: Path, count: Count, *, source: Source, fold: int, shape: EncoderShape
 ) -> None:
-    utterances = load_trained(source).utterances
+    utterances = load_kept(source).utterances
     folds = assign_first_folds(utterance.speaker for utterance in utterances)
     trained = tuple(u for u in utterances if folds.get(u.speaker) != fold)
     left_out = tuple(u for u in utterances if folds.get(u.speaker) == fold)

@@ -41,7 +41,7 @@ class DecodedCorpus:
         name: as in `Corpus`.
         utterances: in order of name.
         defects: the findings that cost an utterance.
-        listed: the utterances with all that the corpus says of them.
+        listed: the utterances with all that the corpus tells about them.
     """
 
     name: str

@@ -10,7 +10,6 @@ from typing import Any
 
 from training.corpora import DecodedCorpus, DecodedUtterance, find_audio, load_decoded
 from training.data.copies import (
-    CLEAN,
     NONSPEECH_PER_KIND,
     NONSPEECH_S,
     NOTE_COPIES,
@@ -31,7 +30,6 @@ from training.sounds.nonspeech import MAKERS
 from training.sounds.voice import Cut
 
 NONSPEECH, NONSPEECH_SEED, CROWD_SEED = "nonspeech", 31, 41
-FOREIGN = f"emodb-{CLEAN.name}"  # Of a corpus that is only judged: its layout and the copy.
 SAMPLE_SHARE = 0.25  # About 1,220 utterances, of all speakers and labels.
 EVALUATION_COPIES = (
     Copy("snr5", 51, Cut.VAD, Chain(noise=1.0, snr_db=(5.0, 5.0)), share=SAMPLE_SHARE),
@@ -73,12 +71,12 @@ class Source:
     Attributes:
         trained: layout and folder of each corpus that trains. Speakers and names of further ones have the layout's name before
             them, as in `emodb/03`, so that nobody becomes two people.
-        judged: layout and folder of each corpus that is only looked at.
+        left_out: layouts of those further ones that are in every view and in no net: left out, they cost no new view.
         amounts: of windows.
     """
 
     trained: tuple[tuple[str, str], ...]
-    judged: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
     amounts: Amounts = Amounts()
 
 
@@ -118,6 +116,28 @@ def load_trained(source: Source) -> DecodedCorpus:
     return DecodedCorpus(first.name, tuple(u for part in utterances for u in part), defects)
 
 
+def load_kept(source: Source) -> DecodedCorpus:
+    """Return what trains as `load_trained` does, without the corpora that are left out."""
+    corpus = load_trained(source)
+    return replace(
+        corpus, utterances=tuple(u for u in corpus.utterances if name_corpus(u.speaker) not in source.left_out)
+    )
+
+
+def name_corpus(speaker: str) -> str:
+    """Return the layout of the corpus that a speaker is of: empty for the first one.
+
+    >>> name_corpus("emodb/03"), name_corpus("1001")
+    ('emodb', '')
+    """
+    return speaker.rpartition("/")[0]
+
+
+def identify_kept(source: Source) -> dict[str, Any]:
+    """Return what decides which utterances `load_kept` returns, as JSON can hold it."""
+    return {**identify_trained(source), "left_out": list(source.left_out)}
+
+
 def _take_speakers(corpus: DecodedCorpus, n_speakers: int | None) -> tuple[DecodedUtterance, ...]:
     chosen = set(sorted({u.speaker for u in corpus.utterances})[:n_speakers])
     return tuple(u for u in corpus.utterances if u.speaker in chosen)
@@ -127,9 +147,9 @@ def identify_view(source: Source, name: str) -> dict[str, Any]:
     """Return what decides the windows of a copy, as JSON can hold it: not where corpora lie, but what they hold.
 
     Raises:
-        ValueError: there is no copy of that name, or the corpus that it is of is not given.
+        ValueError: there is no copy of that name.
     """
-    amounts, judged = source.amounts, {f"{layout}-{CLEAN.name}": (layout, folder) for layout, folder in source.judged}
+    amounts = source.amounts
     if name == NONSPEECH:
         return {
             "view": name,
@@ -137,8 +157,6 @@ def identify_view(source: Source, name: str) -> dict[str, Any]:
             "seconds": NONSPEECH_S,
             "sounds_per_kind": amounts.sounds_per_kind,
         }
-    if name in judged:
-        return {"view": name, "copy": asdict(CLEAN), "corpora": _identify_corpora([judged[name]])}
     if name == CROWD:
         return {"view": name, "seed": CROWD_SEED, "n_crowd": amounts.n_crowd, **identify_trained(source)}
     return {"view": name, "copy": asdict(_find_copy(source, name)), **identify_trained(source)}
@@ -146,16 +164,13 @@ def identify_view(source: Source, name: str) -> dict[str, Any]:
 
 def identify_trained(source: Source) -> dict[str, Any]:
     """Return what decides which utterances train, as JSON can hold it."""
-    return {"corpora": _identify_corpora([*source.trained]), "n_speakers": source.amounts.n_speakers}
-
-
-def _identify_corpora(pairs: list[tuple[str, str]]) -> list[list[str]]:
-    """Return name and content of corpora: a hash of the names and sizes of their recordings, and of their tables."""
-    return [[layout, _hash_folder(folder)] for layout, folder in pairs]
+    corpora = [[layout, _hash_folder(folder)] for layout, folder in source.trained]
+    return {"corpora": corpora, "n_speakers": source.amounts.n_speakers}
 
 
 @lru_cache(maxsize=32)
 def _hash_folder(folder: str) -> str:
+    """Return a hash of the names and sizes of a corpus's recordings, and of its tables."""
     tables = sorted(Path(folder).glob("*.csv"))  # A manifest may say who speaks and what.
     return hash_text(hash_names(find_audio(Path(folder))), *map(hash_file, tables))
 
@@ -164,15 +179,12 @@ def find_view(source: Source, name: str) -> View:
     """Return the windows of a copy.
 
     Raises:
-        ValueError: there is no copy of that name, or the corpus that it is of is not given.
+        ValueError: there is no copy of that name.
     """
     amounts = source.amounts
     if name == NONSPEECH:
         make = partial(make_nonspeech, NONSPEECH_SEED, per_kind=amounts.sounds_per_kind)
         return View(len(MAKERS) * amounts.sounds_per_kind, make)
-    for layout, folder in source.judged:
-        if name == f"{layout}-{CLEAN.name}":
-            return _view_copy(_load(layout, folder).utterances, CLEAN)
     if name == CROWD:
         utterances = load_trained(source).utterances
         return View(amounts.n_crowd, partial(make_crowd, utterances, CROWD_SEED, n_windows=amounts.n_crowd))
@@ -181,7 +193,7 @@ def find_view(source: Source, name: str) -> View:
         return View(count_copy(utterances, copy), partial(make_in_crowd, utterances, copy))
     if name in {note.name for note in NOTE_COPIES}:
         return View(count_notes(utterances, copy), partial(make_notes, utterances, copy))
-    return _view_copy(utterances, copy)
+    return View(count_copy(utterances, copy), partial(make_copy, utterances, copy))
 
 
 def _find_copy(source: Source, name: str) -> Copy:
@@ -197,16 +209,8 @@ def _find_copy(source: Source, name: str) -> Copy:
         n_notes = amounts.notes_per_speaker or copy.notes_per_speaker
         copies[copy.name] = replace(copy, notes_per_speaker=n_notes)
     if name not in copies:
-        judged = [f"{layout}-{CLEAN.name}" for layout, _ in source.judged]
-        allowed = [*copies, NONSPEECH, CROWD, *judged]
-        raise ValueError(
-            f"copy {name!r} is unknown, allowed are {allowed}; a corpus to judge by is given as NAME=FOLDER"
-        )
+        raise ValueError(f"copy {name!r} is unknown, allowed are {[*copies, NONSPEECH, CROWD]}")
     return copies[name]
-
-
-def _view_copy(utterances: tuple[DecodedUtterance, ...], copy: Copy) -> View:
-    return View(count_copy(utterances, copy), partial(make_copy, utterances, copy))
 
 
 def make_calibration(utterances: tuple[DecodedUtterance, ...]) -> list[Any]:

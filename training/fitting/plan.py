@@ -172,11 +172,18 @@ class Plan:
         """Return where the windows of the stages come from.
 
         Args:
-            folders: by layout, of corpora that have moved, and of others that are only judged.
+            folders: by layout, of corpora that have moved.
+
+        Raises:
+            ValueError: a folder is of a corpus that the plan has not.
         """
-        given = dict(folders or {})
-        trained = tuple((name, given.pop(name, folder)) for name, folder in self.corpora)
-        return Source(trained, tuple(given.items()), self.stages.amounts)
+        moved, known = dict(folders or {}), dict(self.corpora)
+        if strange := sorted(set(moved) - set(known)):
+            raise ValueError(
+                f"corpora {strange} are none of the run's; allowed are those that have moved, of {[*known]}"
+            )
+        left_out = tuple(name for name in known if name not in self.trained)
+        return Source(tuple({**known, **moved}.items()), left_out, self.stages.amounts)
 
     def divide(self, corpora: Sequence[Corpus]) -> Protocol:
         """Return who trains, validates and is tested.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.corpora import LABELS
 from training.data.cached import Frames
+from training.data.views import name_corpus
 from training.fitting.recipe import Further
 from training.protocols.folds import assign_folds
 
@@ -119,12 +120,3 @@ def list_corpora(items: Sequence[Item]) -> list[str]:
 def assign_first_folds(speakers: Iterable[str]) -> dict[str, int]:
     """Return the fold of each speaker of the first corpus; those of further corpora are in none, and always train."""
     return assign_folds(speaker for speaker in speakers if not name_corpus(speaker))
-
-
-def name_corpus(speaker: str) -> str:
-    """Return the layout of the corpus that a speaker is of: empty for the first one.
-
-    >>> name_corpus("emodb/03"), name_corpus("1001")
-    ('emodb', '')
-    """
-    return speaker.rpartition("/")[0]

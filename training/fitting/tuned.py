@@ -17,9 +17,10 @@ from training.corpora import LABELS
 from training.corpora.votes import read_votes
 from training.data.cached import Frames, load_frames
 from training.data.files import write_json
+from training.data.views import name_corpus
 from training.fitting.epochs import fit_head
 from training.fitting.recipe import Recipe, Stages
-from training.fitting.targets import Item, assign_first_folds, find_label, name_corpus, weigh_items
+from training.fitting.targets import Item, assign_first_folds, find_label, weigh_items
 from training.fitting.tune import Votes, tune
 from training.measures.metrics import measure_ua
 from training.measures.out_of_fold import encode_labels

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 N_POSITIONS = 1500  # 30 s.
+FRAME_S = 0.02  # Between two positions.
 Halving = Literal["never", "first_output", "first_queries"]
 
 

@@ -28,7 +28,7 @@ POSITIONS = "embed_positions.weight"
 class EncoderLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
     """One pre-norm transformer layer with the parameter names of Hugging Face's WhisperEncoder."""
 
-    def __init__(self, n_hidden: int = N_HIDDEN, *, halving: Halving = "never") -> None:
+    def __init__(self, *, halving: Halving = "never") -> None:
         super().__init__()
         self.halving = halving
         self.self_attn = nn.ModuleDict(
@@ -40,8 +40,8 @@ class EncoderLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
             }
         )
         self.self_attn_layer_norm = nn.LayerNorm(D_MODEL)
-        self.fc1 = nn.Linear(D_MODEL, n_hidden)
-        self.fc2 = nn.Linear(n_hidden, D_MODEL)
+        self.fc1 = nn.Linear(D_MODEL, N_HIDDEN)
+        self.fc2 = nn.Linear(N_HIDDEN, D_MODEL)
         self.final_layer_norm = nn.LayerNorm(D_MODEL)
 
     def attend(self, asking: Any, x: Any, mask: Any) -> Any:
@@ -80,17 +80,15 @@ class EncoderLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
 class PooledEncoder(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Waveform to the mean and standard deviation over time of the third encoder layer."""
 
-    def __init__(self, shape: EncoderShape = FULL, *, widths: tuple[int, ...] = (N_HIDDEN,) * N_LAYERS) -> None:
-        """Make layers as wide inside as `widths` says, from chance."""
+    def __init__(self, shape: EncoderShape = FULL) -> None:
+        """Make an encoder of that shape, from chance."""
         super().__init__()
         self.log_mel = LogMel()
         self.conv1 = nn.Conv1d(N_MELS, D_MODEL, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(D_MODEL, D_MODEL, kernel_size=3, stride=2, padding=1)
         self.embed_positions = nn.Embedding(shape.n_positions, D_MODEL)
-        rest: list[Halving] = ["never"] * (len(widths) - 1)
-        self.layers = nn.ModuleList(
-            [EncoderLayer(n, halving=h) for n, h in zip(widths, (shape.halving, *rest), strict=True)]
-        )
+        rest = (EncoderLayer() for _ in range(N_LAYERS - 1))
+        self.layers = nn.ModuleList([EncoderLayer(halving=shape.halving), *rest])
 
     def forward(self, waveform: Any) -> Any:
         """Return pooled statistics; trailing exact zeros change nothing.
@@ -150,16 +148,14 @@ def load_encoder(weights: Path, shape: EncoderShape = FULL) -> PooledEncoder:
     """Load the first three layers of a WhisperEncoder safetensors file, in float32 and evaluation mode.
 
     Args:
-        weights: safetensors file in Hugging Face `WhisperEncoder` naming, half or single precision; its layers may be
-            narrower inside than Whisper's.
+        weights: safetensors file in Hugging Face `WhisperEncoder` naming, half or single precision.
         shape: of the encoder.
 
     Raises:
         RuntimeError: a needed tensor is missing or has another shape (raised by torch, names it).
     """
     tensors = {name.removeprefix("encoder."): t.float() for name, t in load_file(weights).items()}
-    hidden = [tensors.get(f"layers.{index}.fc1.bias") for index in range(N_LAYERS)]
-    encoder = PooledEncoder(shape, widths=tuple(N_HIDDEN if t is None else len(t) for t in hidden))
+    encoder = PooledEncoder(shape)
     wanted = set(encoder.state_dict())
     result = {name: t for name, t in tensors.items() if name in wanted}
     if POSITIONS in result:

@@ -60,9 +60,6 @@ def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     folds = request.folds
     if len(set(folds)) < MIN_FOLDS or not set(folds) <= set(range(N_FOLDS)):
         raise ValueError(f"folds {sorted(folds)}, allowed are {MIN_FOLDS} or more different ones of 0 to {N_FOLDS - 1}")
-    if strange := sorted(name for name, _ in steps.source.judged):
-        allowed = [name for name, _ in steps.plan.corpora]
-        raise ValueError(f"corpora {strange} are none of the run's; allowed are those that have moved, of {allowed}")
     find_result(steps.plan, out, out, GRAPH)
     if not request.actors.is_file():
         raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
