@@ -10,6 +10,7 @@ from tests.unit.bundles import write_bundle
 from tests.unit.left_out_trees import draw_scored, make_scored, write_signal
 from tests.unit.sounds import make_silence, make_voice
 from training.corpora import Kind
+from training.data.files import hash_text
 from training.studies.left_out.calibrate import (
     LIMITS,
     MAX_WRONG,
@@ -18,7 +19,7 @@ from training.studies.left_out.calibrate import (
     choose_limit,
     fit_temperature,
 )
-from training.studies.left_out.fingerprint import hash_file, hash_texts, list_sources
+from training.studies.left_out.fingerprint import hash_there, list_sources
 from training.studies.left_out.judge import JudgedBundle
 from training.studies.left_out.measure import measure_labelled, measure_ordinary
 from training.studies.left_out.notes import Unscored, weigh_windows
@@ -103,7 +104,7 @@ def test_windows_pool_to_the_scores_of_their_note_and_a_temperature_works_on_win
     parts = [make_voice(duration_s / 2, seed=3), make_silence(1.0), make_voice(duration_s / 2, pitch_hz=230, seed=4)]
     path = write_signal(tmp_path / "note.wav", np.concatenate(parts))
     bundle = load_bundle(write_bundle(tmp_path / "tiny"))
-    task = Task(path, hash_file(path))
+    task = Task(path, hash_there(path))
     note = score_files(bundle, [task], folder=tmp_path, n_processes=1)[task.sha256]
 
     served = score_recording(io.BytesIO(path.read_bytes()), Scorer(bundle))
@@ -233,7 +234,7 @@ def test_the_printed_mean_and_worst_are_those_of_what_was_left_out():
 
 
 def test_no_two_lists_of_texts_are_the_same_bytes():
-    assert len({hash_texts(texts) for texts in (["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""])}) == 4
+    assert len({hash_text(*texts) for texts in (["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""])}) == 4
 
 
 def test_scores_depend_on_the_code_of_every_step_of_serving():

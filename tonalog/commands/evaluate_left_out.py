@@ -95,7 +95,8 @@ def _make_plan(
     out: Path,
     workers: int,
 ) -> Plan:
-    from training.studies.left_out import Plan, find_sets, parse_corpora  # noqa: PLC0415
+    from training.corpora import find_sets  # noqa: PLC0415
+    from training.studies.left_out import Plan, parse_corpora  # noqa: PLC0415
 
     bundles = tuple(Path(argument) for argument in arguments if "=" not in argument)
     pairs = parse_corpora([argument for argument in arguments if "=" in argument])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from training.corpora import layouts
 from training.corpora.inspection import OnSound, inspect_listing
+from training.corpora.layouts.manifest import FILE_NAME
 from training.corpora.utterance import Corpus, Finding, FindingKind, Layout, Listing, Whole, count_labels
 
 
@@ -32,6 +33,25 @@ def find_layout(name: str) -> Layout:
         message = f"no corpus layout is called {name!r}; there are {', '.join(sorted(known))}"
         raise ValueError(message)
     return known[name]
+
+
+def find_sets(folder: Path) -> list[tuple[str, Path]]:
+    """Return name and folder of every set below a folder, each called as its folder.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no set in it.
+        ValueError: a folder with a manifest is called like no known corpus.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; needed is one that holds sets, each a folder with {FILE_NAME}")
+    found = sorted(path for path in folder.iterdir() if (path / FILE_NAME).is_file())
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no set; a set is a folder with {FILE_NAME}, such as {folder / 'fsdd'}")
+    named = [(path.name.lower().replace("_", "-"), path) for path in found]
+    for name, path in named:
+        if name not in list_layouts():
+            raise ValueError(f"{path} is no known set; allowed names are {', '.join(list_layouts())}")
+    return named
 
 
 def _collect_layouts() -> dict[str, Layout]:

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.corpora import Corpus
-from training.corpora.layouts.listed_sets import find_everyday
+from training.corpora import Corpus, find_sets
 from training.data.files import hash_file, read_json, read_record, write_json
 from training.data.views import Source
 from training.fitting.recipe import Recipe, Stages
@@ -58,11 +57,11 @@ def _refuse_assumed(protocol: Protocol) -> None:
 
 
 def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return name and absolute folder of each NAME=FOLDER; `everyday=FOLDER` stands for all sets of ordinary speech below it.
+    """Return name and absolute folder of each NAME=FOLDER; `everyday=FOLDER` stands for all sets below it.
 
     Raises:
         ValueError: one is not of that form.
-        FileNotFoundError: no set of ordinary speech is there.
+        FileNotFoundError: no set is there.
     """
     pairs = [item.partition("=") for item in corpora]
     for name, equals, folder in pairs:
@@ -71,7 +70,7 @@ def parse_corpora(corpora: Sequence[str]) -> tuple[tuple[str, str], ...]:
     found = [
         pair
         for name, _, folder in pairs
-        for pair in (find_everyday(Path(folder)) if name == ALL_EVERYDAY else ((name, Path(folder)),))
+        for pair in (find_sets(Path(folder)) if name == ALL_EVERYDAY else ((name, Path(folder)),))
     ]
     return tuple((name, str(folder.resolve())) for name, folder in found)
 

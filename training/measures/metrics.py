@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,13 +59,22 @@ def measure_log_loss(probabilities: Array, truth: Labels) -> float:
 
 
 def fit_temperature(logits: Array, truth: Labels) -> float:
-    """Return the temperature of least log loss, by golden-section search over ln T in [-3, 3]."""
+    """Return the temperature of least log loss."""
+    return find_temperature(lambda temperature: measure_log_loss(apply_softmax(logits, temperature), truth))
+
+
+def find_temperature(measure: Callable[[float], float]) -> float:
+    """Return the temperature that a measure of one valley is least at, by golden-section search over ln T in [-3, 3].
+
+    >>> round(find_temperature(lambda temperature: (temperature - 1.5) ** 2), 6)
+    1.5
+    """
     low, high = -3.0, 3.0
     ratio = (np.sqrt(5.0) - 1.0) / 2.0
     for _ in range(60):
         left, right = high - ratio * (high - low), low + ratio * (high - low)
-        losses = [measure_log_loss(apply_softmax(logits, float(np.exp(t))), truth) for t in (left, right)]
-        low, high = (low, right) if losses[0] < losses[1] else (left, high)
+        is_left_less = measure(float(np.exp(left))) < measure(float(np.exp(right)))
+        low, high = (low, right) if is_left_less else (left, high)
     return float(np.exp((low + high) / 2.0))
 
 

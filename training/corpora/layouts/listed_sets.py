@@ -197,18 +197,3 @@ LAYOUTS = {
     for item in SETS
 }
 EVERYDAY = tuple(item.name for item in SETS if not item.is_selection_only)
-
-
-def find_everyday(root: Path) -> tuple[tuple[str, Path], ...]:
-    """Return name and folder of every set of ordinary speech under a folder, each in a folder of its title.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    there = tuple(
-        (item.name, root / item.title) for item in SETS if item.name in EVERYDAY and (root / item.title).is_dir()
-    )
-    if not there:
-        titles = ", ".join(item.title for item in SETS if item.name in EVERYDAY)
-        raise FileNotFoundError(f"{root} holds no set of ordinary speech; known are folders called {titles}")
-    return there

@@ -12,7 +12,7 @@ Limit: the lowest confidence from which on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +30,6 @@ LIMITS = tuple(
 )  # 0.25, which every confidence of four labels has, to 0.99
 FLOOR = 1e-12
 POOLING_TOLERANCE = 1e-6
-MAX_LOG_TEMPERATURE = 3.0
-N_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -128,15 +126,14 @@ def choose_calibration(corpora: Sequence[ScoredCorpus], *, max_error: float) -> 
 
 
 def fit_temperature(corpora: Sequence[ScoredCorpus]) -> float:
-    """Return the temperature of least mean log loss over corpora, within exp(-3) to exp(3)."""
+    """Return the temperature of least mean log loss over corpora."""
     truths = [one.truth[one.is_scored] for one in corpora]
 
-    def lose(log_temperature: float) -> float:
-        temperature = float(np.exp(log_temperature))
+    def lose(temperature: float) -> float:
         rows = [apply_temperature(one, temperature) for one in corpora]
         return float(np.mean([metrics.measure_log_loss(*pair) for pair in zip(rows, truths, strict=True)]))
 
-    return float(np.exp(_find_least(lose, -MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE)))
+    return metrics.find_temperature(lose)
 
 
 def choose_limit(corpora: Sequence[ScoredCorpus], *, temperature: float, max_error: float) -> float | None:
@@ -189,12 +186,3 @@ def _measure(scored: ScoredCorpus, calibration: Calibration) -> CalibratedFigure
         error=float(is_wrong[certain].mean()) if certain.any() else None,
         wrong=float((is_wrong & certain).mean()),
     )
-
-
-def _find_least(measure: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a function of one valley is least, by golden-section search."""
-    ratio = (np.sqrt(5.0) - 1.0) / 2.0
-    for _ in range(N_STEPS):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, right) if measure(left) < measure(right) else (left, high)
-    return (low + high) / 2.0

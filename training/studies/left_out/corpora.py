@@ -16,12 +16,11 @@ from training.corpora import (
     Layout,
     Utterance,
     find_layout,
-    list_layouts,
     load_corpus,
 )
 from training.corpora.inspection import OnSound
-from training.corpora.layouts.manifest import FILE_NAME
-from training.studies.left_out.fingerprint import fingerprint_code, hash_file, hash_texts
+from training.data.files import hash_text
+from training.studies.left_out.fingerprint import fingerprint_code, hash_there
 
 EXAMPLE = "ased=FOLDER"
 
@@ -60,25 +59,6 @@ def parse_corpora(pairs: Sequence[str]) -> list[tuple[str, Path]]:
     return parsed
 
 
-def find_sets(folder: Path) -> list[tuple[str, Path]]:
-    """Return name and folder of every set below a folder, each called as its folder.
-
-    Raises:
-        FileNotFoundError: there is no such folder, or no set in it.
-        ValueError: a folder with a manifest is called like no known corpus.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}; needed is one that holds sets, each a folder with {FILE_NAME}")
-    found = sorted(path for path in folder.iterdir() if (path / FILE_NAME).is_file())
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no set; a set is a folder with {FILE_NAME}, such as {folder / 'fsdd'}")
-    named = [(path.name.lower().replace("_", "-"), path) for path in found]
-    for name, path in named:
-        if name not in list_layouts():
-            raise ValueError(f"{path} is no known set; allowed names are {', '.join(list_layouts())}")
-    return named
-
-
 def read_corpus(name: str, root: Path, *, folder: Path, on_sound: OnSound | None = None) -> ReadCorpus:
     """Read a corpus without its defective recordings; unchanged files are decoded once for all runs.
 
@@ -94,9 +74,9 @@ def read_corpus(name: str, root: Path, *, folder: Path, on_sound: OnSound | None
     """
     layout = find_layout(name)
     listing = layout.read(root)
-    known = {one.path: hash_file(one.path) for one in (*listing.utterances, *listing.bystanders)}
+    known = {one.path: hash_there(one.path) for one in (*listing.utterances, *listing.bystanders)}
     texts = [json.dumps([_write_utterance(one), known[one.path]]) for one in (*listing.utterances, *listing.bystanders)]
-    kept = folder / f"corpus-{name}-{hash_texts([name, fingerprint_code(), *texts])[:16]}.json"
+    kept = folder / f"corpus-{name}-{hash_text(name, fingerprint_code(), *texts)[:16]}.json"
     corpus = _read_kept(kept)
     if corpus is None:
         corpus = load_corpus(name, root, on_sound=on_sound)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import training.corpora
 import worker.audio
 import worker.scoring
+from training.data.files import hash_file, hash_text
 
 ROOMS = (worker.audio, worker.scoring, training.corpora)
 LIBRARIES = ("av", "numpy", "onnxruntime", "soundfile", "soxr", "webrtcvad-wheels")
@@ -21,7 +20,7 @@ def fingerprint_code() -> str:
     """Return one hash of all code that turns a file into scores, so that scores of other code are not taken for its own."""
     hashes = [(name, hash_file(path)) for name, path in list_sources().items()]
     libraries = [(name, version(name)) for name in LIBRARIES]
-    return hash_texts(text for pair in (*hashes, *libraries) for text in pair)
+    return hash_text(*(text for pair in (*hashes, *libraries) for text in pair))
 
 
 def list_sources() -> dict[str, Path]:
@@ -34,18 +33,9 @@ def list_sources() -> dict[str, Path]:
     }
 
 
-def hash_file(path: Path) -> str:
+def hash_there(path: Path) -> str:
     """Return the sha256 of a file, in hex; empty where there is no such file."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hash_file(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return ""
-
-
-def hash_texts(texts: Iterable[str]) -> str:
-    """Return the sha256 of texts, in hex; each counts with its length, so that no two lists are the same bytes."""
-    digest = hashlib.sha256()
-    for text in texts:
-        encoded = text.encode("utf-8", errors="surrogateescape")
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.hexdigest()

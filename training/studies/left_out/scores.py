@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studies.left_out.fingerprint import fingerprint_code, hash_texts
+from training.data.files import hash_text
+from training.studies.left_out.fingerprint import fingerprint_code
 from training.studies.left_out.notes import FORMAT, ScoredNote, Unscored, keep_note, read_kept
 from worker.audio.errors import AudioError
 from worker.scoring.bundle import Bundle
@@ -68,7 +69,7 @@ def score_files(
         WorkersLost: a process ended abruptly.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"scores-{FORMAT}-{hash_texts([bundle.sha256, fingerprint_code()])[:16]}.jsonl"
+    path = folder / f"scores-{FORMAT}-{hash_text(bundle.sha256, fingerprint_code())[:16]}.jsonl"
     known = read_kept(path)
     wanted = {task.sha256: task for task in tasks}
     missing = [task for sha256, task in wanted.items() if sha256 not in known]

@@ -17,7 +17,6 @@ CASE_MIX, CASE_N_NOTES = "70 % neutral", 10
 MAX_ERROR = (
     0.20  # of certain relative labels: acted emotions of unheard languages; a tenth would leave a third of the notes
 )
-TEMPERATURES = np.round(np.geomspace(0.5, 5.0, 116), 3)
 THRESHOLDS = np.round(np.arange(0.25, 1.0, 0.01), 2)
 
 
@@ -118,11 +117,14 @@ def _judge_corpus(
 
 def fit_temperature(scored: Sequence[Scored]) -> float:
     """Return the temperature of least log loss, the mean over corpora."""
-    losses = [
-        np.mean([metrics.measure_log_loss(metrics.apply_softmax(one.log_scores, t), one.truth) for one in scored])
-        for t in TEMPERATURES.tolist()
-    ]
-    return float(TEMPERATURES[int(np.argmin(losses))])
+
+    def lose(temperature: float) -> float:
+        rows = (metrics.apply_softmax(one.log_scores, temperature) for one in scored)
+        return float(
+            np.mean([metrics.measure_log_loss(*pair) for pair in zip(rows, (one.truth for one in scored), strict=True)])
+        )
+
+    return round(metrics.find_temperature(lose), 3)
 
 
 def choose_limit(scored: Sequence[Scored], temperature: float) -> float:
