@@ -13,7 +13,7 @@ from training.fitting.plan import Plan
 from training.fitting.presets import SMOKE
 from training.measures import metrics
 from training.measures.predictions import Predictions, write_predictions
-from training.studies.evaluation import CREMA_D, measure_dimensions
+from training.studies.dimensions import CREMA_D, measure_dimensions
 from training.studies.folds import read_left_out
 
 TEMPERATURE = 2.0

@@ -19,13 +19,15 @@ from training.bundle.publish import INT8_GRAPH, LimitExceeded, check_limits
 from training.bundle.stages import INT8_ENCODER, make_model
 from training.data.cached import FRAMES_FILE
 from training.data.files import hash_file, read_record
-from training.fitting.plan import STEPS_FOLDER, Plan, read_plan
+from training.fitting.plan import STEPS_FOLDER, Plan, parse_corpora, read_plan
 from training.fitting.presets import DEFAULT, SMOKE
 from training.fitting.recipe import Limits, Recipe
 from training.fitting.stages import NetSteps
 from training.fitting.steps import run_steps
 from training.nets.whisper import PooledEncoder
+from training.studies.evaluation import halve_ordinary
 from training.studies.voice_notes.experiment import load_nets
+from trends import read_baseline
 from worker.scoring.bundle import load_bundle
 
 # Training and evaluation are fixtures of the first test that wants them: two minutes on free cores, ten beside other work.
@@ -63,6 +65,41 @@ def emodb(tmp_path_factory):
     return root
 
 
+def write_set(root, origin, kind, labels):
+    """A listed set: a voice of each label, in turn of four speakers."""
+    columns = ("file", "speaker", "emotion", "kind", "source", "licence")
+    rows = [
+        (f"audio/{place:03d}.wav", f"s{place // len(labels)}", label, kind, f"{origin}{place}.wav", "CC0-1.0")
+        for place, label in enumerate(labels * 4)
+    ]
+    root.mkdir(parents=True)
+    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows])
+    for place, row in enumerate(rows):
+        write_voice(root / row[0], 105.0 + 17 * place, 500 + place)
+    return root
+
+
+@pytest.fixture(scope="module")
+def everyday(tmp_path_factory):
+    root = tmp_path_factory.mktemp("sets") / "everyday"
+    write_set(root / "fsdd", "Jakobovski/free-spoken-digit-dataset:", "assumed_neutral", ["neutral"])
+    write_set(root / "mycroft_precise", "MycroftAI/Precise-Community-Data:", "assumed_neutral", ["neutral"])
+    return root
+
+
+@pytest.fixture(scope="module")
+def given(crema_d, emodb, everyday):
+    """The corpora of the run, as the command takes them."""
+    return f"crema-d={crema_d}", f"emodb={emodb}", f"everyday={everyday}"
+
+
+@pytest.fixture(scope="module")
+def emovo(tmp_path_factory):
+    labels = ["anger", "happiness", "neutral", "sadness"] * 3
+    return write_set(tmp_path_factory.mktemp("judged") / "emovo", "fp1acm8/SER:", "acted", labels)
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     torch.manual_seed(0)
@@ -87,13 +124,12 @@ def list_files(folder):
 
 
 @pytest.fixture(scope="module")
-def trained(crema_d, emodb, weights, tmp_path_factory):
+def trained(given, weights, tmp_path_factory):
     """A run that was broken off in its third copy, and ended by --resume."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "model"
-    corpora = (("crema-d", str(crema_d)), ("emodb", str(emodb)))
     weighed = {"pretrained": str(weights), "pretrained_sha256": hash_file(weights)}
-    plan = Plan(corpora, "speakers", "whisper-base", SMOKE, **weighed, version="0.0.1")
+    plan = Plan(parse_corpora(given), "speakers", "whisper-base", SMOKE, **weighed, version="0.0.1")
 
     def interrupt(name, done, _):
         if (name, done) == ("frames of phone", 2):
@@ -107,10 +143,10 @@ def trained(crema_d, emodb, weights, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained):
+def evaluated(trained, emovo):
     torch.set_num_threads(1)
     out = trained[0]
-    printed = succeed("evaluate", "default", out, "--workers", "1")
+    printed = succeed("evaluate", "default", out, f"emovo={emovo}", "--workers", "1")
     return out, printed
 
 
@@ -149,8 +185,10 @@ def test_card_and_licence_name_what_trained_and_how(trained):
     ] == [
         "CREMA-D",
         "EmoDB",
+        "fsdd",
+        "mycroft_precise",
     ]
-    assert "CREMA-D, ODbL-1.0; EmoDB, CC0" in manifest.licence
+    assert "CREMA-D, ODbL-1.0 and 3 more" in manifest.licence
 
 
 def test_a_finished_run_is_left_as_it_is(trained):
@@ -166,6 +204,30 @@ def test_a_corpus_that_somebody_rated_is_judged_by_a_net_that_was_tuned_without_
     assert {item["corpus"] for item in figures["dimensions"]} >= {"EmoDB, left out"}
 
 
+def test_ordinary_speech_is_judged_by_nets_that_were_tuned_without_it(evaluated):
+    out = evaluated[0]
+    figures = json.loads((out / "evaluation" / "figures.json").read_text(encoding="utf-8"))
+    assert halve_ordinary(read_plan(out)) == [("fsdd",), ("mycroft-precise",)]
+    assert {name: shares["n_windows"] for name, shares in figures["evaluation"]["ordinary"].items()} == {
+        "fsdd": 4,
+        "mycroft-precise": 4,
+    }
+    for shares in figures["evaluation"]["ordinary"].values():
+        assert shares["certain_other"] <= 1.0 - shares["neutral"]
+
+
+def test_a_corpus_that_did_not_train_is_judged_by_the_bundle_as_it_is_and_with_an_own_baseline(evaluated, tmp_path):
+    figures = json.loads((evaluated[0] / "evaluation" / "figures.json").read_text(encoding="utf-8"))
+    (row,) = figures["elsewhere"]
+    assert (row["name"], row["n"], row["n_speakers"], row["is_trained"]) == ("EMOVO", 48, 4, False)
+    assert row["baseline"]["n_judged"] > 0
+    succeed("export", evaluated[0], "--version", "0.0.7", "--out", tmp_path / "own-0.0.7")
+    manifest = load_bundle(tmp_path / "own-0.0.7").manifest
+    assert manifest.baseline == figures["baseline"]
+    assert manifest.metrics["elsewhere"] == figures["elsewhere"]
+    assert "baseline" not in manifest.metrics
+
+
 def test_evaluation_prints_every_figure_that_the_exported_card_has(evaluated, tmp_path):
     out, printed = evaluated
     target = tmp_path / "own-0.0.2"
@@ -177,14 +239,16 @@ def test_evaluation_prints_every_figure_that_the_exported_card_has(evaluated, tm
     assert len(re.findall(r"\d\.\d{3}", figures)) > 100
 
 
-def test_the_exported_bundle_holds_the_calibration_that_was_measured_and_its_facts(evaluated, tmp_path):
+def test_the_exported_bundle_holds_the_recipes_calibration_and_what_was_measured_at_it(evaluated, tmp_path):
     out, _ = evaluated
     target = tmp_path / "own-0.0.3"
     succeed("export", out, "--version", "0.0.3", "--out", target)
 
     manifest = load_bundle(target).manifest
     found = json.loads((out / "evaluation" / "figures.json").read_text(encoding="utf-8"))
-    assert manifest.temperature == found["evaluation"]["calibration"]["temperature"]
+    calibration = SMOKE.stages.calibration
+    assert manifest.temperature == found["evaluation"]["calibration"]["temperature"] == calibration.temperature
+    assert manifest.uncertain_below == calibration.uncertain_below
     assert manifest.metrics["evaluation"] == found["evaluation"]
     assert found["evaluation"]["folds"] == [0, 1, 2, 3, 4]
     assert found["evaluation"]["n_speakers"] == len(ACTORS)
@@ -192,16 +256,15 @@ def test_the_exported_bundle_holds_the_calibration_that_was_measured_and_its_fac
     assert manifest.metrics["dimensions"] == found["dimensions"]
     assert len(found["dimensions"]) == 4
     assert found["slices"]["whole"]["n_speakers"] == len(ACTORS)
-    graphs = [path.read_bytes() for path in (out / STEPS_FOLDER).rglob(INT8_GRAPH)]
-    assert len(graphs) == len(set(graphs)) == 2  # At the recipe's calibration and at the one that was measured.
-    assert (target / "model.onnx").read_bytes() in graphs
-    assert (target / "model.onnx").read_bytes() != (out / "speech-emotion-0.0.1" / "model.onnx").read_bytes()
+    (graph,) = (out / STEPS_FOLDER).rglob(INT8_GRAPH)
+    for bundle in (target, out / "speech-emotion-0.0.1"):
+        assert (bundle / "model.onnx").read_bytes() == graph.read_bytes()
 
 
-def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated):
+def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated, emovo):
     out, printed = evaluated
     times = list_files(out / STEPS_FOLDER)
-    again = succeed("evaluate", "default", out, "--folds", "4,3,2,1,0", "--workers", "1")
+    again = succeed("evaluate", "default", out, f"emovo={emovo}", "--folds", "4,3,2,1,0", "--workers", "1")
     assert list_files(out / STEPS_FOLDER) == times
     assert again.partition("## Metrics")[2] == printed.partition("## Metrics")[2]
 
@@ -228,11 +291,11 @@ def test_a_run_is_exported_where_its_corpus_is_away(evaluated, crema_d, tmp_path
     assert load_bundle(tmp_path / "own-0.0.6").manifest.version == "0.0.6"
 
 
-def test_a_run_of_another_version_takes_what_it_shares_from_the_same_steps(trained, crema_d, emodb, weights, tmp_path):
+def test_a_run_of_another_version_takes_what_it_shares_from_the_same_steps(trained, given, weights, tmp_path):
     steps, out = trained[0] / STEPS_FOLDER, tmp_path / "other"
     before = list_files(steps)
     options = ("--recipe", "smoke", "--pretrained", weights, "--steps", steps, "--workers", "1", "--version", "0.0.9")
-    succeed("train", f"crema-d={crema_d}", f"emodb={emodb}", *options, "--out", out)
+    succeed("train", *given, *options, "--out", out)
     assert list_files(steps) == before
     graphs = [
         (folder / "model.onnx").read_bytes()
@@ -256,7 +319,7 @@ def test_frames_made_by_two_processes_are_those_of_one(trained, tmp_path):
     for step in wanted:
         frames, others = (np.load(step.find(root) / FRAMES_FILE) for root in (trained[0] / STEPS_FOLDER, tmp_path))
         assert np.array_equal(frames, others)
-    assert ("frames of clean", 24, 24) in told
+    assert ("frames of clean", 32, 32) in told
 
 
 def test_the_default_recipe_is_calibrated_as_the_shipped_bundle():
@@ -264,6 +327,11 @@ def test_the_default_recipe_is_calibrated_as_the_shipped_bundle():
     manifest = load_bundle(bundle).manifest
     calibration = DEFAULT.stages.calibration
     assert (calibration.temperature, calibration.uncertain_below) == (manifest.temperature, manifest.uncertain_below)
+    rule = read_baseline(manifest.baseline, labels=manifest.labels).rule
+    assert (calibration.relative_temperature, calibration.relative_uncertain_below) == (
+        rule.temperature,
+        rule.uncertain_below,
+    )
     assert DEFAULT.stages.speech_threshold == manifest.speech_gate.threshold
 
 
@@ -313,7 +381,9 @@ def test_wrong_use_of_the_default_is_answered_with_what_is_allowed(arguments, me
         (("--folds", "0"), "2 or more"),
         (("--folds", "0,5"), "0 to 4"),
         (("--folds", "all"), "whole numbers"),
-        (("ravdess=x",), "['ravdess'] are none of the run's"),
+        (("ravdess=nowhere",), "nowhere"),
+        (("fsdd2=x",), "'fsdd2'"),
+        (("vctk-sample=x",), "`tonalog evaluate left-out` judges it"),
         (("--actors", "nowhere.csv"), "nowhere.csv"),
     ],
 )

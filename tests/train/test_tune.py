@@ -317,21 +317,31 @@ def test_a_weight_or_a_share_that_is_none_is_refused(weight, drawn):
         Further("fsdd", weight=weight, drawn=drawn)
 
 
-def test_a_corpus_can_be_left_out_as_a_fold_can(frames, weights, tmp_path):
+def test_corpora_can_be_left_out_as_a_fold_can_and_are_judged_by_what_holds_them(frames, weights, tmp_path):
     renamed = {}
     for name, folder in frames.items():
         renamed[name] = tmp_path / name
         shutil.copytree(folder, renamed[name])
         with np.load(folder / WINDOWS_FILE) as held:
             arrays = dict(held)
-        is_further = np.char.endswith(arrays["speakers"], "4")
-        arrays["speakers"] = np.where(is_further, np.char.add("emodb/", arrays["speakers"]), arrays["speakers"])
+        for corpus, digit in (("emodb", "4"), ("fsdd", "3")):
+            is_further = np.char.endswith(arrays["speakers"], digit)
+            if corpus == "fsdd" and name not in {"clean", "everyday"}:
+                arrays["speakers"] = np.where(is_further, "actor0", arrays["speakers"])
+                continue
+            named = np.char.add(f"{corpus}/", arrays["speakers"])
+            arrays["speakers"] = np.where(is_further, named, arrays["speakers"])
         np.savez(renamed[name] / WINDOWS_FILE, **arrays)
 
-    found = tune_fold(renamed, tmp_path / "out", start_from(weights), left_out="emodb", seed=0)
+    found = tune_fold(renamed, tmp_path / "out", start_from(weights), left_out=("emodb", "fsdd"), seed=0)
+    average_runs([tmp_path / "out"], renamed, tmp_path / "mean")
 
-    with np.load(tmp_path / "out" / JUDGED_FILE) as judged:
-        assert set(judged["clean/speakers"].tolist()) == {"emodb/actor4"}
-    assert found["fold"] == "emodb"
-    with pytest.raises(ValueError, match="nobody is in 'ravdess'"):
-        tune_fold(renamed, tmp_path / "none", start_from(weights), left_out="ravdess", seed=0)
+    with np.load(tmp_path / "mean" / JUDGED_FILE) as judged:
+        assert set(judged["clean/speakers"].tolist()) == {"emodb/actor4", "fsdd/actor3"}
+        assert set(judged["room/speakers"].tolist()) == {"emodb/actor4"}
+    tune_fold(renamed, tmp_path / "ordinary", start_from(weights), left_out=("fsdd",), seed=0)
+    with np.load(tmp_path / "ordinary" / JUDGED_FILE) as judged:
+        assert {name.split("/")[0] for name in judged} == {"clean"}
+    assert found["fold"] == ("emodb", "fsdd")
+    with pytest.raises(ValueError, match=r"nobody is in \('ravdess',\)"):
+        tune_fold(renamed, tmp_path / "none", start_from(weights), left_out=("ravdess",), seed=0)

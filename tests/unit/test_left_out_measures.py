@@ -11,8 +11,8 @@ from tests.unit.left_out_trees import draw_scored, make_scored, write_signal
 from tests.unit.sounds import make_silence, make_voice
 from training.corpora import Kind
 from training.data.files import hash_text
+from training.measures.metrics import THRESHOLDS
 from training.studies.left_out.calibrate import (
-    LIMITS,
     MAX_WRONG,
     apply_temperature,
     calibrate,
@@ -154,9 +154,9 @@ def test_the_limit_is_the_lowest_from_which_on_both_bounds_hold():
                 errors.append(np.mean(guess[sure] != one.truth[sure]))
         return np.mean(wrong) <= MAX_WRONG and np.mean(errors) <= 0.15
 
-    kept = [at for at in LIMITS if holds(at)]
-    assert LIMITS[0] < limit < LIMITS[-1]
-    assert limit == next(at for at in LIMITS if all(other in kept for other in LIMITS if other >= at))
+    kept = [at for at in THRESHOLDS if holds(at)]
+    assert THRESHOLDS[0] < limit < THRESHOLDS[-1]
+    assert limit == next(at for at in THRESHOLDS if all(other in kept for other in THRESHOLDS if other >= at))
 
 
 def test_either_bound_alone_can_set_the_limit():
@@ -164,7 +164,7 @@ def test_either_bound_alone_can_set_the_limit():
     surely_wrong = make_scored("fsdd", [[0.805, 0.095, 0.1, 0.0]] * 10 + [CALM] * 90, [2] * 100, kind=ORDINARY)
 
     assert choose_limit([labelled, surely_wrong], temperature=1.0, max_error=0.99) == 0.81
-    assert choose_limit([labelled], temperature=1.0, max_error=0.99) == LIMITS[0]
+    assert choose_limit([labelled], temperature=1.0, max_error=0.99) == THRESHOLDS[0]
     assert choose_limit([labelled], temperature=1.0, max_error=0.1) > 0.5
 
 

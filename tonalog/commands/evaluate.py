@@ -66,22 +66,25 @@ def evaluate_run(run: Path, corpora: tuple[str, ...]) -> None:
 def evaluate_default(run: Path, corpora: tuple[str, ...], workers: int, **options: Any) -> None:
     """Measure RUN, made by the recipe default, on speakers and sounds it never heard; print its model card's figures.
 
-    CORPORA are those of the run that have moved. Interrupted, it goes on where it was.
+    CORPORA are those of the run that have moved, and labelled ones that it did not train on: these are judged as `tonalog evaluate
+    left-out` does. Interrupted, it goes on where it was.
     """
     with explain():
-        from training.bundle.card import fill_figures, say_slices  # noqa: PLC0415
+        from training.bundle.figures import fill_figures, say_slices  # noqa: PLC0415
         from training.fitting.plan import parse_corpora, read_plan  # noqa: PLC0415
         from training.measures.slices.records import read_slices  # noqa: PLC0415
         from training.nets.backbones.whisper_base import FACTS  # noqa: PLC0415
         from training.studies.evaluation import ACTORS_FILE, Request, evaluate_model  # noqa: PLC0415
 
         plan = read_plan(run)
-        folders = dict(parse_corpora(corpora))
+        given, trained = parse_corpora(corpora), {name for name, _ in plan.corpora}
+        folders = {name: folder for name, folder in given if name in trained}
         actors = Path(folders.get(plan.corpora[0][0], plan.corpora[0][1])) / ACTORS_FILE
         request = Request(
             parse_numbers(options["folds"], name="--folds") or (),
             parse_numbers(options["seeds"], name="--seeds") or plan.stages.tune.seeds,
             options["actors"] or actors,
+            tuple((name, Path(folder)) for name, folder in given if name not in trained),
         )
         with show_steps() as report:
             figures = evaluate_model(plan, run, folders, request, n_processes=workers, report=report)

@@ -34,6 +34,7 @@ _MODEL_SOUNDS = {
     "source": "synthesised by training/sounds/nonspeech.py",
     "attribution": "",
 }
+JUDGED = ("emodb", "ased", "emovo", "urdu")  # By which choices are made.
 TUNED = "encoder layers 2 and 3, both heads"
 LOOKED_AT = "development only: nothing trained on it, looked at while choosing"
 SHOWN = "Whoever shows people what this model says must show them this too:"
@@ -78,7 +79,7 @@ def list_sources(trained: Sequence[str] = ("crema-d",)) -> list[dict[str, Any]]:
     """
     uses = {"crema-d": f"{TUNED}: four emotions, 91 actors, twelve fixed English sentences"}
     entries = [credit_layout(find_layout(name), use=uses.get(name, TUNED)) for name in trained]
-    judged = [credit_layout(find_layout(name), use=LOOKED_AT) for name in ("emodb",) if name not in trained]
+    judged = [credit_layout(find_layout(name), use=LOOKED_AT) for name in JUDGED if name not in trained]
     return [*entries[:1], dict(_WHISPER), dict(_MODEL_SOUNDS), *entries[1:], *judged]
 
 
@@ -93,11 +94,6 @@ def describe_use(split: Split, corpus: Corpus) -> str:
     sides = {"trained on": split.train, "stopped early on": split.validate, "tested on": split.test}
     counts = {side: sum(entry.corpus == corpus.name for entry in utterances) for side, utterances in sides.items()}
     return ", ".join(f"{n} {side}" for side, n in counts.items() if n) or "none used"
-
-
-def has_credits(corpora: Sequence[Mapping[str, Any]]) -> bool:
-    """Say whether a manifest's `training.corpora` names sources and attributions; those up to whisper3-0.5.1 do not."""
-    return all("attribution" in entry for entry in corpora)
 
 
 def write_credits(corpora: Sequence[Mapping[str, Any]]) -> str:

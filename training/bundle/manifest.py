@@ -38,6 +38,7 @@ class Identity:
         calibration: temperature inside the graph, and when a score is uncertain.
         speech_threshold: a window under it is no speech; None without a gate.
         scheme: of the quantisation, one line.
+        baseline: reference and rule of own baselines, as `trends.write_baseline` gives them; None where no reference was measured.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Identity:
     calibration: Calibration
     speech_threshold: float | None
     scheme: str
+    baseline: Mapping[str, Any] | None = None
 
 
 def build_manifest(
@@ -78,6 +80,7 @@ def build_manifest(
         "uncertain_below": identity.calibration.uncertain_below,
         "speech_gate": None if threshold is None else {"output": SPEECH, "threshold": threshold},
         "dimensions": name_outputs(),
+        **({} if identity.baseline is None else {"baseline": dict(identity.baseline)}),
         "quantisation": {"kind": "int8", "scheme": identity.scheme},
         "batch": 1,
         "opset": OPSET,

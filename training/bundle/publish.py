@@ -13,7 +13,7 @@ from training.corpora import LABELS, find_layout
 from training.data.copies import CLEAN, FRONT_END
 from training.data.files import read_json
 from training.fitting.plan import Plan
-from training.fitting.recipe import Calibration, Limits
+from training.fitting.recipe import Limits
 from training.nets.backbones.whisper_base import FACTS
 
 FACTS_FILE, INT8_GRAPH = "graph.json", "model-int8.onnx"
@@ -21,9 +21,13 @@ LICENCE_FILE = "LICENSE.whisper"
 
 
 def describe_licence(trained: Sequence[str]) -> str:
-    """Return the licence of a model, with what the corpora that it was trained on ask for."""
-    corpora = "; ".join(f"{layout.title}, {layout.licence}" for layout in map(find_layout, trained))
-    return f"Apache-2.0 (heads and layers tuned on {corpora}; notices in MODEL_CARD.md) and MIT (Whisper encoder)"
+    """Return the licence of a model in one line: the first corpus asks for its name, and the card credits all of them."""
+    first, n_others = find_layout(trained[0]), len(trained) - 1
+    others = f" and {n_others} more" if n_others else ""
+    return (
+        f"Apache-2.0 (heads and layers tuned on {first.title}, {first.licence}{others}; notices in MODEL_CARD.md) "
+        "and MIT (Whisper encoder)"
+    )
 
 
 class LimitExceeded(Exception):
@@ -56,7 +60,6 @@ def publish(
     graph: Path,
     target: Path,
     *,
-    calibration: Calibration,
     revision: str,
     figures: Mapping[str, Any] | None = None,
 ) -> None:
@@ -64,9 +67,8 @@ def publish(
 
     Args:
         plan: of the run, with the bundle's name and version.
-        graph: folder of the finished graph, at this calibration.
+        graph: folder of the finished graph.
         target: the bundle's folder, which must not be there yet.
-        calibration: what turns scores into statements.
         revision: of the code that measured and wrote it.
         figures: what `tonalog evaluate default` measured; None where it did not.
 
@@ -76,6 +78,7 @@ def publish(
         BundleError, ScoringError: serving would refuse the bundle.
     """
     measured = dict(read_json(graph / FACTS_FILE) if figures is None else figures)
+    measured.pop("baseline", None)  # A section of its own.
     check_limits(measured, plan.stages.limits)
     model = (graph / INT8_GRAPH).read_bytes()
     identity = Identity(
@@ -84,9 +87,10 @@ def publish(
         LABELS,
         describe_licence(plan.trained),
         FRONT_END,
-        calibration,
+        plan.stages.calibration,
         plan.stages.speech_threshold,
         FACTS.int8.text,
+        None if figures is None else figures["baseline"],
     )
     training = {
         "corpora": list_sources(plan.trained),

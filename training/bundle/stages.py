@@ -37,7 +37,7 @@ from training.data.views import (
 )
 from training.fitting.jobs import Count, Report, ignore
 from training.fitting.plan import Plan, write_plan
-from training.fitting.recipe import Calibration, Fit
+from training.fitting.recipe import Fit
 from training.fitting.stages import NetSteps, find_votes
 from training.fitting.steps import Step, run_steps
 from training.fitting.targets import assign_first_folds
@@ -85,11 +85,11 @@ class BundleSteps(NetSteps):
             needs,
         )
 
-    def finish_graph(self, calibration: Calibration) -> Step:
+    def finish_graph(self) -> Step:
         """Join the encoder and both heads, and measure the whole on speech and on new sounds."""
         stages, seeds = self.plan.stages, self.plan.stages.tune.seeds
         threshold = stages.speech_threshold
-        temperature = calibration.temperature
+        temperature = stages.calibration.temperature
         make = partial(_finish_graph, source=self.source, temperature=temperature, threshold=threshold)
         reads = {"temperature": temperature, "threshold": threshold, "outputs": list(TwoHeads.OUTPUTS)}
         reads["n_fresh"] = stages.amounts.n_fresh
@@ -134,10 +134,10 @@ def make_model(plan: Plan, out: Path, *, n_processes: int = 1, report: Report = 
     run_steps(
         [steps.cache_frames(name) for name in plan.stages.tune.copies], root, n_processes=n_processes, report=report
     )
-    graph = steps.finish_graph(plan.stages.calibration)
+    graph = steps.finish_graph()
     run_steps([graph], root, n_processes=n_processes, report=report)
     note_results(out, {GRAPH: graph.find(root)})
-    publish(plan, graph.find(root), bundle, calibration=plan.stages.calibration, revision=plan.revision)
+    publish(plan, graph.find(root), bundle, revision=plan.revision)
     return bundle
 
 

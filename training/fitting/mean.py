@@ -60,15 +60,16 @@ def average_runs(runs: Sequence[Path], folders: Mapping[str, Path], out: Path) -
     for name in (ENCODER_FILE, HEAD_FILE):
         save_file(_average([load_file(run / name) for run in runs]), out / name)
     fold = facts[0]["fold"]
+    left_out = tuple(fold) if isinstance(fold, list) else fold  # As JSON has it.
     result: dict[str, Any] = {"fold": fold, "seeds": seeds, "recipe": facts[0]["recipe"]}
-    if fold is not None:
+    if left_out is not None:
         result |= {"frozen": facts[0]["frozen"], "runs": [item["tuned"] for item in facts]}
         if len(runs) == 1:  # Its mean is itself, and was judged.
             result["tuned"] = facts[0]["tuned"]
             shutil.copyfile(runs[0] / JUDGED_FILE, out / JUDGED_FILE)
         else:
             net = Upper(load_encoder(out / ENCODER_FILE), load_head(out))
-            result["tuned"] = judge(net, load_copies(folders, JUDGED), fold, target=out / JUDGED_FILE)
+            result["tuned"] = judge(net, load_copies(folders, JUDGED), left_out, target=out / JUDGED_FILE)
         log.info("without %s, mean of seeds %s %s", fold, seeds, json.dumps(result["tuned"]))
     write_json(out / TUNED_FILE, result)
     return result

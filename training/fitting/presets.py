@@ -34,7 +34,7 @@ FURTHER = (
     Further("emodb", weight=0.15, drawn=0.13),
     *(Further(name, ASSUMED_WEIGHT / len(EVERYDAY), ASSUMED_DRAWN / len(EVERYDAY)) for name in EVERYDAY),
 )
-# The calibration is the shipped bundle's, measured out of fold. Folds take an hour that training must not.
+# The calibration was chosen on corpora that are left out; it is that of the shipped bundle.
 DEFAULT = replace(
     FROZEN,
     name="default",
@@ -47,12 +47,13 @@ DEFAULT = replace(
         encoder=HALF,
     ),
 )
+SMOKE_FURTHER = tuple(item for item in FURTHER if item.corpus in {"emodb", "fsdd", "mycroft-precise"})
 # Every step of the default on a few windows: it shows in minutes that all works, and its model is worth nothing.
 SMOKE = replace(
     DEFAULT,
     name="smoke",
     stages=Stages(
-        Tune(epochs=1, windows=16, batch_size=8, seeds=(0, 1), further=FURTHER[:1]),
+        Tune(epochs=1, windows=16, batch_size=8, seeds=(0, 1), further=SMOKE_FURTHER),
         SPEECH_FIT,
         Amounts(
             n_speakers=10, notes_per_speaker=4, sounds_per_kind=5, n_crowd=5, sample_share=1.0, n_fresh=1, n_draws=200

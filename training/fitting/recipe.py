@@ -144,13 +144,20 @@ class Tune:
 class Calibration:
     """What turns scores into statements.
 
+    A choice, made on corpora that the nets are not trained on: on its own corpus every net is surer than elsewhere. The commands
+    that print what to choose are `tonalog evaluate left-out --calibrate` and, of what a baseline is taken out of, `personal`.
+
     Attributes:
         temperature: that the emotion logits are divided by, over 0.
         uncertain_below: a confidence under it is uncertain, 0 to 1.
+        relative_temperature: that scores without a person's own baseline are divided by once more, over 0.
+        relative_uncertain_below: a relative confidence under it is uncertain, 0 to 1.
     """
 
     temperature: float
     uncertain_below: float
+    relative_temperature: float = 1.0
+    relative_uncertain_below: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -177,7 +184,7 @@ class Stages:
             recipe itself says.
         gate: how the speech head is fitted.
         amounts: of windows.
-        calibration: until `tonalog evaluate default` has measured one on the run itself.
+        calibration: of the bundle.
         speech_threshold: a window under it is no speech, 0 to 1.
         limits: what a bundle may cost.
         encoder: shape of the encoder, from the frames that are cached to the graph that scores.

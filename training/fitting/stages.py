@@ -47,7 +47,7 @@ class NetSteps:
         return Step(f"frames of {name}", make, reads)
 
     def tune(self, left_out: LeftOut, seed: int) -> Step:
-        """Tune a net without a fold's speakers or a corpus, or on everybody."""
+        """Tune a net without a fold's speakers or some corpora, or on everybody."""
         recipe = {key: value for key, value in asdict(self.plan.recipe).items() if key not in {"name", "stages"}}
         how = asdict(self.plan.stages.tune)
         del how["seeds"]
@@ -84,7 +84,9 @@ def find_votes(source: Source) -> Path:
 def _describe(left_out: LeftOut) -> str:
     if left_out is None:
         return "tuning on every speaker"
-    return f"tuning without {left_out if isinstance(left_out, str) else f'fold {left_out}'}"
+    if isinstance(left_out, int):
+        return f"tuning without fold {left_out}"
+    return f"tuning without {left_out[0]}" if len(left_out) == 1 else f"tuning without {len(left_out)} corpora"
 
 
 def _cache(

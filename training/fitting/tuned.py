@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 JUDGED = ("clean", "notes-clean", "room", "telephone", "opus16", "snr10")
 TUNED_FILE, JUDGED_FILE = "tune.json", "judged.npz"
 ENCODER_FILE, HEAD_FILE = "encoder.safetensors", "head.safetensors"
-LeftOut = int | str | None  # A fold of speakers, the layout of a corpus, or nobody.
+LeftOut = int | tuple[str, ...] | None  # A fold of speakers, the layouts of some corpora, or nobody.
 Copies = Mapping[str, Frames]
 
 
@@ -72,8 +72,8 @@ def find_left_out(copies: Mapping[str, Frames], left_out: LeftOut) -> frozenset[
     speakers = copies["clean"].windows.speakers.tolist()
     if left_out is None:
         return frozenset()
-    if isinstance(left_out, str):
-        chosen = frozenset(speaker for speaker in speakers if name_corpus(speaker) == left_out)
+    if isinstance(left_out, tuple):
+        chosen = frozenset(speaker for speaker in speakers if name_corpus(speaker) in left_out)
     else:
         chosen = frozenset(speaker for speaker, fold in assign_first_folds(speakers).items() if fold == left_out)
     if not chosen:
@@ -110,13 +110,18 @@ def _fit_emotion_head(items: list[Item], recipe: Recipe, *, seed: int) -> Any:
 
 
 def judge(net: Upper, copies: Copies, left_out: LeftOut, *, target: Path | None) -> dict[str, float]:
-    """Return the UA of every judged copy on who was left out and, where a target is given, write the logits."""
+    """Return the UA of every judged copy on who was left out and, where a target is given, write the logits.
+
+    Copies that hold nobody of them are passed over: ordinary speech is in few.
+    """
     result: dict[str, float] = {}
     held: dict[str, Any] = {}
     speakers = find_left_out(copies, left_out)
     for name in JUDGED:
         windows = copies[name].windows
         rows = np.flatnonzero([speaker in speakers for speaker in windows.speakers.tolist()])
+        if not len(rows):
+            continue
         logits = compute_logits(net, copies[name], rows)
         truth = encode_labels(windows.kinds[rows])
         result[name] = round(measure_ua(logits, truth), 4)
@@ -153,13 +158,13 @@ def tune_fold(
     seed: int,
     on_step: Callable[[int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Tune without a fold's speakers or a corpus, judge on who was left out, and write encoder, head and `tune.json`.
+    """Tune without a fold's speakers or some corpora, judge on who was left out, and write encoder, head and `tune.json`.
 
     Args:
         folders: of the cached frames of `list_copies`, by name.
         out: folder to write.
         start: what the net begins with.
-        left_out: the fold or corpus whose speakers are left out; None trains on all of them.
+        left_out: the fold or corpora whose speakers are left out; None trains on all of them.
         seed: of the order of windows and of dropout.
         on_step: told after each step how many are done, and of how many at most.
 

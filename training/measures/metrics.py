@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
+THRESHOLDS = np.round(np.arange(0.25, 1.0, 0.01), 2)  # From 0.25, which every confidence of four labels has.
 N_BINS = 15  # Equal-width bins, as in Guo et al. 2017, "On Calibration of Modern Neural Networks".
 
 

@@ -1,4 +1,4 @@
-"""Measures of windows that were scored out of fold, and the calibration that follows from them."""
+"""Measures of windows that were scored out of fold."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from numpy.typing import NDArray
 from training.corpora import LABELS
 from training.data.copies import CLEAN
 from training.measures import metrics
-
-NOTE_VIEW = "notes-clean"
-MAX_ERROR = 0.10  # Accepted windows may be wrong this often on the out-of-fold windows.
-THRESHOLDS = np.round(np.arange(0.25, 1.0, 0.01), 2)
 
 
 @dataclass(frozen=True)
@@ -56,18 +52,26 @@ def measure_view(scored: OutOfFold) -> dict[str, list[float]]:
     return {key: [round(mean, 4), round(deviation, 4)] for key, (mean, deviation) in scored.measure().items()}
 
 
-def calibrate(scored: dict[str, OutOfFold]) -> dict[str, Any]:
-    """Fit one temperature on out-of-fold clean windows and notes together, and return it with errors before and after."""
-    used = [scored[CLEAN.name], scored[NOTE_VIEW]]
-    logits, truth = np.concatenate([s.logits for s in used]), np.concatenate([s.truth for s in used])
-    temperature = round(metrics.fit_temperature(logits, truth), 3)
-    result: dict[str, Any] = {"temperature": temperature}
+def measure_calibration(scored: dict[str, OutOfFold], *, temperature: float, uncertain_below: float) -> dict[str, Any]:
+    """Return how well confidence tells the share of right labels.
+
+    Args:
+        scored: windows by view, `clean` among them.
+        temperature: over 0.
+        uncertain_below: a confidence under it is uncertain.
+
+    Returns:
+        Both values; expected calibration error of each view, without the temperature and with it; and of clean windows coverage
+        and error, the share that is certain and how much of that is wrong.
+    """
+    result: dict[str, Any] = {"temperature": temperature, "uncertain_below": uncertain_below}
     for name, view in scored.items():
         errors = [
             metrics.measure_calibration_error(metrics.apply_softmax(view.logits, at), view.truth)
             for at in (1.0, temperature)
         ]
         result[f"ece_{name}"] = [round(error, 4) for error in errors]
-    probabilities = metrics.apply_softmax(scored[CLEAN.name].logits, temperature)
-    curve = metrics.trace_risk_coverage(probabilities, scored[CLEAN.name].truth, THRESHOLDS)
-    return {**result, "uncertain_below": metrics.choose_threshold(curve, max_error=MAX_ERROR)}
+    clean = scored[CLEAN.name]
+    probabilities = metrics.apply_softmax(clean.logits, temperature)
+    _, coverage, error = metrics.trace_risk_coverage(probabilities, clean.truth, np.array([uncertain_below]))[0]
+    return {**result, "coverage": round(coverage, 4), "error": round(error, 4)}

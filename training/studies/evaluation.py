@@ -10,29 +10,28 @@ from typing import Any
 from training.bundle.gate import GATE_SOUNDS, GATE_VIEWS, cross_validate_gate
 from training.bundle.publish import FACTS_FILE, publish
 from training.bundle.stages import GRAPH, BundleSteps, find_result, note_results
-from training.corpora import LABELS, find_layout
+from training.corpora import find_layout
 from training.corpora.layouts.listed_sets import EVERYDAY
-from training.corpora.votes import read_votes
 from training.data.cached import load_features
 from training.data.copies import CLEAN
 from training.data.files import read_json, write_json
 from training.fitting.jobs import Report, ignore
 from training.fitting.plan import Plan
 from training.fitting.recipe import Calibration
-from training.fitting.stages import find_votes
 from training.fitting.steps import run_steps
 from training.fitting.tuned import list_copies
 from training.measures.predictions import read_predictions
 from training.measures.slices import group_speakers, measure_slices, read_actors
 from training.measures.slices.writing import write_slices
-from training.measures.validity import Validity, judge_labels, judge_votes
 from training.protocols.folds import MIN_FOLDS, N_FOLDS
-from training.studies.folds import PREDICTIONS_FILE, join_comparisons, read_left_out, sum_up
+from training.studies.dimensions import measure_dimensions
+from training.studies.elsewhere import judge_elsewhere, measure_baseline
+from training.studies.folds import PREDICTIONS_FILE, join_comparisons, sum_up
+from trends import write_baseline
 
 ACTORS_FILE = "VideoDemographics.csv"
-EVALUATION_FOLDER, FIGURES_FILE = "evaluation", "figures.json"
+EVALUATION_FOLDER, FIGURES_FILE, ELSEWHERE_FOLDER = "evaluation", "figures.json", "elsewhere"
 NET, INT8 = "net without fold", "int8 without fold"  # In the names of results, before the fold.
-CREMA_D, LEFT_OUT = "CREMA-D, out of fold", "left out"
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,22 @@ class Request:
         folds: whose speakers are left out, each by runs of its own.
         seeds: of those runs; the mean of as many is judged.
         actors: CREMA-D's table of actors.
+        judged: labelled corpora that the run did not train on, by layout, with their folders.
     """
 
     folds: tuple[int, ...]
     seeds: tuple[int, ...]
     actors: Path
+    judged: tuple[tuple[str, Path], ...] = ()
 
 
 def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     """Refuse what could not be evaluated to its end, before an hour is spent on it.
 
     Raises:
-        ValueError: a fold is not there, there are under two, or the table of actors lacks a column.
-        FileNotFoundError: the run was not trained to its end, or there is no table of actors.
+        ValueError: a fold is not there, there are under two, the table of actors lacks a column, or a judged corpus is unknown or
+            nobody rated it.
+        FileNotFoundError: the run was not trained to its end, or there is no table of actors or a judged corpus.
     """
     folds = request.folds
     if len(set(folds)) < MIN_FOLDS or not set(folds) <= set(range(N_FOLDS)):
@@ -64,6 +66,11 @@ def check_request(steps: BundleSteps, out: Path, request: Request) -> None:
     if not request.actors.is_file():
         raise FileNotFoundError(f"{request.actors} is not there; --actors FILE says where CREMA-D's {ACTORS_FILE} is")
     read_actors(request.actors)
+    for name, root in request.judged:
+        if name in EVERYDAY:
+            raise ValueError(f"{name} is ordinary speech that nobody rated; `tonalog evaluate left-out` judges it")
+        if not find_layout(name).read(root).utterances:
+            raise FileNotFoundError(f"{root} holds nothing of {name}")
 
 
 def evaluate_model(
@@ -86,7 +93,7 @@ def evaluate_model(
         report: told of every step how far it is.
 
     Returns:
-        What `figures.json` holds: evaluation, dimensions, int8, gate, final, defects and slices.
+        What `figures.json` holds: evaluation, dimensions, int8, gate, final, defects, slices, baseline and elsewhere.
 
     Raises:
         ValueError, FileNotFoundError: as `check_request`.
@@ -100,11 +107,12 @@ def evaluate_model(
     run_steps([steps.cache_frames(name) for name in copies], root, **parallel)
     runs = run_steps([steps.average(fold, seeds) for fold in folds], root, **parallel)
     compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
-    without = {name: steps.average(name, seeds) for name in list_rated(plan)}
+    without = {name: steps.average((name,), seeds) for name in list_rated(plan)}
     nets = dict(zip(without, run_steps([*without.values()], root, **parallel), strict=True))
-    evaluation = sum_up(runs, folder, without=nets)
-    calibration = read_calibration(evaluation)
-    (graph,) = run_steps([steps.finish_graph(calibration)], root, **parallel)
+    ordinary = run_steps([steps.average(half, seeds) for half in halve_ordinary(plan)], root, **parallel)
+    calibration, graph = plan.stages.calibration, find_result(plan, out, out, GRAPH)
+    evaluation = sum_up(runs, folder, calibration=calibration, without=nets, ordinary=ordinary)
+    baseline = measure_baseline(read_predictions(folder / PREDICTIONS_FILE), calibration)
     figures = {
         "evaluation": evaluation,
         "dimensions": measure_dimensions(steps, nets, folder / PREDICTIONS_FILE, calibration.temperature),
@@ -112,20 +120,19 @@ def evaluate_model(
         "gate": _judge_gate(steps, root, **parallel),
         **read_json(graph / FACTS_FILE),
         "slices": _slice(folder, request.actors, calibration, n_draws=plan.stages.amounts.n_draws),
+        "baseline": write_baseline(baseline),
+        "elsewhere": judge_elsewhere(
+            out / f"{plan.name}-{plan.version}", request.judged, baseline, folder=folder / ELSEWHERE_FOLDER, **parallel
+        ),
     }
     by_fold = {
         f"{kind} {fold}": path
         for kind, paths in ((NET, runs), (INT8, compared))
         for fold, path in zip(folds, paths, strict=True)
     }
-    note_results(folder, {GRAPH: graph, CLEAN.name: steps.cache_frames(CLEAN.name).find(root), **by_fold})
+    note_results(folder, {CLEAN.name: steps.cache_frames(CLEAN.name).find(root), **by_fold})
     write_json(folder / FIGURES_FILE, figures)
     return figures
-
-
-def read_calibration(evaluation: Mapping[str, Any]) -> Calibration:
-    """Return the calibration that an evaluation found."""
-    return Calibration(*(evaluation["calibration"][name] for name in ("temperature", "uncertain_below")))
 
 
 def read_figures(out: Path) -> dict[str, Any] | None:
@@ -135,7 +142,7 @@ def read_figures(out: Path) -> dict[str, Any] | None:
 
 
 def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
-    """Write the bundle of a run: as it was evaluated, or at the recipe's calibration where it was not.
+    """Write the bundle of a run, with what was measured of it where something was.
 
     Args:
         plan: of the run, with the bundle's name and version.
@@ -151,9 +158,7 @@ def publish_run(plan: Plan, out: Path, target: Path, *, revision: str) -> bool:
         FileExistsError, LimitExceeded, BundleError, ScoringError: as `training.bundle.publish.publish`.
     """
     figures = read_figures(out)
-    calibration = plan.stages.calibration if figures is None else read_calibration(figures["evaluation"])
-    graph = find_result(plan, out, out if figures is None else out / EVALUATION_FOLDER, GRAPH)
-    publish(plan, graph, target, calibration=calibration, revision=revision, figures=figures)
+    publish(plan, find_result(plan, out, out, GRAPH), target, revision=revision, figures=figures)
     return figures is not None
 
 
@@ -164,47 +169,15 @@ def _judge_gate(steps: BundleSteps, root: Path, **parallel: Any) -> dict[str, An
     return cross_validate_gate(views, steps.plan.stages.speech_threshold, recipe=steps.plan.stages.gate)
 
 
+def halve_ordinary(plan: Plan) -> list[tuple[str, ...]]:
+    """Return the sets of ordinary speech that a run trained on as two halves; nets without one half say how it is called unheard."""
+    names = [name for name in plan.trained if name in EVERYDAY]
+    return [tuple(names[first::2]) for first in (0, 1) if names[first::2]]
+
+
 def list_rated(plan: Plan) -> list[str]:
     """Return the further corpora that somebody rated; leaving one out shows how a net does on a corpus it was not tuned on."""
     return [name for name in plan.trained[1:] if name not in EVERYDAY]
-
-
-def measure_dimensions(
-    steps: BundleSteps, nets: Mapping[str, Path], predictions: Path, temperature: float
-) -> list[dict[str, Any]]:
-    """Return each measure of arousal and valence with corpus, utterances, value and interval of 95 %, drawing whole speakers.
-
-    Args:
-        steps: of the run, whose first corpus has the listeners' votes; without them their rows are left out.
-        nets: folders of averaged nets by the further corpus that each was tuned without.
-        predictions: CSV of CREMA-D out of fold, at this temperature.
-        temperature: over 0, as the finished graph has it.
-
-    Raises:
-        FileNotFoundError: there are no votes, and the recipe gives them a share.
-        ValueError: the votes lack a column, or no utterance has any.
-    """
-    known = read_predictions(predictions)
-    result = [_describe(CREMA_D, item) for item in judge_labels(known)]
-    votes = find_votes(steps.source)
-    if steps.plan.stages.tune.votes or votes.is_file():
-        result += [_describe(CREMA_D, item) for item in judge_votes(known, read_votes(votes, LABELS))]
-    for name, net in nets.items():
-        corpus = f"{find_layout(name).title}, {LEFT_OUT}"
-        result += [_describe(corpus, item) for item in judge_labels(read_left_out(net, temperature))]
-    return result
-
-
-def _describe(corpus: str, item: Validity) -> dict[str, Any]:
-    value, low, high = (round(number, 4) for number in (item.value, item.interval.low, item.interval.high))
-    return {
-        "measure": item.name,
-        "corpus": corpus,
-        "n_utterances": item.n_rows,
-        "value": value,
-        "low": low,
-        "high": high,
-    }
 
 
 def _slice(folder: Path, actors: Path, calibration: Calibration, *, n_draws: int) -> dict[str, Any]:

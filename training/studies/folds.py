@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from training.bundle.stages import COMPARISON_FILE
 from training.corpora import LABELS
 from training.data.copies import CLEAN
 from training.data.files import read_json, write_json
+from training.data.views import name_corpus
+from training.fitting.recipe import Calibration
 from training.fitting.tuned import JUDGED, JUDGED_FILE, TUNED_FILE
 from training.measures import metrics
-from training.measures.out_of_fold import OutOfFold, calibrate, measure_view
+from training.measures.out_of_fold import OutOfFold, measure_calibration, measure_view
 from training.measures.predictions import Predictions, write_predictions
 from training.protocols.folds import MIN_FOLDS, N_FOLDS
 
@@ -98,13 +100,44 @@ def measure_left_out(run: Path) -> dict[str, Any]:
     return {"uar": facts["tuned"][CLEAN.name], "by_seed": _spread(seeds), "frozen": facts["frozen"][CLEAN.name]}
 
 
-def sum_up(runs: list[Path], out: Path, *, without: Mapping[str, Path] | None = None) -> dict[str, Any]:
+def measure_ordinary(run: Path, calibration: Calibration) -> dict[str, dict[str, Any]]:
+    """Return how an averaged net calls ordinary speech of sets that it was tuned without: shares of each set's clean windows.
+
+    Args:
+        run: folder that `average_runs` wrote.
+        calibration: that it is judged at.
+    """
+    found = read_left_out(run, calibration.temperature)
+    sets = np.array([name_corpus(speaker) for speaker in found.speakers.tolist()])
+    is_neutral = found.probabilities.argmax(axis=1) == LABELS.index("neutral")
+    is_certain = found.probabilities.max(axis=1) >= calibration.uncertain_below
+    return {
+        name: {
+            "n_windows": int((sets == name).sum()),
+            "neutral": round(float(is_neutral[sets == name].mean()), 4),
+            "uncertain": round(float((~is_certain)[sets == name].mean()), 4),
+            "certain_other": round(float((is_certain & ~is_neutral)[sets == name].mean()), 4),
+        }
+        for name in np.unique(sets).tolist()
+    }
+
+
+def sum_up(
+    runs: list[Path],
+    out: Path,
+    *,
+    calibration: Calibration,
+    without: Mapping[str, Path] | None = None,
+    ordinary: Sequence[Path] = (),
+) -> dict[str, Any]:
     """Return what the runs measured together; write `evaluation.json` and the clean view as `predictions.csv`.
 
     Args:
         runs: folders that `average_runs` wrote, one a fold.
         out: folder to write.
+        calibration: of the bundle.
         without: folders that it wrote for nets without a further corpus, by its layout.
+        ordinary: folders that it wrote for nets without some sets of ordinary speech.
 
     Raises:
         RunsIncomplete: as `read_runs`.
@@ -120,14 +153,17 @@ def sum_up(runs: list[Path], out: Path, *, without: Mapping[str, Path] | None = 
         "recipe": facts[0]["recipe"],
         **{name: measure_view(view) for name, view in scored.items()},
         "left_out": {corpus: measure_left_out(run) for corpus, run in (without or {}).items()},
+        "ordinary": {name: shares for run in ordinary for name, shares in measure_ordinary(run, calibration).items()},
         "by_seed": {name: _spread(values) for name, values in by_seed.items()},
         "frozen": {name: round(float(np.mean([fact["frozen"][name] for fact in facts])), 4) for name in JUDGED},
         "cost": {name: measure_cost(held, name) for name in DEGRADED},
-        "calibration": calibrate(scored),
+        "calibration": measure_calibration(
+            scored, temperature=calibration.temperature, uncertain_below=calibration.uncertain_below
+        ),
     }
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / EVALUATION_FILE, result)
-    _write_clean(facts, held, result["calibration"]["temperature"], out / PREDICTIONS_FILE)
+    _write_clean(facts, held, calibration.temperature, out / PREDICTIONS_FILE)
     return result
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from training.studies.left_out.scored import ScoredCorpus
 from training.studies.personal import measure_reference
-from trends import BaselineRule, Reference, make_middle_mix_rule, read_baseline, spread_mix
+from trends import Baseline, BaselineRule, Reference, make_middle_mix_rule, read_baseline, spread_mix
 from worker.scoring.bundle import Bundle
 
 MANIFEST = "manifest"
@@ -18,7 +18,7 @@ class KnownBaseline:
     """Reference and rules that a bundle's baselines are estimated by.
 
     Attributes:
-        source: of the reference: `manifest`, or the name of the corpus that it was measured on.
+        source: of the reference: `manifest`, or what it was measured on.
         reference: mean log scores by true label.
         middle: rule of the middle mix, version 1.
         own: rule of the bundle's manifest; None where the manifest has none.
@@ -44,16 +44,17 @@ class KnownBaseline:
 
 
 def read_known(bundle: Bundle) -> KnownBaseline | None:
-    """Return what a bundle's manifest says, or None where it has no `baseline`.
-
-    The middle mix takes the floor of the bundle's rule, which its reference was measured with.
-    """
+    """Return what a bundle's manifest says, or None where it has no `baseline`."""
     manifest = bundle.manifest
     if manifest.baseline is None:
         return None
-    baseline = read_baseline(manifest.baseline, labels=manifest.labels)
-    middle = replace(make_middle_mix_rule(spread_mix(manifest.labels)), floor=baseline.rule.floor)
-    return KnownBaseline(MANIFEST, baseline.reference, middle, baseline.rule)
+    return complete_baseline(read_baseline(manifest.baseline, labels=manifest.labels), source=MANIFEST)
+
+
+def complete_baseline(baseline: Baseline, *, source: str) -> KnownBaseline:
+    """Return reference and rule with the rule of the middle mix beside it, at the same floor."""
+    middle = replace(make_middle_mix_rule(spread_mix(baseline.reference.labels)), floor=baseline.rule.floor)
+    return KnownBaseline(source, baseline.reference, middle, baseline.rule)
 
 
 def measure_known(scored: ScoredCorpus) -> KnownBaseline:

@@ -25,9 +25,6 @@ from training.studies.left_out.scored import ScoredCorpus
 
 Array = NDArray[np.float64]
 MAX_WRONG = 0.04
-LIMITS = tuple(
-    round(0.25 + 0.01 * step, 2) for step in range(75)
-)  # 0.25, which every confidence of four labels has, to 0.99
 FLOOR = 1e-12
 POOLING_TOLERANCE = 1e-6
 
@@ -140,7 +137,7 @@ def choose_limit(corpora: Sequence[ScoredCorpus], *, temperature: float, max_err
     """Return the lowest limit from which on both bounds hold; None where the highest keeps them not."""
     rows = [(one.is_assumed, *_find_certainty(one, temperature)) for one in corpora]
     chosen = None
-    for limit in reversed(LIMITS):
+    for limit in metrics.THRESHOLDS[::-1].tolist():
         wrong = [float((is_wrong & (sure >= limit)).mean()) for is_assumed, sure, is_wrong in rows if is_assumed]
         errors = [
             float(is_wrong[sure >= limit].mean())

@@ -18,6 +18,9 @@ class BaselineFigures:
         middle_spread: deviation over draws.
         own: their UAR by the rule of the bundle's manifest, mean over the same draws; None where it has none.
         own_spread: deviation over draws.
+        calibration_error: ECE by the rule of the manifest, mean over draws; None where it has none, as the next two.
+        coverage: share of the judged notes that it labels with certainty.
+        error: share of wrong labels among them.
     """
 
     n_judged: int
@@ -26,6 +29,9 @@ class BaselineFigures:
     middle_spread: float
     own: float | None
     own_spread: float | None
+    calibration_error: float | None
+    coverage: float | None
+    error: float | None
 
 
 @dataclass(frozen=True)

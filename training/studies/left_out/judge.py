@@ -45,6 +45,7 @@ class Plan:
         trained: names or titles of corpora that the bundles were trained on, beside those in their manifests.
         max_error: bound of the calibration; None for no calibration.
         n_processes: that score, 1 or more.
+        baseline: reference and rule of bundles whose manifest has none, in place of `reference`.
     """
 
     bundles: tuple[Path, ...]
@@ -54,6 +55,7 @@ class Plan:
     trained: tuple[str, ...] = ()
     max_error: float | None = None
     n_processes: int = 2
+    baseline: KnownBaseline | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ def judge(plan: Plan, *, on_progress: OnProgress = lambda _what, _done, _total: 
 def _find_baseline(
     bundle: Bundle, reference: ReadCorpus | None, plan: Plan, on_progress: OnProgress
 ) -> KnownBaseline | None:
-    """Return what the manifest says; else what the bundle's scores of the reference do, where there is one."""
-    known = read_known(bundle)
+    """Return what the manifest says; else what the caller knows, or the bundle's scores of the reference where there is one."""
+    known = read_known(bundle) or plan.baseline
     if known is not None or reference is None:
         return known
     (parts,) = _score(bundle, [reference], plan, (), on_progress)

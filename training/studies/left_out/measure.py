@@ -128,6 +128,9 @@ def _measure_baseline(scored: ScoredCorpus, baseline: KnownBaseline | None, *, n
         middle_spread=middle.spreads[1],
         own=None if own is None else own.recalls[1],
         own_spread=None if own is None else own.spreads[1],
+        calibration_error=None if own is None else own.calibration_errors[1],
+        coverage=None if own is None else own.coverages[1],
+        error=None if own is None else own.errors[1],
     )
 
 

@@ -50,6 +50,9 @@ LABELLED = (
     Column("ECE", lambda one: one.calibration_error),
     Column("coverage", lambda one: one.coverage, min),
     Column("error", lambda one: one.error),
+    Column("ECE, baseline", lambda one: one.baseline and one.baseline.calibration_error),
+    Column("coverage, baseline", lambda one: one.baseline and one.baseline.coverage, min, is_compared=False),
+    Column("error, baseline", lambda one: one.baseline and one.baseline.error, is_compared=False),
 )
 ORDINARY = (
     Column("neutral", lambda one: one.everything.neutral, min),

@@ -17,7 +17,6 @@ CASE_MIX, CASE_N_NOTES = "70 % neutral", 10
 MAX_ERROR = (
     0.20  # of certain relative labels: acted emotions of unheard languages; a tenth would leave a third of the notes
 )
-THRESHOLDS = np.round(np.arange(0.25, 1.0, 0.01), 2)
 
 
 @dataclass(frozen=True)
@@ -131,9 +130,11 @@ def choose_limit(scored: Sequence[Scored], temperature: float) -> float:
     """Return the lowest confidence from which on at most `MAX_ERROR` of the labels are wrong, the mean over corpora; else 0.99."""
     curves = np.array(
         [
-            metrics.trace_risk_coverage(metrics.apply_softmax(one.log_scores, temperature), one.truth, THRESHOLDS)
+            metrics.trace_risk_coverage(
+                metrics.apply_softmax(one.log_scores, temperature), one.truth, metrics.THRESHOLDS
+            )
             for one in scored
         ]
     ).mean(axis=0)
     is_good = np.logical_and.accumulate((curves[:, 2] <= MAX_ERROR)[::-1])[::-1]
-    return float(THRESHOLDS[int(np.argmax(is_good))]) if is_good.any() else float(THRESHOLDS[-1])
+    return float(metrics.THRESHOLDS[int(np.argmax(is_good))]) if is_good.any() else float(metrics.THRESHOLDS[-1])

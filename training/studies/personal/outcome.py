@@ -36,6 +36,8 @@ class Outcome:
         calibration_errors: ECE of each, mean over draws.
         calm: of the neutral notes, the share called neutral, each way; 0 where there is none.
         calm_certain_wrong: of the neutral notes, the share called something else with certainty, each way.
+        coverages: share of the judged notes that are labelled with certainty, each way, mean over draws.
+        errors: share of wrong labels among those, each way, mean over draws; 0 where there is none.
     """
 
     corpus: str
@@ -50,6 +52,8 @@ class Outcome:
     calibration_errors: Triple
     calm: Triple
     calm_certain_wrong: Triple
+    coverages: Triple
+    errors: Triple
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ def sum_up(
         calibration_errors=_as_triple(means[:, 1]),
         calm=_as_triple(means[:, 2]),
         calm_certain_wrong=_as_triple(means[:, 3]),
+        coverages=_as_triple(means[:, 4]),
+        errors=_as_triple(means[:, 5]),
     )
 
 
@@ -126,12 +132,13 @@ def _measure(scores: Array, truth: Rows, labels: tuple[str, ...], uncertain_belo
     guess = scores.argmax(axis=1)
     confusion = metrics.count_confusion(truth, guess, len(labels))
     recall, error = metrics.measure_unweighted_accuracy(confusion), metrics.measure_calibration_error(scores, truth)
+    _, coverage, wrong = metrics.trace_risk_coverage(scores, truth, np.array([uncertain_below]))[0]
     is_calm = truth == (labels.index(NEUTRAL) if NEUTRAL in labels else -1)
     if not is_calm.any():
-        return recall, error, 0.0, 0.0
+        return recall, error, 0.0, 0.0, coverage, wrong
     is_right = guess[is_calm] == truth[is_calm]
     is_certain = scores[is_calm].max(axis=1) >= uncertain_below
-    return recall, error, float(is_right.mean()), float((is_certain & ~is_right).mean())
+    return recall, error, float(is_right.mean()), float((is_certain & ~is_right).mean()), coverage, wrong
 
 
 def _as_triple(values: Array) -> Triple:

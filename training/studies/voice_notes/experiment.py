@@ -19,7 +19,7 @@ from training.fitting.targets import assign_first_folds
 from training.fitting.tuned import load_head
 from training.measures.pictures import draw_stacks
 from training.screen import say
-from training.studies.evaluation import EVALUATION_FOLDER, INT8, NET, read_calibration, read_figures
+from training.studies.evaluation import EVALUATION_FOLDER, INT8, NET, read_figures
 from training.studies.voice_notes import tables
 from training.studies.voice_notes.encode import Graphs, encode_speakers
 from training.studies.voice_notes.scores import NO_SCORE, Judged, judge_speakers, measure_share
@@ -83,8 +83,8 @@ def load_nets(run: Path, plan: Plan) -> Nets:
     return Nets(
         {fold: find(f"{NET} {fold}") for fold in evaluation["folds"]},
         {fold: find(f"{INT8} {fold}") for fold in evaluation["folds"]},
-        find(GRAPH) / INT8_GRAPH,
-        read_calibration(evaluation).temperature,
+        find_result(plan, run, run, GRAPH) / INT8_GRAPH,
+        plan.stages.calibration.temperature,
         load_features(find(CLEAN.name)),
     )
 
