@@ -37,7 +37,7 @@ NAMES, SPEAKERS = (
 
 @pytest.fixture
 def plan(tmp_path):
-    corpora = (("crema-d", str(tmp_path)), ("emodb", str(tmp_path)))
+    corpora = tuple((name, str(tmp_path)) for name in ("crema-d", "emodb", "fsdd", "mycroft-precise"))
     return Plan(corpora, "speakers", "whisper-base", SMOKE, pretrained="encoder", pretrained_sha256="0" * 64)
 
 

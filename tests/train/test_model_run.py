@@ -366,7 +366,7 @@ def test_a_model_beyond_a_limit_is_not_shipped(change, message):
         (("crema-d=x",), "emodb=FOLDER"),
         (("crema-d=x", "--without", "ravdess"), "['ravdess']"),
         (("crema-d=x", "--without", "emodb", "everyday=nowhere"), "no folder nowhere"),
-        (("crema-d=x", "emodb=x", "--recipe", "smoke"), "--pretrained"),
+        (("crema-d=x", "emodb=x", "fsdd=x", "mycroft-precise=x", "--recipe", "smoke"), "--pretrained"),
         ((), "0 corpora"),
         (("crema-d=x", "--folds", "0"), "frozen, paper and scratch"),
     ],

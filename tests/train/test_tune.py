@@ -191,7 +191,7 @@ def test_runs_of_other_folds_or_of_one_seed_twice_are_not_averaged(frames, weigh
 def test_folds_are_summed_up_by_nets_that_never_heard_their_speakers(frames, weights, tmp_path):
     means = [tune_mean(frames, weights, tmp_path / f"fold-{fold}", fold=fold) for fold in (0, 1)]
 
-    found = sum_up(means[::-1], tmp_path / "sum")
+    found = sum_up(means[::-1], tmp_path / "sum", calibration=SMOKE.stages.calibration)
 
     assert found["folds"] == [0, 1]
     assert found["seeds"] == [0, 1]
@@ -203,7 +203,7 @@ def test_folds_are_summed_up_by_nets_that_never_heard_their_speakers(frames, wei
 def test_what_single_seeds_reach_is_said_beside_their_mean(frames, weights, tmp_path):
     means = [tune_mean(frames, weights, tmp_path / f"fold-{fold}", fold=fold) for fold in (0, 1)]
 
-    found = sum_up(means, tmp_path / "sum")["by_seed"]
+    found = sum_up(means, tmp_path / "sum", calibration=SMOKE.stages.calibration)["by_seed"]
 
     said = [
         [json.loads((mean.parent / f"seed-{seed}" / "tune.json").read_text())["tuned"]["clean"] for seed in (0, 1)]
@@ -217,14 +217,14 @@ def test_a_fold_that_comes_twice_is_not_summed_up(frames, weights, tmp_path):
     mean = tune_mean(frames, weights, tmp_path, fold=0)
 
     with pytest.raises(RunsIncomplete, match=r"folds \[0, 0\]"):
-        sum_up([mean, mean], tmp_path / "sum")
+        sum_up([mean, mean], tmp_path / "sum", calibration=SMOKE.stages.calibration)
 
 
 def test_folds_of_different_seeds_are_not_summed_up(frames, weights, tmp_path):
     means = [tune_mean(frames, weights, tmp_path / str(fold), fold=fold, seeds=(0, 1 + fold)) for fold in (0, 1)]
 
     with pytest.raises(RunsIncomplete, match="different seeds"):
-        sum_up(means, tmp_path / "sum")
+        sum_up(means, tmp_path / "sum", calibration=SMOKE.stages.calibration)
 
 
 def test_a_mixed_net_lies_between_the_two_and_at_either_end_is_one_of_them(weights):
