@@ -17,9 +17,9 @@ from tonalog.session import choose_tenant, find_subject, open_database, register
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 _REPROCESS_EPILOG = """\b
 Examples:
-  tonalog reprocess --model 0.6.0 --dry-run
-  tonalog reprocess --model 0.6.0 --since 2026-01-01
-Then, when it is through: tonalog models activate 0.6.0
+  tonalog reprocess --model 0.7.0 --dry-run
+  tonalog reprocess --model 0.7.0 --since 2026-01-01
+Then, when it is through: tonalog models activate 0.7.0
 """
 
 
@@ -53,7 +53,7 @@ def list_all() -> None:
     show(table)
 
 
-@models_command.command(name="activate", epilog="Example: tonalog models activate 0.6.0")
+@models_command.command(name="activate", epilog="Example: tonalog models activate 0.7.0")
 @click.argument("version")
 @click.option("--force", is_flag=True, help="Activate it even if readers lose results by that.")
 def activate(version: str, *, force: bool) -> None:

@@ -43,7 +43,7 @@ DEFAULT = replace(
         Tune(epochs=4, hidden=0.6, votes=0.3, kept=0.6, seeds=(0, 1, 2), further=FURTHER),
         SPEECH_FIT,
         Amounts(),
-        Calibration(temperature=0.971, uncertain_below=0.59),
+        Calibration(1.887, 0.65, relative_temperature=0.8, relative_uncertain_below=0.65),
         encoder=HALF,
     ),
 )

@@ -31,7 +31,8 @@ from trends import write_baseline
 
 ACTORS_FILE = "VideoDemographics.csv"
 EVALUATION_FOLDER, FIGURES_FILE, ELSEWHERE_FOLDER = "evaluation", "figures.json", "elsewhere"
-NET, INT8 = "net without fold", "int8 without fold"  # In the names of results, before the fold.
+# In the names of results, before the fold or the corpora.
+NET, INT8, WITHOUT = "net without fold", "int8 without fold", "net without"
 
 
 @dataclass(frozen=True)
@@ -103,36 +104,42 @@ def evaluate_model(
     check_request(steps, out, request)
     folds, seeds = sorted(set(request.folds)), tuple(sorted(set(request.seeds)))
     parallel: dict[str, Any] = {"n_processes": n_processes, "report": report}
-    copies = list_copies(plan.stages.tune.copies, folds[0])
-    run_steps([steps.cache_frames(name) for name in copies], root, **parallel)
-    runs = run_steps([steps.average(fold, seeds) for fold in folds], root, **parallel)
-    compared = run_steps([steps.compare_int8(fold, seeds) for fold in folds], root, **parallel)
-    without = {name: steps.average((name,), seeds) for name in list_rated(plan)}
-    nets = dict(zip(without, run_steps([*without.values()], root, **parallel), strict=True))
-    ordinary = run_steps([steps.average(half, seeds) for half in halve_ordinary(plan)], root, **parallel)
+    found = _make_nets(steps, root, folds, seeds, **parallel)
+    without = {name: found[f"{WITHOUT} {name}"] for name in list_rated(plan)}
+    halves = [found[f"{WITHOUT} {half}"] for half in halve_ordinary(plan)]
     calibration, graph = plan.stages.calibration, find_result(plan, out, out, GRAPH)
-    evaluation = sum_up(runs, folder, calibration=calibration, without=nets, ordinary=ordinary)
+    runs, compared = ([found[f"{kind} {fold}"] for fold in folds] for kind in (NET, INT8))
+    evaluation = sum_up(runs, folder, calibration=calibration, without=without, ordinary=halves)
     baseline = measure_baseline(read_predictions(folder / PREDICTIONS_FILE), calibration)
+    bundle, elsewhere = out / f"{plan.name}-{plan.version}", folder / ELSEWHERE_FOLDER
     figures = {
         "evaluation": evaluation,
-        "dimensions": measure_dimensions(steps, nets, folder / PREDICTIONS_FILE, calibration.temperature),
+        "dimensions": measure_dimensions(steps, without, folder / PREDICTIONS_FILE, calibration.temperature),
         "int8": join_comparisons(compared),
         "gate": _judge_gate(steps, root, **parallel),
         **read_json(graph / FACTS_FILE),
         "slices": _slice(folder, request.actors, calibration, n_draws=plan.stages.amounts.n_draws),
         "baseline": write_baseline(baseline),
-        "elsewhere": judge_elsewhere(
-            out / f"{plan.name}-{plan.version}", request.judged, baseline, folder=folder / ELSEWHERE_FOLDER, **parallel
-        ),
+        "elsewhere": judge_elsewhere(bundle, request.judged, baseline, folder=elsewhere, **parallel),
     }
-    by_fold = {
-        f"{kind} {fold}": path
-        for kind, paths in ((NET, runs), (INT8, compared))
-        for fold, path in zip(folds, paths, strict=True)
-    }
-    note_results(folder, {CLEAN.name: steps.cache_frames(CLEAN.name).find(root), **by_fold})
+    note_results(folder, {CLEAN.name: steps.cache_frames(CLEAN.name).find(root), **found})
     write_json(folder / FIGURES_FILE, figures)
     return figures
+
+
+def _make_nets(
+    steps: BundleSteps, root: Path, folds: list[int], seeds: tuple[int, ...], **parallel: Any
+) -> dict[str, Path]:
+    """Return the folder of every net that leaves somebody out and of each fold's int8, all made at once so that no process waits."""
+    copies = list_copies(steps.plan.stages.tune.copies, folds[0])
+    run_steps([steps.cache_frames(name) for name in copies], root, **parallel)
+    wanted = {
+        **{f"{NET} {fold}": steps.average(fold, seeds) for fold in folds},
+        **{f"{INT8} {fold}": steps.compare_int8(fold, seeds) for fold in folds},
+        **{f"{WITHOUT} {name}": steps.average((name,), seeds) for name in list_rated(steps.plan)},
+        **{f"{WITHOUT} {half}": steps.average(half, seeds) for half in halve_ordinary(steps.plan)},
+    }
+    return dict(zip(wanted, run_steps([*wanted.values()], root, **parallel), strict=True))
 
 
 def read_figures(out: Path) -> dict[str, Any] | None:
