@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from training.corpora.layouts.listed_sets import EVERYDAY
 from training.data.files import read_record
-from training.fitting.presets import PAPER, PARTS, RECIPES, find_recipe, leave_out
+from training.fitting.further import spread_weight
+from training.fitting.presets import DEFAULT, PAPER, PARTS, RECIPES, find_recipe, leave_out
 from training.fitting.recipe import Further, Recipe, Tune
 from training.sounds.paper_augment import Augmentation, apply_augmentation
 
@@ -39,7 +41,7 @@ def test_a_further_corpus_of_a_recipe_with_stages_can_be_left_out_and_nothing_el
     kept = leave_out(RECIPES["default"], ["fsdd", "emodb"]).find_stages().tune.further
     everything = RECIPES["default"].find_stages().tune.further
 
-    assert [item for item in everything if item not in kept] == [f for f in everything if f.corpus in {"fsdd", "emodb"}]
+    assert {item.corpus for item in everything} - {item.corpus for item in kept} == {"fsdd", "emodb"}
     with pytest.raises(ValueError, match=r"--without \['pitch'\].*trains beside CREMA-D on .*'emodb'"):
         leave_out(RECIPES["default"], ["pitch"])
 
@@ -99,3 +101,18 @@ def test_pitch_keeps_the_length(tone):
     shifted = apply_augmentation(tone, replace(NOTHING, pitch_semitones=2.0), np.random.default_rng(0))
     assert shifted.shape == tone.shape
     assert not np.allclose(shifted, tone, atol=0.05)
+
+
+def test_ordinary_speech_weighs_the_same_where_some_sets_of_it_are_left_out():
+    further = DEFAULT.stages.tune.further
+    first, *others = [item.corpus for item in further if item.corpus in EVERYDAY]
+    for left_out in ((first,), others, ("emodb", first)):
+        spread = spread_weight(further, left_out)
+        for name in ("weight", "drawn"):
+            kept = sum(
+                getattr(item, name) for item in spread if item.corpus in EVERYDAY and item.corpus not in left_out
+            )
+            assert kept == pytest.approx(sum(getattr(item, name) for item in further if item.corpus in EVERYDAY))
+        assert spread[0] == further[0]
+    assert spread_weight(further, ("emodb",)) == further
+    assert spread_weight(further, (first, *others)) == further

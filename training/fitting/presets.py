@@ -8,6 +8,7 @@ from typing import Any
 
 from training.corpora.layouts.listed_sets import EVERYDAY
 from training.data.views import Amounts
+from training.fitting.further import spread_weight
 from training.fitting.recipe import Calibration, Fit, Further, Limits, Recipe, Stages, Tune
 from training.nets.shape import EncoderShape
 from worker.audio.frontend import FrontEnd
@@ -118,7 +119,7 @@ def _leave_out_corpora(recipe: Recipe, stages: Stages, names: set[str]) -> Recip
     known = {item.corpus for item in stages.tune.further}
     if unknown := sorted(names - known):
         raise ValueError(f"--without {unknown}: recipe {recipe.name} trains beside CREMA-D on {sorted(known)}")
-    kept = tuple(item for item in stages.tune.further if item.corpus not in names)
+    kept = tuple(item for item in spread_weight(stages.tune.further, names) if item.corpus not in names)
     return replace(recipe, stages=replace(stages, tune=replace(stages.tune, further=kept)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from training.corpora.votes import VOTES_FILE
 from training.data.cached import cache_windows
 from training.data.files import hash_file
 from training.data.views import Source, find_view, identify_view
+from training.fitting.further import spread_recipe
 from training.fitting.jobs import Count
 from training.fitting.mean import average_runs
 from training.fitting.plan import Plan
@@ -49,7 +50,10 @@ class NetSteps:
     def tune(self, left_out: LeftOut, seed: int) -> Step:
         """Tune a net without a fold's speakers or some corpora, or on everybody."""
         recipe = {key: value for key, value in asdict(self.plan.recipe).items() if key not in {"name", "stages"}}
-        how = asdict(self.plan.stages.tune)
+        start = self.start
+        if isinstance(left_out, tuple):
+            start = replace(start, recipe=spread_recipe(start.recipe, left_out))
+        how = asdict(start.stages.tune)
         del how["seeds"]
         reads: dict[str, Any] = {
             "fold": left_out,
@@ -64,7 +68,7 @@ class NetSteps:
         needs = {name: self.cache_frames(name) for name in list_copies(self.plan.stages.tune.copies, left_out)}
         return Step(
             f"{_describe(left_out)}, seed {seed}",
-            partial(_tune, start=self.start, left_out=left_out, seed=seed),
+            partial(_tune, start=start, left_out=left_out, seed=seed),
             reads,
             needs,
         )
