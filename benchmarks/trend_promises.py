@@ -134,11 +134,10 @@ def check_nuisances(n_people: int, seed: int) -> Iterator[Row]:
     rng = np.random.default_rng(seed)
     n_days = 60 + MONITORED
     people = wander(rng, n_people, n_days, rho=0.3)
-    gaps = [
-        np.where(rng.random(n_days) < GAPS, np.nan, person)
-        for person in wander(rng, n_people, n_days + 60, rho=0.3)[:, :n_days]
-    ]
-    yield _judge("two days in five without a note", [make_days(person) for person in gaps], n_days)
+    long = n_days + 50  # so that ninety days or so remain after sixty that were observed
+    gaps = wander(rng, n_people, long, rho=0.3)
+    gaps[rng.random(gaps.shape) < GAPS] = np.nan
+    yield _judge("two days in five without a note", [make_days(person) for person in gaps], long)
     away = people.copy()
     away[:, 80:110] = np.nan
     yield _judge("a month without a note", [make_days(person) for person in away], n_days)
@@ -157,6 +156,21 @@ def check_nuisances(n_people: int, seed: int) -> Iterator[Row]:
         yield _judge(what, [make_days(person, n_windows=windows) for person in levels], n_days)
         naive = [make_days(person, n_windows=windows) for person in pooled]
         yield replace(_judge(f"{what}, had a note the log odds of its pooled score", naive, n_days), is_promise=False)
+
+
+def print_weights(n_days: int, seed: int) -> None:
+    """Print by how much days scatter that have three notes of 2, 5 and 75 windows, by the weights of the notes."""
+    rng = np.random.default_rng(seed)
+    windows = np.array([2.0, 5.0, 75.0])
+    print(
+        f"SD of days with notes of 2, 5 and 75 windows, log odds, {n_days} days; notes differ by SD b, windows of a note by SD w"
+    )
+    for between, within in ((0.52, 0.65), (0.25, 1.0), (1.0, 0.5)):
+        spread = np.sqrt(between**2 + within**2 / windows)
+        notes = spread * rng.standard_normal((n_days, 3))
+        ways = {"equal": np.ones(3), "by speech": windows, "inverse variance": spread**-2}
+        scatter = {name: float((notes @ weights / weights.sum()).std()) for name, weights in ways.items()}
+        print(f"b {between}, w {within}: " + ", ".join(f"{name} {sd:.3f}" for name, sd in scatter.items()))
 
 
 def tune(n_people: int) -> Iterator[Row]:
@@ -179,6 +193,7 @@ def main() -> int:
         f"{options.people} simulated persons a row, {MONITORED} monitored days, seed {options.seed}; {options.few} persons where each is judged day by day",
         order="one row after the other, each with its own persons",
     )
+    print_weights(10 * options.people, options.seed)
     broken = 0
     checks = (check_false_alarms, show_textbook, check_power, show_limits)
     rows = (

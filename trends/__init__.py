@@ -20,6 +20,7 @@ from trends.reference import Reference, read_reference
 from trends.rule import MIDDLE_MIX, BaselineRule, make_middle_mix_rule, read_rule, spread_mix
 from trends.section import Baseline, read_baseline, write_baseline
 from trends.settings import TrendSettings
+from trends.within_note import Movement, WindowScore, WithinNote, describe_movement, describe_note
 
 __all__ = [
     "MIDDLE_MIX",
@@ -28,6 +29,7 @@ __all__ = [
     "BaselineState",
     "Day",
     "DayBaseline",
+    "Movement",
     "NoteLevel",
     "NoteSpread",
     "NoteState",
@@ -40,7 +42,11 @@ __all__ = [
     "TrendReason",
     "TrendSettings",
     "TrendState",
+    "WindowScore",
+    "WithinNote",
     "collect_notes",
+    "describe_movement",
+    "describe_note",
     "freeze_day_baseline",
     "from_logit",
     "judge_person",

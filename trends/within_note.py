@@ -79,6 +79,23 @@ class NoteSlope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Movement:
+    """How a measure moves through a note, on the measure's own scale.
+
+    Attributes:
+        start: mean of the first third of the windows.
+        end: mean of the last third.
+        volatility: mean step from one window to the next; None with one window.
+        slope: None with fewer than ten windows.
+    """
+
+    start: float
+    end: float
+    volatility: float | None
+    slope: NoteSlope | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class WithinNote:
     """One note in one measure.
 
@@ -87,20 +104,14 @@ class WithinNote:
         spread: standard deviation of single windows, log odds; None with one window.
         n_windows: how many there are.
         n_effective: how many equally new windows tell as much, 1 to `n_windows`.
-        start: mean score of the first third, 0 to 1.
-        end: mean score of the last third, 0 to 1.
-        volatility: mean step from one window to the next, 0 to 1; None with one window.
-        slope: None with fewer than ten windows.
+        movement: of the scores.
     """
 
     level: float
     spread: float | None
     n_windows: int
     n_effective: float
-    start: float
-    end: float
-    volatility: float | None
-    slope: NoteSlope | None
+    movement: Movement
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
@@ -114,34 +125,63 @@ def describe_note(windows: Sequence[WindowScore]) -> WithinNote:
         windows: of the note, in order of time, at least one.
 
     Raises:
-        ValueError: there is no window, or they are not in order.
+        ValueError: there is no window, or they are not in order of time.
 
     Example:
         >>> windows = [WindowScore(start_ms=t * 8000, end_ms=t * 8000 + 8000, new_speech_ms=8000, score=0.1 + t / 50) for t in range(12)]
         >>> note = describe_note(windows)
-        >>> round(note.slope.per_min, 6), round(note.start, 6), round(note.end, 6)
+        >>> round(note.movement.slope.per_min, 6), round(note.movement.start, 6), round(note.movement.end, 6)
         (0.15, 0.13, 0.29)
     """
     if not windows:
         raise ValueError("a note has 0 windows; needed is one")
-    starts = [window.start_ms for window in windows]
-    if starts != sorted(starts):
-        raise ValueError(f"windows begin at {starts} ms; needed is the order of time")
-    scores = np.array([window.score for window in windows])
     weights = np.array([float(window.new_speech_ms) for window in windows])
-    logits = to_logit(scores)
-    n, third = len(windows), max(1, len(windows) // 3)
-    n_effective = float(weights.sum() ** 2 / (weights**2).sum())
+    logits = to_logit([window.score for window in windows])
     level = float(np.average(logits, weights=weights))
     return WithinNote(
         level=level,
-        spread=_find_spread(logits, weights, level) if n > 1 else None,
-        n_windows=n,
-        n_effective=n_effective,
+        spread=_find_spread(logits, weights, level) if len(windows) > 1 else None,
+        n_windows=len(windows),
+        n_effective=float(weights.sum() ** 2 / (weights**2).sum()),
+        movement=describe_movement(
+            [(window.start_ms + window.end_ms) / 2 / MS_PER_MIN for window in windows],
+            [window.score for window in windows],
+            [window.new_speech_ms for window in windows],
+        ),
+    )
+
+
+def describe_movement(minutes: Sequence[float], values: Sequence[float], new_speech_ms: Sequence[int]) -> Movement:
+    """Describe how any measure moves through a note.
+
+    Args:
+        minutes: the middle of each window on the recording's clock, in order, at least one.
+        values: of the windows, on any scale.
+        new_speech_ms: of each window, over 0.
+
+    Raises:
+        ValueError: the windows are not in order, their numbers differ, or one has no new speech.
+
+    Example:
+        >>> movement = describe_movement([0.5, 1.0, 1.5], [0.1, 0.2, 0.4], [8000] * 3)
+        >>> round(movement.volatility, 3), movement.slope
+        (0.15, None)
+    """
+    if not minutes or not len(minutes) == len(values) == len(new_speech_ms):
+        raise ValueError(
+            f"{len(minutes)} times, {len(values)} values and {len(new_speech_ms)} weights of windows; each has all"
+        )
+    if list(minutes) != sorted(minutes):
+        raise ValueError(f"windows are at {list(minutes)} minutes; needed is the order of time")
+    if min(new_speech_ms) <= 0:
+        raise ValueError(f"new speech of a window is {min(new_speech_ms)} ms; allowed is over 0")
+    scores, weights = np.array(values, dtype=np.float64), np.array(new_speech_ms, dtype=np.float64)
+    n, third = len(values), max(1, len(values) // 3)
+    return Movement(
         start=float(np.average(scores[:third], weights=weights[:third])),
         end=float(np.average(scores[-third:], weights=weights[-third:])),
         volatility=_find_volatility(scores, weights) if n > 1 else None,
-        slope=_fit_slope(windows, scores, weights) if n >= MIN_WINDOWS else None,
+        slope=_fit_slope(np.array(minutes, dtype=np.float64), scores, weights) if n >= MIN_WINDOWS else None,
     )
 
 
@@ -155,8 +195,7 @@ def _find_volatility(scores: Array, weights: Array) -> float:
     return float(np.average(np.abs(np.diff(scores)), weights=np.minimum(weights[1:], weights[:-1])))
 
 
-def _fit_slope(windows: Sequence[WindowScore], scores: Array, weights: Array) -> NoteSlope | None:
-    minutes = np.array([(window.start_ms + window.end_ms) / 2 / MS_PER_MIN for window in windows])
+def _fit_slope(minutes: Array, scores: Array, weights: Array) -> NoteSlope | None:
     centred = minutes - np.average(minutes, weights=weights)
     times = float((weights * centred**2).sum())
     if times == 0:
