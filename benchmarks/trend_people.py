@@ -8,7 +8,17 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from trends import Day, NoteLevel, NoteState, PersonTrend, TrendSettings, judge_person, summarise_day
+from trends import (
+    Day,
+    NoteLevel,
+    NoteSpread,
+    NoteState,
+    PersonTrend,
+    TrendSettings,
+    judge_person,
+    measure_note_spread,
+    summarise_day,
+)
 from trends.autocorrelation import fit_days
 from trends.chart import draw_chart
 from trends.recent import count_recent, measure_recent
@@ -98,7 +108,9 @@ def watch_by_the_textbook(days: Array, n_baseline: int = TEXTBOOK_DAYS) -> Outco
     return Outcome(is_flagged, np.abs(recent.mean(axis=1) - mean) <= reach)
 
 
-def make_days(levels: Array, *, model: str = "m-1", first: int = 0, n_windows: Array | None = None) -> list[Day]:
+def make_days(
+    levels: Array, *, model: str = "m-1", first: int = 0, n_windows: Array | None = None, spreads: Array | None = None
+) -> list[Day]:
     """Return a person's days by the product's own summary, one note each; NaN is a day without a note.
 
     Args:
@@ -106,17 +118,19 @@ def make_days(levels: Array, *, model: str = "m-1", first: int = 0, n_windows: A
         model: that scored them.
         first: place of the first day on the calendar.
         n_windows: of each note; 5 by default.
+        spreads: between the windows of each note; what is usual by default.
     """
     windows = np.full(len(levels), 5.0) if n_windows is None else n_windows
-    return [
-        summarise_day(
-            FIRST + timedelta(days=first + place),
-            model,
-            [NoteLevel(state=NoteState.SCORED, level=float(level), n_windows=float(n), speech_s=float(n) * 8)],
+    within = np.full(len(levels), NoteSpread().within_sd) if spreads is None else spreads
+    notes = {
+        FIRST + timedelta(days=first + place): NoteLevel(
+            state=NoteState.SCORED, level=float(level), spread=float(sd), n_windows=float(n), speech_s=float(n) * 8
         )
-        for place, (level, n) in enumerate(zip(levels, windows, strict=True))
+        for place, (level, n, sd) in enumerate(zip(levels, windows, within, strict=True))
         if np.isfinite(level)
-    ]
+    }
+    spread = measure_note_spread([[note] for note in notes.values()])
+    return [summarise_day(day, model, [note], spread=spread) for day, note in notes.items()]
 
 
 def judge_whole(days: list[Day], n_days: int, settings: TrendSettings, *, model: str = "m-1") -> PersonTrend:

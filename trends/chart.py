@@ -28,7 +28,7 @@ from trends.quantiles import find_t_quantile
 from trends.settings import TrendSettings
 
 Array = NDArray[np.float64]
-# The one constant that was chosen by simulation, with other seeds than those that judge: benchmarks/trend_promises.py --tune.
+# Chosen by simulation, as was the default of `forgetting`, with other seeds than those that judge: benchmarks/trend_promises.py --tune.
 LOOKS_PER_MEMORY = 3.5
 
 

@@ -4,8 +4,8 @@ A note's level is a mean over its windows on the scale of log odds (`trends.with
 the note is; a note's pooled score would: the log odds of a mean are nearer to 0 the more windows are in it.
 
 A day's level is the plain mean of its notes' levels. Weights by speech were worst on simulated days with notes of 2, 5 and 75 windows,
-because they leave the day to one note; inverse variances gain 3 % over equal weights and need variances that
-nobody knows of a single day (docs/trends.md has the table). Its standard error is ``sqrt(sum(between^2 + within^2 / n_windows_i)) / n``:
+because they leave the day to one note; inverse variances gain a few per cent, more where a person's notes of one day are
+alike, but they are estimated from other days, so that a day would move when later days come (docs/trends.md has the table). Its standard error is ``sqrt(sum(between^2 + within^2 / n_windows_i)) / n``:
 notes of one day differ (`between`), and so do windows of one note (`within`).
 
 Uncertain notes are in the mean. Leaving them out would keep the extreme ones and make every day look more emotional.
@@ -79,8 +79,8 @@ class NoteSpread:
         within_sd: of windows of one note, log odds, 0 or more.
     """
 
-    between_sd: float = 0.5
-    within_sd: float = 0.65
+    between_sd: float = 0.7
+    within_sd: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ def summarise_day(day: date, model: str, notes: Iterable[NoteLevel], *, spread: 
         >>> long = NoteLevel(state=NoteState.SCORED, level=1.0, n_windows=75, speech_s=600)
         >>> day = summarise_day(date(2026, 3, 1), "m", [calm, long, NoteLevel(state=NoteState.PENDING)])
         >>> day.level, round(day.error, 2), day.n_scored, day.n_pending
-        (0.0, 0.42, 2, 1)
+        (0.0, 0.61, 2, 1)
     """
     every = list(notes)
     known = spread or NoteSpread()
@@ -172,7 +172,7 @@ def measure_note_spread(days: Sequence[Sequence[NoteLevel]], *, prior: NoteSprea
         >>> note = NoteLevel(state=NoteState.SCORED, level=0.0, spread=0.0, n_windows=11)
         >>> alike = measure_note_spread([[note, note]] * 10)
         >>> round(alike.between_sd, 3), round(alike.within_sd, 3)
-        (0.352, 0.142)
+        (0.493, 0.218)
     """
     usual = prior or NoteSpread()
     by_day = [[note for note in notes if note.level is not None] for notes in days]

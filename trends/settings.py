@@ -51,7 +51,7 @@ class TrendSettings:
     recent_min_notes: int = 5
     recent_min_speech_s: float = 60.0
     confidence: float = 0.95
-    forgetting: float = 0.05
+    forgetting: float = 0.04
     false_alarm_share: float = 0.05
     horizon_days: int = 90
     n_measures: int = 1
