@@ -58,7 +58,7 @@ class TrendSettings:
     prior_rho: float = 0.3
     prior_rho_sd: float = 0.3
     clip_sd: float = 3.0
-    smallest_sd: float = 0.05
+    smallest_sd: float = 0.2
     overlap_days: int = 14
     slope_days: int = 90
     slope_min_days: int = 14

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.days import FIRST, make_days, wander
-from trends import TrendReason, TrendSettings, TrendState, freeze_day_baseline, judge_person, read_day_baseline
+from trends import (
+    PersonTrend,
+    TrendReason,
+    TrendSettings,
+    TrendState,
+    freeze_day_baseline,
+    judge_person,
+    read_day_baseline,
+)
 
 LAST = FIRST + timedelta(days=149)
 
@@ -217,3 +227,20 @@ def test_one_odd_day_is_no_shift(levels):
 def test_a_setting_that_is_not_allowed_is_refused_with_its_value(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}; allowed"):
         TrendSettings(**{name: value})
+
+
+def test_a_person_whose_days_are_all_alike_is_stable_and_has_no_endless_numbers():
+    trend = judge(make_days([-4.6] * 150))
+
+    assert trend.state is TrendState.STABLE
+    assert trend.baseline.sd == TrendSettings().smallest_sd
+    json.dumps(trend.as_dict(), allow_nan=False)
+
+
+def test_the_page_names_what_an_answer_has():
+    page = (Path(__file__).parents[2] / "docs" / "trends.md").read_text(encoding="utf-8")
+    table = page.split("| field | how to read it |")[1].split("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in table.splitlines()[2:])))
+
+    assert named == {field.name for field in fields(PersonTrend)} - {"as_of", "model", "baseline"}
+    assert all(f"`{state.value}`" in table for state in TrendState)
