@@ -20,7 +20,7 @@ from trends.reference import Reference, read_reference
 from trends.rule import MIDDLE_MIX, BaselineRule, make_middle_mix_rule, read_rule, spread_mix
 from trends.section import Baseline, read_baseline, write_baseline
 from trends.settings import TrendSettings
-from trends.within_note import Movement, WindowScore, WithinNote, describe_movement, describe_note
+from trends.within_note import Level, Movement, describe_movement, measure_level
 
 __all__ = [
     "MIDDLE_MIX",
@@ -29,6 +29,7 @@ __all__ = [
     "BaselineState",
     "Day",
     "DayBaseline",
+    "Level",
     "Movement",
     "NoteLevel",
     "NoteSpread",
@@ -42,15 +43,13 @@ __all__ = [
     "TrendReason",
     "TrendSettings",
     "TrendState",
-    "WindowScore",
-    "WithinNote",
     "collect_notes",
     "describe_movement",
-    "describe_note",
     "freeze_day_baseline",
     "from_logit",
     "judge_person",
     "make_middle_mix_rule",
+    "measure_level",
     "measure_note_spread",
     "measure_offset",
     "measure_own_offset",

@@ -3,7 +3,7 @@
 Windows count by their new speech. A last window that overlaps the one before it, because a note's speech is no multiple of the
 window's length, has little that is new, and would otherwise count the same words twice.
 
-- level: weighted mean of the windows' log odds. A mean over windows does not depend on how many there are; the log odds of a mean do.
+- level: weighted mean of the windows' log odds (`measure_level`). A mean over windows does not depend on how many there are; the log odds of a mean do.
 - start and end: weighted mean over the first and the last third of the windows, at least one each.
 - volatility: mean absolute difference of neighbouring windows (Jahng, Wood and Trull 2008, "Analysis of affective instability in
   ecological momentary assessment", on successive differences), weighted by the less new of both.
@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,36 +28,6 @@ from trends.quantiles import find_t_quantile
 Array = NDArray[np.float64]
 MIN_WINDOWS = 10
 PRIOR_RHO, PRIOR_WINDOWS = 0.3, 10.0  # of neighbouring windows' residuals, and how many windows that is worth
-MS_PER_MIN = 60_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowScore:
-    """One window of a note in one measure.
-
-    Attributes:
-        start_ms: on the clock of the original file.
-        end_ms: just after it.
-        new_speech_ms: how much of its speech no earlier window covers, over 0.
-        score: 0 to 1.
-
-    Raises:
-        ValueError: a value is not allowed.
-    """
-
-    start_ms: int
-    end_ms: int
-    new_speech_ms: int
-    score: float
-
-    def __post_init__(self) -> None:
-        """Check once, so that no arithmetic has to."""
-        if not 0 <= self.start_ms < self.end_ms:
-            raise ValueError(f"window is {self.start_ms} to {self.end_ms} ms; needed is 0 <= start < end")
-        if self.new_speech_ms <= 0:
-            raise ValueError(f"new speech of a window is {self.new_speech_ms} ms; allowed is over 0")
-        if not 0 <= self.score <= 1:
-            raise ValueError(f"score of a window is {self.score}; allowed is 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,58 +65,42 @@ class Movement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithinNote:
-    """One note in one measure.
+class Level:
+    """What a note's windows say of a measure on the scale of log odds.
 
     Attributes:
-        level: mean of the windows, log odds.
-        spread: standard deviation of single windows, log odds; None with one window.
-        n_windows: how many there are.
-        n_effective: how many equally new windows tell as much, 1 to `n_windows`.
-        movement: of the scores.
+        level: mean of the windows.
+        spread: standard deviation of single windows; None with one window.
+        n_effective: how many equally new windows tell as much, at least 1.
     """
 
     level: float
     spread: float | None
-    n_windows: int
     n_effective: float
-    movement: Movement
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
-        return asdict(self)
 
 
-def describe_note(windows: Sequence[WindowScore]) -> WithinNote:
-    """Describe one note.
+def measure_level(scores: Sequence[float], new_speech_ms: Sequence[int]) -> Level:
+    """Return the level of a note.
 
     Args:
-        windows: of the note, in order of time, at least one.
+        scores: of the windows, each 0 to 1, at least one.
+        new_speech_ms: of each window, over 0.
 
     Raises:
-        ValueError: there is no window, or they are not in order of time.
+        ValueError: there is no window, the numbers differ, a score is not within 0 and 1, or a window has no new speech.
 
     Example:
-        >>> windows = [WindowScore(start_ms=t * 8000, end_ms=t * 8000 + 8000, new_speech_ms=8000, score=0.1 + t / 50) for t in range(12)]
-        >>> note = describe_note(windows)
-        >>> round(note.movement.slope.per_min, 6), round(note.movement.start, 6), round(note.movement.end, 6)
-        (0.15, 0.13, 0.29)
+        >>> note = measure_level([0.5, 0.5, 0.9], [8000, 8000, 400])
+        >>> round(note.level, 3), round(note.n_effective, 2)
+        (0.054, 2.1)
     """
-    if not windows:
-        raise ValueError("a note has 0 windows; needed is one")
-    weights = np.array([float(window.new_speech_ms) for window in windows])
-    logits = to_logit([window.score for window in windows])
+    _check_windows(len(scores), new_speech_ms)
+    weights, logits = np.array(new_speech_ms, dtype=np.float64), to_logit(scores)
     level = float(np.average(logits, weights=weights))
-    return WithinNote(
+    return Level(
         level=level,
-        spread=_find_spread(logits, weights, level) if len(windows) > 1 else None,
-        n_windows=len(windows),
+        spread=_find_spread(logits, weights, level) if len(scores) > 1 else None,
         n_effective=float(weights.sum() ** 2 / (weights**2).sum()),
-        movement=describe_movement(
-            [(window.start_ms + window.end_ms) / 2 / MS_PER_MIN for window in windows],
-            [window.score for window in windows],
-            [window.new_speech_ms for window in windows],
-        ),
     )
 
 
@@ -167,14 +120,11 @@ def describe_movement(minutes: Sequence[float], values: Sequence[float], new_spe
         >>> round(movement.volatility, 3), movement.slope
         (0.15, None)
     """
-    if not minutes or not len(minutes) == len(values) == len(new_speech_ms):
-        raise ValueError(
-            f"{len(minutes)} times, {len(values)} values and {len(new_speech_ms)} weights of windows; each has all"
-        )
+    _check_windows(len(values), new_speech_ms)
+    if len(minutes) != len(values):
+        raise ValueError(f"{len(values)} windows have {len(minutes)} times; needed is one each")
     if list(minutes) != sorted(minutes):
         raise ValueError(f"windows are at {list(minutes)} minutes; needed is the order of time")
-    if min(new_speech_ms) <= 0:
-        raise ValueError(f"new speech of a window is {min(new_speech_ms)} ms; allowed is over 0")
     scores, weights = np.array(values, dtype=np.float64), np.array(new_speech_ms, dtype=np.float64)
     n, third = len(values), max(1, len(values) // 3)
     return Movement(
@@ -183,6 +133,15 @@ def describe_movement(minutes: Sequence[float], values: Sequence[float], new_spe
         volatility=_find_volatility(scores, weights) if n > 1 else None,
         slope=_fit_slope(np.array(minutes, dtype=np.float64), scores, weights) if n >= MIN_WINDOWS else None,
     )
+
+
+def _check_windows(n_windows: int, new_speech_ms: Sequence[int]) -> None:
+    if not n_windows or n_windows != len(new_speech_ms):
+        raise ValueError(
+            f"{n_windows} windows have {len(new_speech_ms)} amounts of new speech; needed are one each, and one window"
+        )
+    if min(new_speech_ms) <= 0:
+        raise ValueError(f"new speech of a window is {min(new_speech_ms)} ms; allowed is over 0")
 
 
 def _find_spread(logits: Array, weights: Array, level: float) -> float:

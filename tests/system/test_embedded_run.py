@@ -141,6 +141,9 @@ def test_the_longest_note_has_a_trend_over_its_windows(embedded):
         "start_mean",
         "end_mean",
         "volatility",
+        "level",
+        "spread",
+        "n_effective",
     }
 
 

@@ -27,18 +27,28 @@ def describe(scores: list[float], *, hop_ms: int = 8000) -> dict[str, EmotionTre
 
 
 def test_one_window_stands_still() -> None:
-    assert describe([0.3])["anger"] == EmotionTrend(None, None, 0.3, 0.3, 0.0)
+    expected = EmotionTrend(None, None, 0.3, 0.3, 0.0, level=pytest.approx(np.log(3 / 7)), n_effective=1.0)
+    assert describe([0.3])["anger"] == expected
 
 
 def test_two_windows_start_with_one_and_end_with_the_other() -> None:
-    assert describe([0.2, 0.5])["anger"] == EmotionTrend(None, None, 0.2, 0.5, pytest.approx(0.3))
+    anger = describe([0.2, 0.5])["anger"]
+
+    assert (anger.start_mean, anger.end_mean, anger.volatility) == (0.2, 0.5, pytest.approx(0.3))
 
 
 @pytest.mark.parametrize("n_windows", [2, 5, FEW])
 def test_few_windows_have_no_slope_and_rows_keep_none(n_windows: int) -> None:
     anger = describe(list(np.linspace(0.0, 1.0, n_windows)))["anger"]
 
-    assert set(anger.as_numbers()) == {"start_mean", "end_mean", "volatility"}
+    assert set(anger.as_numbers()) == {
+        "start_mean",
+        "end_mean",
+        "volatility",
+        "level",
+        "spread",
+        "n_effective",
+    }
 
 
 def test_a_steady_rise_has_its_slope_whatever_the_note_is_long() -> None:
@@ -81,6 +91,14 @@ def test_a_tail_that_repeats_what_was_said_hardly_counts() -> None:
 
     assert weighted["anger"].slope_per_min < equal["anger"].slope_per_min / 5
     assert weighted["anger"].end_mean < 0.25 < equal["anger"].end_mean
+
+
+def test_a_dimension_moves_and_has_no_log_odds() -> None:
+    note = [replace(segment, dimensions={"valence": -0.5}) for segment in make_note([0.2, 0.3])]
+
+    valence = describe_trend(note, [8000, 8000])["valence"]
+
+    assert (valence.start_mean, valence.level, valence.spread) == (-0.5, None, None)
 
 
 def test_the_example_in_the_docstring_is_true() -> None:

@@ -43,6 +43,9 @@ class EmotionTrend:
         start_mean: mean over the first third of the windows, weighted by new speech as all of these are.
         end_mean: mean over the last third of the windows.
         volatility: mean step from one window to the next, 0 to the width of the range: 1 for a probability.
+        level: mean of the windows' log odds, what a person's days are made of; None for a dimension, as the next two.
+        spread: standard deviation of single windows' log odds; None with one window too.
+        n_effective: how many equally new windows tell as much.
     """
 
     slope_per_min: float | None
@@ -50,6 +53,9 @@ class EmotionTrend:
     start_mean: float
     end_mean: float
     volatility: float
+    level: float | None = None
+    spread: float | None = None
+    n_effective: float | None = None
 
     def as_numbers(self) -> dict[str, float]:
         """Return what is known by name, as rows keep it."""

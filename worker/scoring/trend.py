@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from trends import describe_movement
+from trends import describe_movement, measure_level
 from worker.scoring.note import EmotionTrend, ScoredSegment
 
 MS_PER_MIN = 60_000
@@ -27,7 +28,8 @@ def describe_trend(segments: Sequence[ScoredSegment], new_speech_ms: Sequence[in
     """
     minutes = [(segment.start_ms + segment.end_ms) / 2 / MS_PER_MIN for segment in segments]
     by_name = [{**segment.scores, **segment.dimensions} for segment in segments]
-    return {name: _describe(minutes, [values[name] for values in by_name], new_speech_ms) for name in by_name[0]}
+    trends = {name: _describe(minutes, [values[name] for values in by_name], new_speech_ms) for name in by_name[0]}
+    return trends | {label: _add_level(trends[label], label, segments, new_speech_ms) for label in segments[0].scores}
 
 
 def _describe(minutes: Sequence[float], values: Sequence[float], new_speech_ms: Sequence[int]) -> EmotionTrend:
@@ -39,3 +41,10 @@ def _describe(minutes: Sequence[float], values: Sequence[float], new_speech_ms: 
         end_mean=movement.end,
         volatility=movement.volatility or 0.0,
     )
+
+
+def _add_level(
+    trend: EmotionTrend, label: str, segments: Sequence[ScoredSegment], new_speech_ms: Sequence[int]
+) -> EmotionTrend:
+    level = measure_level([segment.scores[label] for segment in segments], new_speech_ms)
+    return replace(trend, level=level.level, spread=level.spread, n_effective=level.n_effective)
