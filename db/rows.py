@@ -115,7 +115,7 @@ class NewResult:
     `scores` holds the four emotions and whatever else the model knows, each in [0, 1]; with NO_SPEECH it is empty and
     label, confidence and is_uncertain are None. `dimensions` holds arousal and valence as far as the model says them,
     in the ranges of its manifest; with NO_SPEECH it is empty too. `trend` is, per label or dimension, the named numbers
-    of the within-note trend; a label's `slope_per_min` also gets a column of its own.
+    of the within-note trend; a label's `slope_per_min`, where the note has one, also gets a column of its own.
 
     Raises:
         ValueError: a score, dimension or trend number is missing, unknown, not finite or out of range, or does not fit

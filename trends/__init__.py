@@ -1,6 +1,11 @@
 """A person's scores over time: numbers in, records out; no SQL, no files, no clock, and nothing of the other rooms."""
 
+from trends.day import Day, NoteLevel, NoteSpread, NoteState, measure_note_spread, summarise_day
+from trends.day_baseline import DayBaseline, freeze_day_baseline, read_day_baseline
+from trends.logit import from_logit, to_logit
 from trends.notes import Notes, collect_notes
+from trends.person import judge_person
+from trends.person_trend import PersonTrend, TrendReason, TrendState
 from trends.personal import (
     BaselineState,
     Offset,
@@ -14,26 +19,48 @@ from trends.personal import (
 from trends.reference import Reference, read_reference
 from trends.rule import MIDDLE_MIX, BaselineRule, make_middle_mix_rule, read_rule, spread_mix
 from trends.section import Baseline, read_baseline, write_baseline
+from trends.settings import TrendSettings
+from trends.within_note import Level, Movement, describe_movement, measure_level
 
 __all__ = [
     "MIDDLE_MIX",
     "Baseline",
     "BaselineRule",
     "BaselineState",
+    "Day",
+    "DayBaseline",
+    "Level",
+    "Movement",
+    "NoteLevel",
+    "NoteSpread",
+    "NoteState",
     "Notes",
     "Offset",
     "OwnOffset",
+    "PersonTrend",
     "Reference",
     "TenantOffset",
+    "TrendReason",
+    "TrendSettings",
+    "TrendState",
     "collect_notes",
+    "describe_movement",
+    "freeze_day_baseline",
+    "from_logit",
+    "judge_person",
     "make_middle_mix_rule",
+    "measure_level",
+    "measure_note_spread",
     "measure_offset",
     "measure_own_offset",
     "measure_tenant_offset",
     "read_baseline",
+    "read_day_baseline",
     "read_reference",
     "read_rule",
     "relate_scores",
     "spread_mix",
+    "summarise_day",
+    "to_logit",
     "write_baseline",
 ]

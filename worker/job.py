@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
@@ -168,7 +167,7 @@ def to_result(note: NoteScores, *, audio_sha256: str) -> NewResult:
         speech_ms=note.speech_ms,
         rejected_ms=note.rejected_ms,
         duration_ms=note.duration_ms,
-        trend={label: asdict(trend) for label, trend in note.trend.items()},
+        trend={label: trend.as_numbers() for label, trend in note.trend.items()},
         audio_sha256=audio_sha256,
         segments=tuple(_to_segment(segment) for segment in note.segments),
     )

@@ -97,7 +97,7 @@ def test_trends_show_all_five_as_numbers_as_a_picture_and_as_json(engine, monkey
     assert note["label"] == "fear"
     assert note["confidence"] == note["scores"]["fear"]  # to the last digit
     assert list(note["slope_per_min"]) == FIVE
-    assert note["slope_per_min"]["fear"] == pytest.approx(0, abs=1e-6)
+    assert set(note["slope_per_min"].values()) == {None}  # of so few windows there is none
     assert [line.split()[0] for line in printed.splitlines() if "▅" in line] == ["fear"]
     marked = bold_cells(monkeypatch, "tonalog.commands.read", run=lambda: call(trends_command, "anna"))
     assert marked == [["fear"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 
@@ -35,19 +35,31 @@ class ScoredSegment:
 
 @dataclass(frozen=True)
 class EmotionTrend:
-    """How the probability of one emotion, or one dimension, moves through a note; `trend` holds the formulas.
+    """How the probability of one emotion, or one dimension, moves through a note; `trends.within_note` holds the formulas.
 
     Attributes:
-        slope_per_min: change per minute of the recording.
-        start_mean: mean over the first third of the windows.
+        slope_per_min: change per minute of the recording; None with fewer than ten windows.
+        slope_error: standard error of that.
+        start_mean: mean over the first third of the windows, weighted by new speech as all of these are.
         end_mean: mean over the last third of the windows.
         volatility: mean step from one window to the next, 0 to the width of the range: 1 for a probability.
+        level: mean of the windows' log odds, what a person's days are made of; None for a dimension, as the next two.
+        spread: standard deviation of single windows' log odds; None with one window too.
+        n_effective: how many equally new windows tell as much.
     """
 
-    slope_per_min: float
+    slope_per_min: float | None
+    slope_error: float | None
     start_mean: float
     end_mean: float
     volatility: float
+    level: float | None = None
+    spread: float | None = None
+    n_effective: float | None = None
+
+    def as_numbers(self) -> dict[str, float]:
+        """Return what is known by name, as rows keep it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ class _Tally:
         self._cutter = WindowCutter(self._manifest.window)
         self._segments: list[ScoredSegment] = []
         self._weights: list[float] = []
+        self._new_speech_ms: list[int] = []
         self._speech_ms = 0
         self._gated_ms = 0
 
@@ -136,6 +137,7 @@ class _Tally:
         scores = dict(zip(self._manifest.labels, result.scores, strict=True))
         said = ScoredSegment(window.start_ms, window.end_ms, window.speech_ms, scores, result.dimensions)
         self._segments.append(said)
+        self._new_speech_ms.append(window.new_speech_ms)
         self._weights.append(WEIGHTS[self._manifest.pooling.weight](window))
         self._speech_ms += window.new_speech_ms
 
@@ -154,7 +156,7 @@ class _Tally:
             scores=scores,
             dimensions=pool_dimensions(dimensions, self._weights, kind=kind),
             segments=tuple(self._segments),
-            trend=describe_trend(self._segments),
+            trend=describe_trend(self._segments, self._new_speech_ms),
         )
 
     def _without_scores(self) -> NoteScores:
