@@ -17,12 +17,12 @@ TRAIN  := .venv-train
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable .
+	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[api]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[test]'
+	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[api,test]'
 	$(WARM)
 	touch $@ $(VENV)/.base
 

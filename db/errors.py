@@ -49,6 +49,10 @@ class NameConflict(DatabaseError):
     """A person cannot be given this name."""
 
 
+class FeedExpired(DatabaseError):
+    """What a reader of the feed of changes has not seen yet is not kept any more."""
+
+
 class ModelConflict(DatabaseError):
     """A model of this name and version is registered with other content."""
 
