@@ -72,7 +72,7 @@ $(TOOLS)/.tools:
 	touch $@
 
 lock: $(TOOLS)/.tools  ## deploy/*.lock from pyproject.toml: make lock, or make lock UPGRADE=--upgrade
-	$(COMPILE) pyproject.toml --output-file deploy/requirements.lock
+	$(COMPILE) pyproject.toml --extra api --output-file deploy/requirements.lock
 	$(TOOLS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 	| $(COMPILE) - --output-file deploy/build.lock
 

@@ -254,7 +254,7 @@ def _fits(chosen: NoteFilter) -> list[ColumnElement[bool]]:
     if chosen.until is not None:
         fits.append(_r.local_day <= chosen.until)
     if chosen.status is not None:
-        fits.append(chosen.status.value == _STATUS)
+        fits.append(_STATUS.in_([chosen.status.value]))
     return fits
 
 
