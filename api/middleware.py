@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,7 +56,7 @@ class Envelope:
             return
         begun_s = self._clock()
         is_head = scope["method"] == "HEAD"
-        inner = {**scope, "method": "GET"} if is_head else scope
+        inner = {**scope, "method": "GET" if is_head else scope["method"], "path": _path_of(scope)}
         inner["state"] = dict(scope.get("state", {}))
         answered = await self._answer(inner, receive)
         _add_headers(answered, inner)
@@ -77,6 +78,17 @@ class Envelope:
             answered = Answered()
             await answer_error(error)(scope, receive, answered.receive)
         return answered
+
+
+def _path_of(scope: Scope) -> str:
+    """Give the path of a request with `%2F` and `%25` as they were sent.
+
+    A `/` of somebody's name is no border between parts of a path: DELETE of `x/notes` and of `x` are two things.
+    `api.parameters.Subject` decodes the rest.
+    """
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    kept = raw.replace(b"%25", b"%2525").replace(b"%2F", b"%252F").replace(b"%2f", b"%252F")
+    return unquote(kept.decode("latin-1"))
 
 
 def _add_headers(answered: Answered, scope: Scope) -> None:

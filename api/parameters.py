@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from fastapi import Path, Query
 from pydantic import BeforeValidator
@@ -27,8 +28,13 @@ def _plain_day(value: object) -> object:
     return value
 
 
+def _decoded(value: object) -> object:
+    return unquote(value) if isinstance(value, str) else value
+
+
 Subject = Annotated[
     str,
+    BeforeValidator(_decoded),
     Path(
         min_length=1,
         max_length=MAX_SUBJECT_CHARACTERS,

@@ -18,7 +18,7 @@ router = APIRouter(tags=["erasures"])
 _log = logging.getLogger(__name__)
 
 
-@router.delete("/v1/subjects/{subject:path}", status_code=202, summary="Erase a person")
+@router.delete("/v1/subjects/{subject}", status_code=202, summary="Erase a person")
 def erase_subject(
     request: Request, response: Response, context: SharedContext, key: Writer, subject: Subject
 ) -> ErasureBody:

@@ -29,7 +29,7 @@ ModelChoice = Annotated[
 ]
 
 
-@router.get("/v1/subjects/{subject:path}/notes", summary="A person's notes")
+@router.get("/v1/subjects/{subject}/notes", summary="A person's notes")
 def list_notes(
     request: Request,
     context: SharedContext,
@@ -67,7 +67,7 @@ def list_notes(
     return NotePage(notes=[NoteBody.of(note) for note in page], next_cursor=next_cursor)
 
 
-@router.get("/v1/subjects/{subject:path}/days", summary="A person's days")
+@router.get("/v1/subjects/{subject}/days", summary="A person's days")
 def list_days(
     request: Request,
     context: SharedContext,

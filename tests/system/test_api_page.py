@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from api_samples import Client, fill, free_port
 from command import ROOT, Cli, kill_tree, wait_until
-from db_samples import a_recording, days_later, new_sqlite, score_all
+from db_samples import a_recording, add_active_model, days_later, new_sqlite, score_all
 
 from db import api_keys, jobs, recordings
 from db.reasons import Lane, Scope
@@ -30,10 +30,11 @@ def served(tmp_path_factory):
     home = folder / "home"
     home.mkdir()
     engine = new_sqlite(home)
+    add_active_model(engine, "0.5.1")  # as the examples of the document call it; so is note 17
     fill(engine)
-    recordings.register(
-        engine, [a_recording(f"ana/{n}.wav", subject="ana", recorded_at=days_later(120 + n)) for n in range(3)]
-    )
+    march = [days_later(n - 245) for n in range(3)]
+    found = [a_recording(f"ana/{day:%d}.wav", subject="ana", recorded_at=day) for day in march]
+    recordings.register(engine, [*found, *(a_recording(f"anna/more-{n}.wav", subject="anna") for n in range(3))])
     jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
     score_all(engine)
     secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
@@ -41,7 +42,8 @@ def served(tmp_path_factory):
     cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000"})
     process = cli.start("api", "--port", port, log="api.log")
     try:
-        assert wait_until(lambda: is_ready(port), timeout_s=120), cli.worker_log()
+        assert wait_until(lambda: is_ready(port) or process.poll() is not None, timeout_s=120), cli.worker_log()
+        assert process.poll() is None, cli.worker_log()
         yield port, secret, cli
     finally:
         kill_tree(process)
