@@ -17,12 +17,12 @@ TRAIN  := .venv-train
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable .
+	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[api]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[test]'
+	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[api,test]'
 	$(WARM)
 	touch $@ $(VENV)/.base
 
@@ -78,7 +78,7 @@ $(TOOLS)/.tools:
 	touch $@
 
 lock: $(TOOLS)/.tools  ## deploy/*.lock from pyproject.toml: make lock, or make lock UPGRADE=--upgrade
-	$(COMPILE) pyproject.toml --output-file deploy/requirements.lock
+	$(COMPILE) pyproject.toml --extra api --output-file deploy/requirements.lock
 	$(TOOLS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 	| $(COMPILE) - --output-file deploy/build.lock
 

@@ -46,6 +46,7 @@ def _five_fields(crontab: str) -> str:
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -147,6 +148,15 @@ class Settings(BaseSettings):
         ge=128,
         description="Memory that a worker process may take beyond what it starts with, in MiB; a recording that needs "
         "more fails with MEMORY.",
+    )
+    api_requests_per_s: PerSecond = Field(
+        50.0, description="How many requests a second `tonalog api` answers one key; twice as many at once."
+    )
+    api_audit_days: int = Field(
+        365, ge=1, le=36_500, description="How long the audit of what keys of the HTTP API asked for is kept."
+    )
+    changes_days: int = Field(
+        30, ge=1, le=36_500, description="How long the feed of changes of the HTTP API goes back."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, exists, insert, or_, select, update
 
 from db.aliases import former_names
+from db.api_schema import api_audit
 from db.columns import db_now
 from db.engine import reading
 from db.reasons import ChangeCause, RecordingState
@@ -87,6 +88,8 @@ def forget_person(connection: Connection, tenant: str, subject: str) -> None:
     names = [subject, *former_names(connection, tenant, subject)]
     a, c = subject_aliases.c, identity_changes.c
     connection.execute(delete(subject_aliases).where(a.tenant == tenant, a.subject == subject))
+    of_audit = and_(api_audit.c.tenant == tenant, api_audit.c.subject.in_(names))
+    connection.execute(update(api_audit).where(of_audit).values(subject=None))
     of_tenant = select(recordings.c.id).where(recordings.c.tenant == tenant)
     was_there = select(c.recording_id).where(c.field == "tenant", c.old_value == tenant)
     connection.execute(

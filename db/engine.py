@@ -9,7 +9,7 @@ from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -28,30 +28,36 @@ _SQLITE_OPTIONS = ("timeout", "uri", "mode", "cache", "vfs", "psow", "nolock", "
 _POSTGRES_NAMES = ("postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
-def make_engine(place: str | Path, *, connect_timeout_s: int = POSTGRES_CONNECT_TIMEOUT_S) -> Engine:
+def make_engine(
+    place: str | Path, *, connect_timeout_s: int = POSTGRES_CONNECT_TIMEOUT_S, n_pooled: int | None = None
+) -> Engine:
     """Build an engine; the first connection is made by its first use.
 
-    Connections are not pooled: the ledger makes a few short transactions per recording, and an engine without open
-    connections may be carried over a fork.
+    Connections are not pooled unless a process asks for it: the ledger makes a few short transactions per recording, and
+    an engine without open connections may be carried over a fork.
 
     Args:
         place: `sqlite:///FILE`, `postgresql://...` (also `postgres://` and `postgresql+psycopg://`); or the path of a
             SQLite file, which may hold any character.
         connect_timeout_s: seconds to wait for a PostgreSQL server.
+        n_pooled: how many connections to keep open and to have at the most; None: none is kept.
 
     Raises:
         DatabaseError: the URL cannot be read, names another database or an unknown option, or is an in-memory SQLite.
     """
     parsed = URL.create("sqlite", database=str(place)) if isinstance(place, Path) else _parse(place)
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if n_pooled is not None:
+        pool = {"poolclass": QueuePool, "pool_size": n_pooled, "max_overflow": 0, "pool_pre_ping": True}
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S})
+        engine = create_engine(parsed, **pool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         options = {"connect_timeout": connect_timeout_s, "prepare_threshold": None, **_POSTGRES_KEEPALIVE}
         engine = create_engine(
             parsed,
-            poolclass=NullPool,
+            **pool,
             isolation_level="READ COMMITTED",
             connect_args={"options": _POSTGRES_SESSION, **options},
         )

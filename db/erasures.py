@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from db.aliases import present_name
+from db.api_schema import erasure_requests
 from db.columns import db_now
 from db.corrections import forget_person
 from db.engine import reading
@@ -117,11 +118,17 @@ def measure(engine: Engine, chosen: Chosen, *, scope: ErasureScope) -> Extent:
         )
 
 
-def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope) -> int | None:
+def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | None = None) -> int | None:
     """Erase from the database and remember the objects to remove, in one transaction.
 
     Jobs end as CANCELLED with the reason ERASED and lose their token, so that an attempt that is under way writes
     nothing. With scope AUDIO results and identity stay; finished jobs stay as they are.
+
+    Args:
+        engine: the database.
+        chosen: whose recordings, or which.
+        scope: what is taken away.
+        key_id: the key of the HTTP API that asked; keys of its tenant may then look at the erasure.
 
     Returns:
         The id of the erasure; None where nothing fits `chosen`.
@@ -134,6 +141,9 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope) -> int | None:
         empty = {"scope": scope, "requested_at": db_now(), "n_recordings": 0, "n_results": 0}
         begun = insert(erasures).values(empty).returning(erasures.c.id)
         erasure_id: int = connection.execute(begun).scalar_one()
+        if key_id is not None:
+            asked = {"erasure_id": erasure_id, "tenant": chosen.tenant, "key_id": key_id}
+            connection.execute(insert(erasure_requests).values(asked))
         places = _places(chosen, scope=scope).add_columns(literal(erasure_id))
         columns = ["store", "bucket", "key", "erasure_id"]
         connection.execute(insert(erasure_objects).from_select(columns, places))

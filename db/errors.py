@@ -7,6 +7,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, Programm
 # and a lock that was not free (PostgreSQL 15 documentation, appendix A).
 _PASSING_SQLSTATE_CLASSES = ("08", "40", "53", "57", "55")
 _MISSING_TABLE_SQLSTATES = ("42P01", "42703")
+_RIGHT_MISSING_SQLSTATE = "42501"
 
 # What libpq says of TLS (its `fe-secure-openssl.c` and `fe-connect.c`), first match wins.
 _TLS_MENDS = (
@@ -29,6 +30,10 @@ class DatabaseUnavailable(DatabaseError):
     """The database cannot be reached or is busy; the same call may succeed later."""
 
 
+class RightMissing(DatabaseError):
+    """The database knows who asks and does not allow it."""
+
+
 class SchemaOutdated(DatabaseError):
     """A table or column is missing: the migrations have not been run on this database."""
 
@@ -47,6 +52,10 @@ class SubjectKeyMismatch(DatabaseError):
 
 class NameConflict(DatabaseError):
     """A person cannot be given this name."""
+
+
+class FeedExpired(DatabaseError):
+    """What a reader of the feed of changes has not seen yet is not kept any more."""
 
 
 class ModelConflict(DatabaseError):
@@ -78,6 +87,8 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
         return ConstraintViolated(f"{where} refused the rows: {said}")
     if context.is_disconnect or _is_passing(error, context):
         return DatabaseUnavailable(f"{where} is not available ({said}): {_mend(url, said)}")
+    if getattr(context.original_exception, "sqlstate", None) == _RIGHT_MISSING_SQLSTATE:
+        return RightMissing(f"{where} failed: {said}")
     is_damaged = "not a database" in said or "malformed" in said
     mend = ": it is damaged or no SQLite file, put a backup in its place or move it away" if is_damaged else ""
     return DatabaseError(f"{where} failed: {said}{mend}")

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, Engine, String, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, select, update
 
 from db.aliases import present_name, redirect
+from db.api_schema import api_audit
 from db.columns import db_now
 from db.engine import reading
 from db.errors import NameConflict, RowNotFound
@@ -14,7 +15,7 @@ from db.fences import lock_registration
 from db.reasons import ChangeCause, RecordingState
 from db.rows import DEFAULT_TENANT
 from db.schema import identity_changes, recordings, subject_aliases
-from db.subject_keys import settle
+from db.subject_keys import require_in, settle
 
 _c = recordings.c
 _LIST = "`tonalog subjects list` shows who there is"
@@ -43,16 +44,28 @@ def list_people(engine: Engine, *, tenant: str | None = None) -> list[Person]:
         return [Person(**row._asdict()) for row in connection.execute(statement.order_by(_c.tenant, _c.subject))]
 
 
-def find_present_name(engine: Engine, tenant: str, subject: str) -> str:
-    """Say what a person is called now who was asked for by a present or former name."""
+def find_present_name(engine: Engine, tenant: str, subject: str, *, subject_key: str | None = None) -> str:
+    """Say what a person is called now who was asked for by a present or former name.
+
+    Args:
+        engine: the database.
+        tenant: whose person.
+        subject: the name as subjects are stored.
+        subject_key: fingerprint of the key that subjects are stored under; None: they are plain text.
+
+    Raises:
+        SubjectKeyMismatch: subjects are stored under another key, so that nobody would be found.
+    """
     with reading(engine) as connection:
+        require_in(connection, subject_key)
         return present_name(connection, tenant, subject)
 
 
 def is_known(engine: Engine, tenant: str, subject: str) -> bool:
     """Say whether a tenant has recordings of somebody of this present name."""
+    of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
     with reading(engine) as connection:
-        return bool(_count(connection, tenant, subject))
+        return bool(connection.scalar(select(exists(select(_c.id).where(*of_person)))))
 
 
 def tenants_of(engine: Engine, subject: str) -> set[str]:
@@ -165,4 +178,6 @@ def _move(connection: Connection, tenant: str, old: str, *, new: str, cause: Cha
     names = ["recording_id", "changed_at", "cause", "field", "old_value", "new_value"]
     connection.execute(insert(identity_changes).from_select(names, audit))
     redirect(connection, tenant, old, new=new)
+    of_audit = (api_audit.c.tenant == tenant, api_audit.c.subject == old)
+    connection.execute(update(api_audit).where(*of_audit).values(subject=new))
     return connection.execute(update(recordings).where(*of_person).values(subject=new)).rowcount

@@ -64,6 +64,21 @@ class ChangeCause(StrEnum):
     MERGE = "merge"
 
 
+class ChangeKind(StrEnum):
+    """What the feed of changes tells app backends."""
+
+    NOTE_UPSERTED = "note.upserted"
+    NOTE_DELETED = "note.deleted"
+    MODEL_ACTIVATED = "model.activated"
+
+
+class Scope(StrEnum):
+    """What a key of the HTTP API may do: look, or erase too."""
+
+    READ = "read"
+    WRITE = "write"
+
+
 class SlotState(StrEnum):
     """Whether the nightly run of one slot has been finished."""
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, select, update
 
+from db.api_schema import erasure_requests
 from db.columns import db_now
 from db.engine import reading
 from db.fences import lock_registration
@@ -52,6 +53,19 @@ def read_erasure(engine: Engine, erasure_id: int) -> Erasure | None:
     return next(iter(_read(engine, erasures.c.id == erasure_id)), None)
 
 
+def list_of_tenant(engine: Engine, tenant: str, *, before_id: int | None = None, limit: int = 500) -> list[Erasure]:
+    """Read the erasures that keys of a tenant asked for, newest first, from the one before `before_id` on."""
+    wanted = _is_of(tenant)
+    if before_id is not None:
+        wanted = and_(wanted, erasures.c.id < before_id)
+    return _read(engine, wanted, limit=limit)
+
+
+def read_of_tenant(engine: Engine, tenant: str, erasure_id: int) -> Erasure | None:
+    """Read one erasure that a key of a tenant asked for; None where there is none of this id."""
+    return next(iter(_read(engine, and_(_is_of(tenant), erasures.c.id == erasure_id))), None)
+
+
 def doomed_objects(engine: Engine, *, after_id: int = 0, limit: int = 500) -> list[DoomedObject]:
     """Read the objects that are still to be removed, in order of their id, from the one after `after_id` on."""
     c = erasure_objects.c
@@ -80,10 +94,16 @@ def finish(engine: Engine) -> None:
         connection.execute(done.values(finished_at=db_now()))
 
 
-def _read(engine: Engine, wanted: ColumnElement[bool]) -> list[Erasure]:
+def _is_of(tenant: str) -> ColumnElement[bool]:
+    c = erasure_requests.c
+    return erasures.c.id.in_(select(c.erasure_id).where(c.tenant == tenant))
+
+
+def _read(engine: Engine, wanted: ColumnElement[bool], *, limit: int | None = None) -> list[Erasure]:
     n_left = select(func.count()).where(erasure_objects.c.erasure_id == erasures.c.id).scalar_subquery()
     names = [name for name in Erasure.__dataclass_fields__ if name != "n_left"]
     statement = select(*(erasures.c[name] for name in names), n_left.label("n_left")).where(wanted)
+    order = erasures.c.id if limit is None else erasures.c.id.desc()
     with reading(engine) as connection:
-        rows = [row._asdict() for row in connection.execute(statement.order_by(erasures.c.id))]
+        rows = [row._asdict() for row in connection.execute(statement.order_by(order).limit(limit))]
     return [Erasure(**{**row, "scope": ErasureScope(row["scope"])}) for row in rows]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
+from db.api_schema import api_audit
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
 from db.schema import (
@@ -33,6 +34,7 @@ _TABLES = tuple(
         segments,
         jobs,
         attempts,
+        api_audit,
     )
 )
 _STATISTICS = "pg_statistic"  # where PostgreSQL keeps values that were common in a column

@@ -57,7 +57,8 @@ _DIMENSIONS = _between(DIMENSIONS, "-1e6", "1e6")
 _TIMES = _between(("speech_ms", "rejected_ms", "duration_ms"), "0", "10000000000")
 
 
-def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    """Make the check that a column holds one of these words."""
     listed = ", ".join(f"'{word.value}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -86,9 +87,10 @@ recordings = Table(
     Column("local_day", Date),  # the day of `recorded_at` on the recorder's calendar
     Column("identity_tag", String),  # changes with whatever person and time were read from; NULL: read them again
     UniqueConstraint("store", "bucket", "key", "version_tag"),
-    _one_of("state", RecordingState),
+    one_of("state", RecordingState),
     Index("ix_recordings_tenant_subject_recorded_at", "tenant", "subject", "recorded_at"),
     Index("ix_recordings_tenant_subject_local_day", "tenant", "subject", "local_day"),
+    Index("ix_recordings_tenant_id", "tenant", "id"),
 )
 # A key holds one version at a time.
 Index(
@@ -149,8 +151,8 @@ jobs = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     UniqueConstraint("recording_id", "model_id"),
-    _one_of("state", JobState),
-    _one_of("lane", Lane),
+    one_of("state", JobState),
+    one_of("lane", Lane),
     CheckConstraint("(state = 'RUNNING') = (lease_until_s IS NOT NULL)", name="lease"),
     CheckConstraint("state NOT IN ('DEAD', 'CANCELLED') OR reason IS NOT NULL", name="reason"),
     CheckConstraint("(state IN ('DONE', 'DEAD', 'CANCELLED')) = (finished_at IS NOT NULL)", name="finished"),
@@ -203,7 +205,7 @@ results = Table(
     Column("audio_sha256", String),
     Column("created_at", UtcDateTime, nullable=False),
     *(Column(name, Double) for name in DIMENSIONS),
-    _one_of("status", ResultStatus),
+    one_of("status", ResultStatus),
     CheckConstraint(
         " AND ".join(
             f"(status = 'SCORED') = ({column} IS NOT NULL)"
@@ -271,7 +273,7 @@ erasures = Table(
     Column("n_recordings", BigInteger, nullable=False),
     Column("n_results", BigInteger, nullable=False),
     Column("n_objects", BigInteger, nullable=False, server_default=text("0")),  # gone from storage so far
-    _one_of("scope", ErasureScope),
+    one_of("scope", ErasureScope),
 )
 
 # What is still to be removed from storage; a row goes as soon as its object is gone.
@@ -306,7 +308,7 @@ identity_changes = Table(
     Column("field", String, nullable=False),
     Column("old_value", String),
     Column("new_value", String),
-    _one_of("cause", ChangeCause),
+    one_of("cause", ChangeCause),
     Index("ix_identity_changes_recording_id", "recording_id"),
 )
 

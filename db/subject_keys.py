@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, exists, insert, select, update
 
+from db.api_schema import api_audit
 from db.columns import db_now
 from db.engine import reading
 from db.errors import SubjectKeyMismatch
@@ -33,6 +34,15 @@ def require(engine: Engine, fingerprint: str | None) -> None:
     """
     with reading(engine) as connection:
         _compare(connection, fingerprint)
+
+
+def require_in(connection: Connection, fingerprint: str | None) -> None:
+    """Check as `require` does inside a transaction.
+
+    Raises:
+        SubjectKeyMismatch: subjects are stored otherwise; the message names the fix.
+    """
+    _compare(connection, fingerprint)
 
 
 def settle(connection: Connection, fingerprint: str | None) -> None:
@@ -69,6 +79,7 @@ def rehash(engine: Engine, fingerprint: str, *, store: Callable[[str], str]) -> 
         people = _rewrite(connection, recordings.c.subject, store=store)
         _rewrite(connection, subject_aliases.c.alias, store=store)
         _rewrite(connection, subject_aliases.c.subject, store=store)
+        _rewrite(connection, api_audit.c.subject, store=store)
         for column in (identity_changes.c.old_value, identity_changes.c.new_value):
             _rewrite(connection, column, identity_changes.c.field == "subject", store=store)
         _note(connection, fingerprint)
@@ -91,7 +102,7 @@ def _compare(connection: Connection, fingerprint: str | None) -> str | None:
         return stored
     if stored is not None:
         raise SubjectKeyMismatch(_NO_KEY if fingerprint is None else _OTHER_KEY)
-    if connection.scalar(select(exists().where(recordings.c.subject.is_not(None)))):
+    if connection.scalar(select(exists(select(recordings.c.id).where(recordings.c.subject.is_not(None))))):
         raise SubjectKeyMismatch(_PLAIN)
     return None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, models, slots, subject_keys
+from db import Engine, api_audit, changes, models, slots, subject_keys
 from db.engine import make_engine
 from db.leases import expire_leases
 from scheduler.job_maker import JobMaker
@@ -43,7 +43,7 @@ class Service:
         return make_engine(self._settings.database)
 
     def tick(self) -> None:
-        """Do all that is due: a nightly slot, expired leases, jobs to publish, what to erase; and leave a pulse.
+        """Do all that is due: a nightly slot, expired leases, jobs to publish, what to erase or forget; and leave a pulse.
 
         The pulse says that a scheduler is running, so nothing else leaves it.
         """
@@ -51,6 +51,7 @@ class Service:
         self.publish()
         slots.pulse(self._engine, SWEEP_PULSE)
         self.retention()
+        self.forget()
 
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""
@@ -82,6 +83,11 @@ class Service:
             now=datetime.now(UTC),
             lease_s=_SLOT_LEASE_S,
         )
+
+    def forget(self) -> None:
+        """Delete what the feed of changes and the audit of the HTTP API keep no longer."""
+        changes.expire(self._engine, keep=timedelta(days=self._settings.changes_days))
+        api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
 
     def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
         """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.

@@ -23,6 +23,8 @@ _COMMANDS = {
     "erase": ("tonalog.commands.erase", "Erase a person or a recording from database and storage."),
     "retention": ("tonalog.commands.erase", "Erase what is older than an age."),
     "subjects": ("tonalog.commands.subjects", "Store people's names as keyed hashes."),
+    "api": ("tonalog.commands.api", "Run the HTTP API (extra api)."),
+    "keys": ("tonalog.commands.keys", "Make, list, replace and revoke keys of the HTTP API."),
     "models": ("tonalog.commands.models", "Add, list and activate models."),
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.queues import prepare_folders
 from config.settings import SHIPPED_MODELS, Settings
-from db import Engine, migrate, models, people, subject_keys
+from db import Engine, migrate, models, people
 from db.engine import make_engine
 from db.errors import DatabaseError
 from db.rows import DEFAULT_TENANT, Model, NewModel
@@ -53,8 +53,7 @@ def find_subject(engine: Engine, settings: Settings, subject: str, *, tenant: st
         SubjectKeyMismatch: `TONALOG_SUBJECT_KEY` is not what subjects were stored under, so nobody would be found.
     """
     naming = SubjectNaming.of(settings)
-    subject_keys.require(engine, naming.fingerprint)
-    return people.find_present_name(engine, tenant, naming.find(subject))
+    return people.find_present_name(engine, tenant, naming.find(subject), subject_key=naming.fingerprint)
 
 
 def say_others(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str | None:

@@ -18,7 +18,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['migrator', 'scheduler', 'worker', 'api', 'eraser'] LOOP
+    FOREACH role IN ARRAY ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'eraser'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tonalog_' || role) THEN
             EXECUTE format(
                 'CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS',
@@ -30,12 +30,12 @@ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format(
         'GRANT CONNECT ON DATABASE %I TO '
-        'tonalog_migrator, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_eraser', current_database()
+        'tonalog_migrator, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_eraser', current_database()
     );
 END $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_eraser;
+GRANT USAGE ON SCHEMA public TO tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_eraser;
 GRANT USAGE, CREATE ON SCHEMA public TO tonalog_migrator;
 
 -- The migrator owns everything, so that it alone changes the schema. A view reads with its owner's rights: that is how
@@ -68,7 +68,7 @@ BEGIN
     -- Of 100 connections (PostgreSQL's default) 5 are left to the server's owner. A pool process of a worker holds two at the
     -- most. A limit that somebody else has set stays.
     FOR given IN SELECT * FROM (VALUES
-        ('migrator', 5), ('scheduler', 15), ('worker', 50), ('api', 20), ('eraser', 5)
+        ('migrator', 5), ('scheduler', 15), ('worker', 50), ('api', 10), ('http', 10), ('eraser', 5)
     ) AS listed (role, n_connections)
     LOOP
         IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'tonalog_' || given.role) = -1 THEN
@@ -82,6 +82,11 @@ BEGIN
         ('api', 'idle_in_transaction_session_timeout', '30s'),
         ('api', 'transaction_timeout', '60s'),
         ('api', 'temp_file_limit', '1GB'),
+        ('http', 'statement_timeout', '30s'),
+        ('http', 'lock_timeout', '5s'),
+        ('http', 'idle_in_transaction_session_timeout', '30s'),
+        ('http', 'transaction_timeout', '60s'),
+        ('http', 'temp_file_limit', '1GB'),
         ('worker', 'statement_timeout', '60s'),
         ('worker', 'lock_timeout', '30s'),
         ('worker', 'idle_in_transaction_session_timeout', '60s'),
@@ -101,7 +106,7 @@ BEGIN
     -- Names of people are parameters and rows: however much the server logs, these are not in it.
     UNION ALL SELECT role, setting, value FROM (VALUES
         ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'), ('log_error_verbosity', 'terse')
-    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'eraser']) AS role
+    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'eraser']) AS role
     LOOP
         EXECUTE format(
             'ALTER ROLE %I IN DATABASE %I SET %I = %L',
@@ -131,8 +136,10 @@ BEGIN
     END LOOP;
 END $$;
 
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_eraser;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_eraser;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api,
+    tonalog_http, tonalog_eraser;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api,
+    tonalog_http, tonalog_eraser;
 
 DO $$
 DECLARE
@@ -182,6 +189,30 @@ BEGIN
         ('api', 'SELECT', 'v1_note'),
         ('api', 'SELECT', 'v1_segment'),
         ('api', 'SELECT', 'v1_subject_day'),
+        -- `tonalog api` reads what it shows and no place in storage, numbers the feed of changes, and writes the audit of
+        -- what keys asked for. To erase too (DELETE of a person) it needs `GRANT tonalog_eraser TO tonalog_http`.
+        ('http', 'SELECT', 'alembic_version'),
+        ('http', 'SELECT (id, tenant, subject, recorded_at, recorded_at_precision, recorded_at_source, utc_offset_min, '
+            'recorded_at_zone, local_day, uploaded_at, state)', 'recordings'),
+        ('http', 'SELECT', 'models'),
+        ('http', 'SELECT (id, recording_id, model_id, state, reason)', 'jobs'),
+        ('http', 'SELECT', 'results'),
+        ('http', 'SELECT', 'segments'),
+        ('http', 'SELECT', 'subject_aliases'),
+        ('http', 'SELECT', 'subject_keys'),
+        ('http', 'SELECT', 'erasures'),
+        ('http', 'SELECT (id, erasure_id)', 'erasure_objects'),
+        ('http', 'SELECT', 'erasure_requests'),
+        ('http', 'SELECT', 'v1_subject_day'),
+        ('http', 'SELECT', 'api_keys'),
+        ('http', 'INSERT', 'api_audit'),
+        ('http', 'SELECT, UPDATE (position)', 'changes'),
+        ('http', 'SELECT, UPDATE (numbered_to)', 'change_feed'),
+        ('http', 'USAGE', 'api_audit_id_seq'),
+        -- The scheduler numbers the feed and deletes what is old of it and of the audit; a rename follows into the audit.
+        ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
+        ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),
+        ('scheduler', 'SELECT (id, at, tenant, subject), DELETE, UPDATE (subject)', 'api_audit'),
         -- The eraser alone deletes scores; it can neither score nor register.
         ('eraser', 'SELECT', 'alembic_version'),
         ('eraser', 'SELECT, UPDATE (bucket, key, version_tag, size_bytes, subject, subject_source, recorded_at, '
@@ -198,6 +229,8 @@ BEGIN
         ('eraser', 'SELECT', 'subject_keys'),
         ('eraser', 'SELECT, DELETE', 'identity_changes'),
         ('eraser', 'SELECT, DELETE', 'subject_aliases'),
+        ('eraser', 'SELECT (tenant, subject), UPDATE (subject)', 'api_audit'),
+        ('eraser', 'INSERT', 'erasure_requests'),
         ('eraser', 'USAGE', 'erasures_id_seq'),
         ('eraser', 'USAGE', 'erasure_objects_id_seq')
     ) AS listed (role, rights, name)
@@ -224,7 +257,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
-        'results', 'segments', 'jobs', 'attempts']
+        'results', 'segments', 'jobs', 'attempts', 'api_audit']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);

@@ -192,7 +192,7 @@ def views(roles):
     return sorted((name, owner, sorted(rights.strip("{}").split(","))) for name, owner, rights in found)
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "eraser"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -227,6 +227,8 @@ MAY_DELETE = {
     ("eraser", "subject_aliases"),
     ("scheduler", "removed_audio"),
     ("scheduler", "subject_aliases"),
+    ("scheduler", "changes"),
+    ("scheduler", "api_audit"),
 }
 MAY_INSERT = {
     ("worker", "attempts"),
@@ -234,11 +236,12 @@ MAY_INSERT = {
     ("worker", "segments"),
     *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses", "subject_keys")),
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
-    *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio")),
+    *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
+    ("http", "api_audit"),
 }
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "eraser"])
 @pytest.mark.parametrize("table", [*TABLES, *VIEWS])
 def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role, table):
     for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):

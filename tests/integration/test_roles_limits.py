@@ -142,13 +142,14 @@ def test_a_limit_that_the_owner_has_set_stays(roles):
         roles.grant()
         assert ask(roles.admin, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'tonalog_api'") == [(30,)]
     finally:
-        run(roles.admin, "ALTER ROLE tonalog_api CONNECTION LIMIT 20")
+        run(roles.admin, "ALTER ROLE tonalog_api CONNECTION LIMIT 10")
 
 
 @pytest.mark.parametrize(
     ("role", "settings"),  # in the order of LIMITS
     [
         ("api", ["30s", "5s", "30s", "1GB"]),
+        ("http", ["30s", "5s", "30s", "1GB"]),
         ("worker", ["1min", "30s", "1min", "1GB"]),
         ("scheduler", ["1h", "30s", "1min", "8GB"]),
         ("eraser", ["1h", "30s", "1min", "8GB"]),
@@ -174,7 +175,7 @@ def test_a_query_of_an_app_backend_that_fills_the_disk_is_ended(granted):
 def test_a_job_ends_while_an_app_backend_holds_all_that_it_can_get(roles):
     (job_id,) = add_work(roles)
     url = roles.api.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    held = [psycopg.connect(url) for _ in range(20)]
+    held = [psycopg.connect(url) for _ in range(10)]
     try:
         for connection in held:
             connection.execute("SET idle_in_transaction_session_timeout = 0")

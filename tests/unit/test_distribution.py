@@ -65,7 +65,18 @@ def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
     top = {name.split("/")[0] for name in wheel.namelist()}
 
     assert {name for name in top if not name.endswith(".dist-info")} == set(ROOMS)
-    assert set(ROOMS) == {"config", "db", "models", "scheduler", "storage", "tonalog", "training", "trends", "worker"}
+    assert set(ROOMS) == {
+        "api",
+        "config",
+        "db",
+        "models",
+        "scheduler",
+        "storage",
+        "tonalog",
+        "training",
+        "trends",
+        "worker",
+    }
 
 
 def test_the_wheel_holds_every_module(wheel):

@@ -4,12 +4,14 @@ import tempfile
 from collections import Counter
 
 import pytest
-from db_samples import add_active_model, add_jobs, new_sqlite
+from db_samples import add_active_model, add_jobs, count, days_later, new_sqlite
 from kombu.exceptions import OperationalError
+from sqlalchemy import select, update
 
 from config.queues import SCORE_TASK, lane_queue
 from config.settings import Settings
 from db import history
+from db.api_schema import changes as changes_table
 from db.reasons import JobState
 from db.slots import read_pulses
 from scheduler.app import make_app
@@ -108,6 +110,18 @@ def test_a_schedulers_tick_leaves_a_pulse_and_a_person_who_publishes_does_not(en
 
     assert "sweep" not in by_hand
     assert read_pulses(engine)["sweep"].age_s < 60
+
+
+def test_a_schedulers_tick_forgets_what_the_api_keeps_no_longer(engine):
+    n_before = count(engine, "changes")
+    with engine.begin() as connection:
+        connection.execute(update(changes_table).where(changes_table.c.id == 1).values(at=days_later(-9_000)))
+
+    Service(Settings(database_url=str(engine.url)), Bell()).tick()
+
+    with engine.connect() as connection:
+        assert 1 not in connection.scalars(select(changes_table.c.id)).all()
+    assert count(engine, "changes") == n_before - 1 > 0
 
 
 def test_a_scan_without_a_place_says_what_to_set(tmp_path):

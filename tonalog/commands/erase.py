@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -15,6 +14,7 @@ from db.reasons import ErasureScope, RecordingState
 from scheduler.erasing import Carried, carry_out
 from scheduler.retention import expired
 from storage.open import open_bucket
+from tonalog.days import Days
 from tonalog.errors import TonalogError
 from tonalog.report import when
 from tonalog.residue import tell_residue
@@ -33,19 +33,6 @@ Examples:
   TONALOG_RETENTION_DAYS=365 tonalog retention               # what the scheduler erases next
 """
 _N_LISTED = 50
-_MAX_DAYS = 36_500
-
-
-class _Age(click.ParamType[timedelta]):
-    """A number of days, such as 365d."""
-
-    name = "DAYSd"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        match = re.fullmatch(r"(\d{1,5})d", str(value), re.ASCII)
-        if match is None or not 1 <= int(match[1]) <= _MAX_DAYS:
-            self.fail(f"{value!r} is no age: give days from 1d to {_MAX_DAYS}d, such as 365d", param, ctx)
-        return timedelta(days=int(match[1]))
 
 
 @click.command(name="erase", epilog=_ERASE_EPILOG)
@@ -81,7 +68,7 @@ def erase_command(*, subject: str | None, tenant: str | None, recording: str | N
 
 
 @click.command(name="retention", epilog=_RETENTION_EPILOG)
-@click.option("--older-than", "age", type=_Age(), help="Age in days, such as 365d.")
+@click.option("--older-than", "age", type=Days(), help="Age in days, such as 365d.")
 @click.option("--keep-results", is_flag=True, help="Remove the audio only; results and identity stay.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do it; without this it only lists.")
 def retention_command(*, age: timedelta | None, keep_results: bool, is_sure: bool) -> None:

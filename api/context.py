@@ -1,0 +1,36 @@
+"""What the handlers of one server share."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from api.audit import AuditWriter
+from api.erasing import Eraser
+from api.limits import RateLimiter
+from db import Engine
+from storage.pseudonyms import SubjectNaming
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """A server's database, and what works for its handlers.
+
+    Attributes:
+        engine: the database, with connections that are kept open.
+        naming: how subjects are written there.
+        limiter: counts requests.
+        audit: writes down what was answered.
+        eraser: finishes erasures.
+    """
+
+    engine: Engine
+    naming: SubjectNaming
+    limiter: RateLimiter
+    audit: AuditWriter
+    eraser: Eraser
+
+
+def context_of(request: Request) -> Context:
+    """Give the server's context to a handler."""
+    context: Context = request.app.state.context
+    return context

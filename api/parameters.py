@@ -1,0 +1,71 @@
+"""Parameters that several routes share; each takes one spelling of a value and refuses the rest."""
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+from urllib.parse import unquote
+
+from fastapi import Path, Query
+from pydantic import BeforeValidator
+
+from api.problems import bad_parameter
+from storage.identity import MAX_SUBJECT_CHARACTERS
+
+MAX_LIMIT = 500
+_MAX_ID = 2**63 - 1
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _plain_number(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise ValueError("not a whole number in digits")
+    return value
+
+
+def _plain_day(value: object) -> object:
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("not a day such as 2026-03-01")
+    return value
+
+
+def _decoded(value: object) -> object:
+    return unquote(value) if isinstance(value, str) else value
+
+
+Subject = Annotated[
+    str,
+    BeforeValidator(_decoded),
+    Path(
+        min_length=1,
+        max_length=MAX_SUBJECT_CHARACTERS,
+        description="The person, by a present or former name, or as answers show it.",
+        examples=["ana"],
+    ),
+]
+NoteId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[17])]
+ErasureId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[4])]
+Limit = Annotated[int, BeforeValidator(_plain_number), Query(ge=1, le=MAX_LIMIT, description="Rows on a page.")]
+Cursor = Annotated[
+    str | None, Query(min_length=1, max_length=500, description="`next_cursor` of the page before; none to begin.")
+]
+Since = Annotated[
+    date | None,
+    BeforeValidator(_plain_day),
+    Query(description="First day, on the recorder's calendar.", examples=["2026-03-01"]),
+]
+Until = Annotated[
+    date | None,
+    BeforeValidator(_plain_day),
+    Query(description="Last day, itself included.", examples=["2026-03-31"]),
+]
+Order = Annotated[Literal["newest", "oldest"], Query(description="Which come first.")]
+
+
+def check_period(since: date | None, until: date | None) -> None:
+    """Refuse a period that ends before it begins.
+
+    Raises:
+        Problem: it does.
+    """
+    if since is not None and until is not None and until < since:
+        raise bad_parameter("query", "until", message=f"is before since ({since})", value=str(until))

@@ -1,0 +1,179 @@
+"""Notes and days of a person, one note, and its segments."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from api import cursors
+from api.bodies import DayBody, DayPage, ModelName, NoteBody, NotePage, SegmentBody, SegmentPage
+from api.callers import Reader, SharedContext, find_person
+from api.context import Context
+from api.parameters import Cursor, Limit, NoteId, Order, Since, Subject, Until, check_period
+from api.problems import Problem, no_such
+from db import models, notes
+from db.api_keys import ApiKey
+from db.notes import AppNote, NoteFilter, NotePlace, NoteStatus
+from db.rows import Model
+
+router = APIRouter(tags=["notes"])
+ModelChoice = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=200,
+        description="VERSION or NAME-VERSION of a registered model; the active one if not given.",
+        examples=["whisper3-0.5.1"],
+    ),
+]
+
+
+@router.get("/v1/subjects/{subject}/notes", summary="A person's notes")
+def list_notes(
+    request: Request,
+    context: SharedContext,
+    key: Reader,
+    *,
+    subject: Subject,
+    since: Since = None,
+    until: Until = None,
+    status: NoteStatus | None = None,
+    model: ModelChoice = None,
+    order: Order = "newest",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> NotePage:
+    """List the notes of a person by the time of recording.
+
+    Notes whose time nobody said come last, and in no period. A note of another tenant is not there at all.
+    """
+    check_period(since, until)
+    person = find_person(request, context, key, subject)
+    chosen = choose_model(context, model)
+    question = ["notes", person, since, until, status, order, id_of(chosen)]
+    found = notes.list_notes(
+        context.engine,
+        key.tenant,
+        person,
+        model_id=id_of(chosen),
+        chosen=NoteFilter(since=since, until=until, status=status),
+        is_oldest_first=order == "oldest",
+        after=None if cursor is None else _read_place(cursor, question),
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    next_cursor = cursors.encode(question, *_place(page[-1])) if len(found) > limit else None
+    return NotePage(notes=[NoteBody.of(note) for note in page], next_cursor=next_cursor)
+
+
+@router.get("/v1/subjects/{subject}/days", summary="A person's days")
+def list_days(
+    request: Request,
+    context: SharedContext,
+    key: Reader,
+    *,
+    subject: Subject,
+    since: Since = None,
+    until: Until = None,
+    order: Order = "newest",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> DayPage:
+    """List the days of a person that have a scored note, under the active model."""
+    check_period(since, until)
+    person = find_person(request, context, key, subject)
+    question = ["days", person, since, until, order]
+    found = notes.list_days(
+        context.engine,
+        key.tenant,
+        person,
+        since=since,
+        until=until,
+        is_oldest_first=order == "oldest",
+        after=None if cursor is None else _read_day(cursor, question),
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    next_cursor = cursors.encode(question, page[-1].day.isoformat()) if len(found) > limit else None
+    return DayPage(days=[DayBody.of(day) for day in page], next_cursor=next_cursor)
+
+
+@router.get("/v1/notes/{note_id}", summary="One note")
+def get_note(
+    request: Request, context: SharedContext, key: Reader, note_id: NoteId, model: ModelChoice = None
+) -> NoteBody:
+    """Give one note, under the active model or another."""
+    return NoteBody.of(_find_note(request, context, key, note_id=note_id, model=choose_model(context, model)))
+
+
+@router.get("/v1/notes/{note_id}/segments", summary="A note's segments")
+def list_segments(
+    request: Request,
+    context: SharedContext,
+    key: Reader,
+    *,
+    note_id: NoteId,
+    model: ModelChoice = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> SegmentPage:
+    """List the scored windows of a note in order of time; none where it is not scored."""
+    chosen = choose_model(context, model)
+    _find_note(request, context, key, note_id=note_id, model=chosen)
+    question = ["segments", note_id, id_of(chosen)]
+    first = 0
+    if cursor is not None:
+        (part,) = cursors.decode(cursor, question, int)
+        first = int(part or 0)
+    segments = [] if chosen is None else notes.list_segments(context.engine, note_id, chosen.id)
+    page = [SegmentBody.of(idx, segments[idx]) for idx in range(first, min(first + limit, len(segments)))]
+    next_cursor = cursors.encode(question, first + limit) if first + limit < len(segments) else None
+    name = None if chosen is None else ModelName(name=chosen.name, version=chosen.version)
+    return SegmentPage(model=name, segments=page, next_cursor=next_cursor)
+
+
+def choose_model(context: Context, wanted: str | None) -> Model | None:
+    """Find the model that is asked for, or the active one; None where none is active.
+
+    Raises:
+        Problem: 404 where none or several fit.
+    """
+    if wanted is None:
+        return models.active_model(context.engine)
+    known = models.list_models(context.engine)
+    fitting = [model for model in known if wanted in (model.version, f"{model.name}-{model.version}")]
+    if len(fitting) != 1:
+        detail = f"{len(fitting)} models are called so: give the NAME-VERSION of one that /v1/models lists."
+        raise Problem(404, "no-such-model", detail=detail)
+    return fitting[0]
+
+
+def id_of(model: Model | None) -> int | None:
+    """Give the id of a model, if there is one."""
+    return None if model is None else model.id
+
+
+def _find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: Model | None) -> AppNote:
+    note = notes.get_note(context.engine, key.tenant, note_id, model_id=id_of(model))
+    if note is None:
+        raise no_such("note")
+    request.state.note_id = note_id
+    request.state.subject = note.subject
+    return note
+
+
+def _place(note: AppNote) -> tuple[str | None, int]:
+    return None if note.recorded_at is None else note.recorded_at.isoformat(), note.id
+
+
+def _read_place(cursor: str, question: Sequence[object]) -> NotePlace:
+    moment, note_id = cursors.decode(cursor, question, (str, type(None)), int)
+    assert isinstance(note_id, int)
+    recorded_at = None if moment is None else cursors.read_moment(cursor, str(moment))
+    return NotePlace(recorded_at=recorded_at, id=note_id)
+
+
+def _read_day(cursor: str, question: Sequence[object]) -> date:
+    (day,) = cursors.decode(cursor, question, str)
+    return cursors.read_day(cursor, str(day))

@@ -1,0 +1,60 @@
+"""Runs the application in this process, until it is told to stop."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import uvicorn
+
+from api.app import make_app
+from api.audit import AuditWriter
+from api.context import Context
+from api.erasing import Eraser
+from api.limits import RateLimiter
+from config.settings import Settings
+from db import Engine, api_audit, changes
+from storage.pseudonyms import SubjectNaming
+
+N_CONNECTIONS = 8  # to the database; roles.sql allows ten
+_STOP_S = 20
+
+
+def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], int]) -> Context:
+    """Put together what a server shares.
+
+    Args:
+        settings: of this process.
+        engine: the database, at the newest schema.
+        carry_out: removes the objects of all erasures that were begun and gives how many are left.
+    """
+    return Context(
+        engine=engine,
+        naming=SubjectNaming.of(settings),
+        limiter=RateLimiter(settings.api_requests_per_s, clock=time.monotonic),
+        audit=AuditWriter(partial(api_audit.record, engine)),
+        eraser=Eraser(carry_out),
+    )
+
+
+def forget_old(engine: Engine, settings: Settings) -> None:
+    """Delete what the feed of changes and the audit keep no longer."""
+    changes.expire(engine, keep=timedelta(days=settings.changes_days))
+    api_audit.expire(engine, keep=timedelta(days=settings.api_audit_days))
+
+
+def make_server(context: Context, *, host: str, port: int, version: str) -> uvicorn.Server:
+    """Make a server whose `run` answers requests until TERM or Ctrl-C; those under way are answered first."""
+    config = uvicorn.Config(
+        make_app(context, version=version),
+        host=host,
+        port=port,
+        log_config=None,  # ours, which names nobody
+        access_log=False,  # paths name people; `api.middleware` writes a line instead
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_STOP_S,
+    )
+    logging.getLogger("uvicorn.access").disabled = True  # whatever handlers somebody gives it later
+    return uvicorn.Server(config)

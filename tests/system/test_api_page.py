@@ -1,0 +1,134 @@
+"""docs/api.md, block by block, against the real `tonalog api`; and schemathesis over the whole document."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from api_samples import Client, fill, free_port
+from command import ROOT, Cli, kill_tree, wait_until
+from db_samples import a_recording, add_active_model, days_later, new_sqlite, score_all
+
+from db import api_keys, jobs, recordings
+from db.reasons import Lane, Scope
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+ASKING = [block for block in BLOCKS if block.startswith("curl")]
+KEYS = [block for block in BLOCKS if block.startswith("tonalog keys")]
+MAX_EXAMPLES = 8
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The real command on the embedded default, with notes of two people; gives its port, a key and its folder."""
+    folder = tmp_path_factory.mktemp("api")
+    home = folder / "home"
+    home.mkdir()
+    engine = new_sqlite(home)
+    add_active_model(engine, "0.5.1")  # as the examples of the document call it; so is note 17
+    fill(engine)
+    march = [days_later(n - 245) for n in range(3)]
+    found = [a_recording(f"ana/{day:%d}.wav", subject="ana", recorded_at=day) for day in march]
+    recordings.register(engine, [*found, *(a_recording(f"anna/more-{n}.wav", subject="anna") for n in range(3))])
+    jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
+    score_all(engine)
+    secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
+    port = free_port()
+    cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000"})
+    process = cli.start("api", "--port", port, log="api.log")
+    try:
+        assert wait_until(lambda: is_ready(port) or process.poll() is not None, timeout_s=120), cli.worker_log()
+        assert process.poll() is None, cli.worker_log()
+        yield port, secret, cli
+    finally:
+        kill_tree(process)
+
+
+def is_ready(port):
+    try:
+        return Client(port).get("/readyz").status == 200
+    except OSError:
+        return False
+
+
+def run_block(served, block):
+    port, secret, cli = served
+    tonalog = f'tonalog() {{ "{sys.executable}" -m tonalog "$@"; }}\nset -eu\n'
+    variables = {**cli.environment, "API": f"http://127.0.0.1:{port}", "KEY": secret}
+    done = subprocess.run(
+        ["bash", "-c", tonalog + block], env=variables, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (block, done.stderr)
+    return done.stdout
+
+
+def test_the_page_has_blocks_of_both_kinds():
+    assert len(ASKING) >= 4
+    assert len(KEYS) == 1
+    assert "DELETE" in ASKING[-1]  # in the order of the page, so that the others find somebody
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the page shows curl, and there is none")
+def test_every_block_of_the_page_runs_and_is_answered(served):
+    printed = [run_block(served, block) for block in ASKING]
+
+    assert '"subject":"ana"' in printed[0]
+    assert all('"notes":[{' in text or '"changes":[{' in text or '"erasures":[{' in text for text in printed)
+    assert "HTTP/1.1 202" in printed[-1]
+
+
+def test_every_route_and_problem_is_on_the_page(served):
+    port, _, _ = served
+    document = Client(port).get("/openapi.json").json
+    source = "".join(path.read_text() for path in (ROOT / "api").rglob("*.py"))
+    kinds = set(re.findall(r"Problem\(\s*\d+,\s*\"([a-z-]+)\"", source)) - {"refused"}
+
+    routes = [re.sub(r"\{\w+_id\}", "{id}", path) for path in document["paths"]]
+    assert [route for route in routes if f" {route}`" not in PAGE] == []
+    assert len(kinds) >= 10
+    assert [kind for kind in kinds if f"`{kind}`" not in PAGE] == []
+
+
+def test_the_document_has_an_example_of_every_answer(served):
+    port, _, _ = served
+    schemas = Client(port).get("/openapi.json").json["components"]["schemas"]
+
+    assert [name for name, schema in schemas.items() if name.endswith("Body") and "examples" not in schema] == []
+
+
+def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+    port, secret, cli = served
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"http://127.0.0.1:{port}/openapi.json",
+        *("--header", f"Authorization: Bearer {secret}"),
+        *("--max-examples", str(MAX_EXAMPLES)),
+        *("--seed", "1"),
+        *("--generation-database", "none"),
+        # A cursor of another question, or a day before another one, is of the right form and refused all the same.
+        *("--exclude-checks", "positive_data_acceptance"),
+        "--no-color",
+    ]
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
+
+    done = subprocess.run(
+        command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280
+    )
+
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert "request failed" not in cli.worker_log()
+
+
+def test_the_keys_of_the_page_can_be_listed_rotated_and_revoked(served):
+    printed = run_block(served, KEYS[0])
+
+    assert "Key 1 of tenant 'default' is revoked." in printed
+    port, secret, cli = served
+    assert Client(port, secret).get("/v1/models").status == 401
+    assert json.loads(cli("keys", "list", "--json"))[0]["state"] == "revoked"

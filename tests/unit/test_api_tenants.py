@@ -1,0 +1,106 @@
+"""No key sees another tenant: every route of `/openapi.json` is tried with the other one's names and ids."""
+
+import json
+import re
+from urllib.parse import quote
+
+import pytest
+from api_samples import Client, a_key, fill, running
+from db_samples import a_recording, days_later, new_sqlite, score_all
+
+from db import erasures, jobs, recordings
+from db.erasures import Chosen
+from db.reasons import ErasureScope, Lane, Scope
+
+CANARY = "canary-of-the-clinic"
+# Parameter of a path -> what the clinic has of it; `fill` has made eleven recordings before.
+OF_CLINIC = {"subject": CANARY, "note_id": 12, "erasure_id": 1}
+SHARED = {"/v1/models", "/healthz", "/readyz"}  # the same for every tenant
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    return new_sqlite(tmp_path_factory.mktemp("tenants"))
+
+
+@pytest.fixture(scope="module")
+def port(engine):
+    fill(engine)
+    found = [
+        a_recording(f"c{n}.wav", subject=name, tenant="clinic", recorded_at=days_later(n))
+        for n, name in enumerate((CANARY, CANARY, "canary-erased"))
+    ]
+    recordings.register(engine, found)
+    jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
+    score_all(engine)
+    with running(engine) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def clinic(engine, port):
+    secret = a_key(engine, "clinic", Scope.READ, Scope.WRITE)
+    erasures.begin(engine, Chosen(subject="canary-erased", tenant="clinic"), scope=ErasureScope.ALL, key_id=1)
+    return Client(port, secret)
+
+
+@pytest.fixture(scope="module")
+def app(engine, port, clinic):
+    return Client(port, a_key(engine, "default", Scope.READ, Scope.WRITE))
+
+
+@pytest.fixture(scope="module")
+def routes(app):
+    document = app.get("/openapi.json").json
+    return [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
+
+
+def filled(path):
+    return re.sub(r"\{(\w+)\}", lambda found: quote(str(OF_CLINIC[found[1]]), safe=""), path)
+
+
+def test_every_route_refuses_or_shows_nothing_of_another_tenant(app, clinic, routes):
+    tried = 0
+    for method, path in routes:
+        own = clinic.ask("GET", filled(path)) if method == "GET" else None
+        other = app.ask(method, filled(path))
+        tried += 1
+
+        assert "canary" not in other.body.decode(), path
+        if "{" in path:
+            assert other.status == 404, (method, path, other.status)
+        else:
+            assert other.status == 200
+        if own is not None:
+            assert own.status == 200, (path, own.body)  # so that the refusal is not one of everybody
+            assert path in SHARED or own.body != other.body
+    assert tried == len(routes) >= 11
+    assert {method for method, _ in routes} == {"GET", "DELETE"}
+
+
+def test_after_all_that_the_other_tenants_person_is_still_there(clinic, app, routes):
+    assert len(clinic.pages(filled("/v1/subjects/{subject}/notes"), "notes")) == 2
+
+
+def test_the_feed_of_each_tenant_names_its_own_notes_only(app, clinic):
+    own, others = (
+        {change["note_id"] for change in client.follow(limit=2)[0] if change["note_id"]} for client in (app, clinic)
+    )
+
+    assert own
+    assert others
+    assert not own & others
+
+
+@pytest.mark.parametrize("path", ["/v1/subjects/anna/notes", "/v1/subjects/anna/days"])
+def test_people_of_one_name_in_two_tenants_are_two(app, clinic, path):
+    mine, theirs = (json.dumps(client.get(path).json) for client in (app, clinic))
+
+    assert mine != theirs
+
+
+def test_every_route_but_the_open_ones_needs_a_key(port, routes):
+    stranger = Client(port)
+    open_routes = {path for method, path in routes if stranger.ask(method, filled(path)).status != 401}
+
+    assert open_routes == {"/healthz", "/readyz"}
