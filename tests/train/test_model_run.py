@@ -1,17 +1,15 @@
 """The shipped model's whole way on made-up corpora and weights: train, interrupt, resume, evaluate, export and score."""
 
-import csv
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
-from sounds import RATE_HZ, make_voice
+from speaking_trees import write_crema_d, write_set, write_voice
 
 from tonalog.cli import cli
 from tonalog.errors import known_errors
@@ -34,27 +32,13 @@ from worker.scoring.bundle import load_bundle
 pytestmark = pytest.mark.timeout(1200)
 
 ROOT = Path(__file__).resolve().parents[2]
-EMOTIONS = {"ANG": 240.0, "HAP": 210.0, "NEU": 140.0, "SAD": 110.0}
 GERMAN = {"W": 240.0, "F": 210.0, "N": 140.0, "T": 110.0}
 ACTORS = range(1001, 1006)
 
 
-def write_voice(path, pitch_hz, seed):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, make_voice(0.9, pitch_hz=pitch_hz, seed=seed), RATE_HZ)
-
-
 @pytest.fixture(scope="module")
 def crema_d(tmp_path_factory):
-    root = tmp_path_factory.mktemp("crema-d")
-    for actor in ACTORS:
-        for label, pitch_hz in EMOTIONS.items():
-            write_voice(root / "AudioWAV" / f"{actor}_DFA_{label}_XX.wav", pitch_hz + actor - 1000, actor * 10)
-    with (root / "VideoDemographics.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("ActorID", "Age", "Sex", "Race", "Ethnicity"))
-        rows.writerows((actor, 25, "Female", "Caucasian", "Not Hispanic") for actor in ACTORS)
-    return root
+    return write_crema_d(tmp_path_factory.mktemp("crema-d"), ACTORS)
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +46,6 @@ def emodb(tmp_path_factory):
     root = tmp_path_factory.mktemp("emodb")
     for label, pitch_hz in GERMAN.items():
         write_voice(root / "wav" / f"03a01{label}a.wav", pitch_hz + 3, 7)
-    return root
-
-
-def write_set(root, origin, kind, labels):
-    """A listed set: a voice of each label, in turn of four speakers."""
-    columns = ("file", "speaker", "emotion", "kind", "source", "licence")
-    rows = [
-        (f"audio/{place:03d}.wav", f"s{place // len(labels)}", label, kind, f"{origin}{place}.wav", "CC0-1.0")
-        for place, label in enumerate(labels * 4)
-    ]
-    root.mkdir(parents=True)
-    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([columns, *rows])
-    for place, row in enumerate(rows):
-        write_voice(root / row[0], 105.0 + 17 * place, 500 + place)
     return root
 
 
