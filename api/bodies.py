@@ -31,7 +31,7 @@ _NOTE: dict[str, Any] = {
     "valence": -0.12,
     "speech_ms": 21400,
     "duration_ms": 30200,
-    "model": {"name": "whisper3", "version": "0.5.1"},
+    "model": {"name": "speech-emotion", "version": "0.6.0"},
     "scored_at": "2026-03-03T02:00:41.118000Z",
 }
 
@@ -182,8 +182,8 @@ class ModelBody(BaseModel):
 
     model_config = _example(
         {
-            "name": "whisper3",
-            "version": "0.5.1",
+            "name": "speech-emotion",
+            "version": "0.6.0",
             "is_active": True,
             "labels": list(_SCORES),
             "sha256": "b1946ac92492d2347c6235b4d2611184b1946ac92492d2347c6235b4d2611184",

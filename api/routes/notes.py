@@ -24,7 +24,7 @@ ModelChoice = Annotated[
         min_length=1,
         max_length=200,
         description="VERSION or NAME-VERSION of a registered model; the active one if not given.",
-        examples=["whisper3-0.5.1"],
+        examples=["speech-emotion-0.6.0"],
     ),
 ]
 
