@@ -1,4 +1,4 @@
-"""What an evaluation says of a run's bundle elsewhere: own baselines' reference, and corpora that it was not trained on."""
+"""A run's bundle elsewhere: the reference of own baselines, and figures on corpora that it was not trained on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def judge_elsewhere(
     n_processes: int = 1,
     report: Report = ignore,
 ) -> list[dict[str, Any]]:
-    """Return what `tonalog evaluate left-out` says of a bundle on labelled corpora, one row a corpus.
+    """Return the figures of `tonalog evaluate left-out` for a bundle on labelled corpora, one row a corpus.
 
     Args:
         bundle: its folder; its manifest has no baseline yet.
