@@ -224,7 +224,10 @@ def _trends() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_subject_trends_model_id_models")),
         sa.PrimaryKeyConstraint("tenant", "subject", "model_id", "measure", name=op.f("pk_subject_trends")),
     )
-    op.create_index("ix_subject_trends_as_of", "subject_trends", ["as_of"])
+    says_more = sa.text("state <> 'insufficient'")
+    op.create_index(
+        "ix_subject_trends_as_of", "subject_trends", ["as_of"], sqlite_where=says_more, postgresql_where=says_more
+    )
 
 
 def _marks() -> None:
