@@ -83,7 +83,7 @@ def test_relative_scores_are_those_of_the_arithmetic_and_the_judged_note_is_not_
     behind = collect_notes(rows[:10], SECTION.rule, n_labels=4)
     expected = relate_scores(rows[11:], measure_offset(behind, SECTION.reference, SECTION.rule), SECTION.rule)[0]
     found = read_relative(engine, ids)[ids[11]]
-    assert list(found.scores.values()) == expected.tolist()
+    assert found.scores == dict(zip(SECTION.reference.labels, expected.tolist(), strict=True))
     assert found.state is BaselineState.PERSONAL
     assert found.confidence == max(expected)
     assert found.is_uncertain == (found.confidence < SECTION.rule.uncertain_below)
