@@ -279,8 +279,11 @@ DECLARE
     of_tenant text;
     by_setting CONSTANT text := 'OR tenant = (SELECT current_setting(''tonalog.tenant'', true)) '
         'OR (SELECT current_setting(''tonalog.every_tenant'', true) = ''on'')';
-    by_role CONSTANT text := 'OR tenant = (SELECT b.tenant FROM public.reader_tenants b WHERE b.role = current_user) OR (SELECT '
+    by_role CONSTANT text := 'OR tenant = (SELECT CASE current_user WHEN ''tonalog_http'' '
+        'THEN current_setting(''tonalog.tenant'', true) '
+        'ELSE (SELECT b.tenant FROM public.reader_tenants b WHERE b.role = current_user) END) OR (SELECT '
         'current_setting(''is_superuser'') = ''on'' '
+        'OR current_user = ''tonalog_http'' AND current_setting(''tonalog.every_tenant'', true) = ''on'' '
         'OR EXISTS (SELECT FROM public.reader_tenants b WHERE b.role = current_user AND b.tenant IS NULL))';
 BEGIN
     IF to_regclass('public.reader_tenants') IS NULL THEN
