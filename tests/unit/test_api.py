@@ -296,3 +296,19 @@ def test_a_first_run_names_every_note_and_passes_into_the_feed(tmp_path):
         assert last[1]["reason"] == "replaced"
         assert [change["model"]["version"] for change in more if change["type"] == "model.activated"] == ["2.0"]
         assert app.follow(cursor) == ([], cursor)
+
+
+def test_the_document_says_what_numbers_a_parameter_takes(app):
+    numbers = [
+        (parameter["name"], parameter["schema"])
+        for methods in app.get("/openapi.json").json["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["schema"].get("type") == "integer"
+    ]
+
+    assert {name: (schema.get("minimum"), schema.get("maximum")) for name, schema in numbers} == {
+        "limit": (1, 500),
+        "note_id": (1, 2**63 - 1),
+        "erasure_id": (1, 2**63 - 1),
+    }
