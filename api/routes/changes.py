@@ -5,11 +5,12 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from api import cursors
-from api.bodies import ChangeBody, ChangePage, ModelName, NoteBody
+from api.bodies import ChangeBody, ChangePage, NoteBody
 from api.callers import Reader, SharedContext
 from api.context import Context
 from api.parameters import Cursor, Limit
 from api.routes.notes import id_of
+from api.shared_bodies import ModelName
 from db import changes, models, notes
 from db.changes import Change, Page, Place
 from db.reasons import ChangeKind

@@ -1,17 +1,17 @@
-"""Notes and days of a person, one note, and its segments."""
+"""Notes of a person, one note, and its segments."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from api import cursors
-from api.bodies import DayBody, DayPage, ModelName, NoteBody, NotePage, SegmentBody, SegmentPage
+from api.bodies import NoteBody, NotePage, SegmentBody, SegmentPage
 from api.callers import Reader, SharedContext, find_person
 from api.context import Context
 from api.parameters import Cursor, Limit, NoteId, Order, Since, Subject, Until, check_period
 from api.problems import Problem, no_such
+from api.shared_bodies import ModelName
 from db import models, notes
 from db.api_keys import ApiKey
 from db.notes import AppNote, NoteFilter, NotePlace, NoteStatus
@@ -65,38 +65,6 @@ def list_notes(
     page = found[:limit]
     next_cursor = cursors.encode(question, *_place(page[-1])) if len(found) > limit else None
     return NotePage(notes=[NoteBody.of(note) for note in page], next_cursor=next_cursor)
-
-
-@router.get("/v1/subjects/{subject}/days", summary="A person's days")
-def list_days(
-    request: Request,
-    context: SharedContext,
-    key: Reader,
-    *,
-    subject: Subject,
-    since: Since = None,
-    until: Until = None,
-    order: Order = "newest",
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> DayPage:
-    """List the days of a person that have a scored note, under the active model."""
-    check_period(since, until)
-    person = find_person(request, context, key, subject)
-    question = ["days", person, since, until, order]
-    found = notes.list_days(
-        context.engine,
-        key.tenant,
-        person,
-        since=since,
-        until=until,
-        is_oldest_first=order == "oldest",
-        after=None if cursor is None else _read_day(cursor, question),
-        limit=limit + 1,
-    )
-    page = found[:limit]
-    next_cursor = cursors.encode(question, page[-1].day.isoformat()) if len(found) > limit else None
-    return DayPage(days=[DayBody.of(day) for day in page], next_cursor=next_cursor)
 
 
 @router.get("/v1/notes/{note_id}", summary="One note")
@@ -172,8 +140,3 @@ def _read_place(cursor: str, question: Sequence[object]) -> NotePlace:
     assert isinstance(note_id, int)
     recorded_at = None if moment is None else cursors.read_moment(cursor, str(moment))
     return NotePlace(recorded_at=recorded_at, id=note_id)
-
-
-def _read_day(cursor: str, question: Sequence[object]) -> date:
-    (day,) = cursors.decode(cursor, question, str)
-    return cursors.read_day(cursor, str(day))

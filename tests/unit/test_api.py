@@ -69,12 +69,9 @@ def test_notes_are_chosen_by_day_state_and_model(app):
     assert app.get(NOTES, model="9").status == 404
 
 
-def test_days_and_segments_are_read_in_pages(app):
-    days = app.pages(DAYS, "days", limit=1, order="oldest")
+def test_segments_are_read_in_pages(app):
     segments = app.pages("/v1/notes/1/segments", "segments", limit=1)
 
-    assert [day["day"] for day in days] == [days_later(n).date().isoformat() for n in (0, 3, 4, 5)]
-    assert days[0]["scores"] == pytest.approx(a_result().scores)
     assert [(row["idx"], row["start_ms"]) for row in segments] == [(0, 0), (1, 4500)]
     assert app.get("/v1/notes/2/segments").json["segments"] == []
 

@@ -12,6 +12,7 @@ import pytest
 from api_samples import Client as PlainClient
 from api_samples import a_key, fill, running
 from db_samples import MONDAY, a_recording, days_later, new_sqlite
+from people_samples import keep_person
 
 from db import recordings
 from db.reasons import Scope
@@ -23,6 +24,7 @@ from tonalog.client import (
     NotFound,
     TooManyRequests,
     calls,
+    person_records,
     records,
 )
 from tonalog.client.calls import Call
@@ -30,8 +32,9 @@ from tonalog.client.calls import Call
 CALLS = {name: value for name, value in vars(calls).items() if isinstance(value, Call)}
 RECORDS = {
     name: value
-    for name, value in vars(records).items()
-    if isinstance(value, type) and issubclass(value, records.Record) and value.__module__ == records.__name__
+    for module in (records, person_records)
+    for name, value in vars(module).items()
+    if isinstance(value, type) and issubclass(value, records.Record)
 }
 
 # Schemas that the client has as exceptions, or as plain `str`.
@@ -42,6 +45,7 @@ OF_ERRORS = {"ProblemBody", "ProblemError"}
 def engine(tmp_path_factory):
     engine = new_sqlite(tmp_path_factory.mktemp("client"))
     fill(engine)
+    keep_person(engine, "anna", personal=[4], days=[(days_later(n).date(), 1) for n in range(4)])
     recordings.register(engine, [a_recording("odd.wav", subject="a/b c?#%2F"), a_recording("dots.wav", subject="...")])
     return engine
 
@@ -89,8 +93,11 @@ def documents():
     return [name for name in RECORDS if name not in {"Record", "Page"} and "[" not in name]
 
 
+OTHER_NAMES = {"BaselineName": "Baseline"}
+
+
 def name_of(schema):
-    return schema.removesuffix("Body")
+    return OTHER_NAMES.get(schema, schema.removesuffix("Body"))
 
 
 def test_every_route_and_parameter_of_the_document_is_a_call_and_the_reverse(document):
@@ -145,9 +152,7 @@ def test_lists_are_all_their_pages(client):
     assert [note.id for note in client.notes("anna", limit=2)] == [6, 5, 4, 3, 2, 1, 7]
     assert [note.id for note in client.notes("anna", since=MONDAY.date(), until=days_later(1).date())] == [2, 1]
     assert [note.id for note in client.notes("anna", status="failed")] == [3]
-    assert [day.day for day in client.days("anna", order="oldest", limit=1)] == [
-        days_later(n).date() for n in (0, 3, 4, 5)
-    ]
+    assert [day.day for day in client.days("anna", order="oldest", limit=1)] == [days_later(n).date() for n in range(4)]
     assert [(row.idx, row.start_ms) for row in client.segments(1, limit=1)] == [(0, 0), (1, 4500)]
 
 
@@ -161,6 +166,18 @@ def test_records_have_types(client):
     assert (client.health().status, client.readiness().status) == ("ok", "ok")
     with pytest.raises(ValueError, match="frozen"):
         note.label = "anger"
+
+
+def test_trends_are_of_each_measure_with_their_charts_where_they_are_wanted(client):
+    told, with_charts = client.trend("anna"), client.trend("anna", chart=True)
+
+    assert [(trend.measure, trend.state) for trend in told.trends] == [
+        ("anger", "insufficient"),
+        ("sadness", "shifted_up"),
+    ]
+    assert told.trends[1].chart is None
+    assert with_charts.trends[1].chart[-1].day == with_charts.trends[1].as_of
+    assert client.note(4).relative.baseline.state == "personal"
 
 
 @pytest.mark.parametrize("name", ["a/b c?#%2F", "..."])

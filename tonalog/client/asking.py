@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 from tonalog.client import calls
 from tonalog.client.calls import Call
 from tonalog.client.errors import ApiError
+from tonalog.client.person_records import Day, TrendList
 from tonalog.client.records import (
     ChangePage,
-    Day,
     Erasure,
     Health,
     Model,
@@ -131,11 +131,24 @@ class Client:
         *,
         since: date | None = None,
         until: date | None = None,
+        model: str | None = None,
         order: Order = "newest",
         limit: int = 100,
     ) -> Iterator[Day]:
         """List a person's days; see `notes` for the arguments."""
-        return self.walk(calls.LIST_DAYS, subject=subject, since=since, until=until, order=order, limit=limit)
+        return self.walk(
+            calls.LIST_DAYS, subject=subject, since=since, until=until, model=model, order=order, limit=limit
+        )
+
+    def trend(self, subject: str, *, model: str | None = None, chart: bool = False) -> TrendList:
+        """Say for each measure where a person's recent days are against their own baseline, since when, and why.
+
+        Args:
+            subject: a present or former name, or as answers show it.
+            model: VERSION or NAME-VERSION; None: the active one.
+            chart: whether to give the points of each chart.
+        """
+        return self.ask(calls.GET_TREND, subject=subject, model=model, chart="true" if chart else None)
 
     def note(self, note_id: int, *, model: str | None = None) -> Note:
         """Give one note."""

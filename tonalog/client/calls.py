@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from tonalog.client import records
+from tonalog.client import person_records, records
 
 Answer_co = TypeVar("Answer_co", bound=records.Record, covariant=True)
 
@@ -44,7 +44,13 @@ LIST_NOTES = Call(
     query=(*_PERIOD, "status", "model", "order", *_PAGE),
 )
 LIST_DAYS = Call(
-    method="GET", path="/v1/subjects/{subject}/days", answer=records.DayPage, query=(*_PERIOD, "order", *_PAGE)
+    method="GET",
+    path="/v1/subjects/{subject}/days",
+    answer=person_records.DayPage,
+    query=(*_PERIOD, "model", "order", *_PAGE),
+)
+GET_TREND = Call(
+    method="GET", path="/v1/subjects/{subject}/trend", answer=person_records.TrendList, query=("model", "chart")
 )
 GET_NOTE = Call(method="GET", path="/v1/notes/{note_id}", answer=records.Note, query=("model",))
 LIST_SEGMENTS = Call(

@@ -39,8 +39,32 @@ class ModelName(Record):
     version: str
 
 
+class Baseline(Record):
+    """On what a relative score stands; `state` is `personal`, or `insufficient`: nothing may be called unusual."""
+
+    id: int | None
+    state: str
+    n_notes: int
+    rule_version: int | None
+
+
+class Relative(Record):
+    """A note's scores relative to what was usual for this person before it; None inside while too little was known."""
+
+    scores: Mapping[str, float] | None
+    label: str | None
+    confidence: float | None
+    is_uncertain: bool | None
+    baseline: Baseline
+    related_at: datetime
+
+
 class Note(Record):
-    """One voice note under one model version; `scores` is what the model hears, None unless `status` is `scored`."""
+    """One voice note under one model version.
+
+    `scores` is what the model hears, None unless `status` is `scored`; `relative` is what is unusual for this person, None
+    until it has been looked at.
+    """
 
     id: int
     subject: str | None
@@ -63,6 +87,7 @@ class Note(Record):
     duration_ms: int | None
     model: ModelName | None
     scored_at: datetime | None
+    relative: Relative | None
 
 
 class NotePage(Page[Note]):
@@ -98,30 +123,6 @@ class SegmentPage(Page[Segment]):
     def rows(self) -> Sequence[Segment]:
         """The segments."""
         return self.segments
-
-
-class Day(Record):
-    """One day of a person on the recorder's calendar."""
-
-    day: date
-    week: date
-    n_notes: int
-    n_uncertain: int
-    speech_ms: int
-    scores: Mapping[str, float]
-    arousal: float | None
-    valence: float | None
-
-
-class DayPage(Page[Day]):
-    """A page of days."""
-
-    days: Sequence[Day]
-
-    @property
-    def rows(self) -> Sequence[Day]:
-        """The days."""
-        return self.days
 
 
 class Model(Record):
