@@ -19,10 +19,14 @@ NAMED = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 
 ENDED = "('DEAD', 'CANCELLED')"
 _HAS_ENDED_OR_COMES_BACK = f"(OLD.state IN {ENDED}) <> (NEW.state IN {ENDED})"
-# What decides whose note it is, whether it is there, and its place in time.
-PLACE = ("tenant", "subject", "recorded_at", "local_day", "uploaded_at")
-_IS_DIFFERENT = (
-    "OLD.state <> NEW.state OR " + " OR ".join(f"OLD.{name} {{differs}} NEW.{name}" for name in PLACE)
+# What decides whose note it is, whether it is there, and its place in time: of the upload only where nothing better is known.
+PLACE = ("state", "tenant", "subject", "recorded_at", "local_day", "uploaded_at")
+_AT = "COALESCE({row}.recorded_at, {row}.uploaded_at)"
+_IS_DIFFERENT = " OR ".join(
+    [
+        *(f"OLD.{name} {{differs}} NEW.{name}" for name in PLACE[:-1]),
+        f"{_AT.format(row='OLD')} {{differs}} {_AT.format(row='NEW')}",
+    ]
 )
 _WAS_THERE = "OLD.state = 'LIVE' AND OLD.subject IS NOT NULL"
 _IS_THERE = "NEW.state = 'LIVE' AND NEW.subject IS NOT NULL"
@@ -54,7 +58,7 @@ END $$
 """
 POSTGRES_TRIGGERS = {
     "recordings_mark_inserts": "AFTER INSERT ON recordings FOR EACH ROW EXECUTE FUNCTION {schema}.mark_new_recording()",
-    "recordings_mark_updates": f"AFTER UPDATE OF state, {', '.join(PLACE)} ON recordings FOR EACH ROW "
+    "recordings_mark_updates": f"AFTER UPDATE OF {', '.join(PLACE)} ON recordings FOR EACH ROW "
     f"WHEN ({_IS_DIFFERENT.format(differs='IS DISTINCT FROM')}) "
     "EXECUTE FUNCTION {schema}.mark_changed_recording()",
     "results_mark_inserts": "AFTER INSERT ON results FOR EACH ROW EXECUTE FUNCTION {schema}.mark_scored_recording()",
