@@ -54,6 +54,20 @@ class Seen:
     n_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that is up."""
+
+    port: int
+    process_id: int
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of processor time that it has had so far."""
+        fields = Path(f"/proc/{self.process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> int:
     """Fill, serve, ask and print; 1 where an answer was none or no 200."""
     options = read_options()
@@ -63,8 +77,8 @@ def main() -> int:
             engine = make_engine(url)
             migrate.upgrade(engine)
             fill(engine, n_notes=options.notes, n_people=options.people)
-            with served(variables, options) as port:
-                n_failed += load(engine, port, options)
+            with served(variables) as server:
+                n_failed += load(engine, server, options)
             engine.dispose()
     return 1 if n_failed else 0
 
@@ -77,9 +91,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--database", action="append", choices=["sqlite", "postgresql"], help="by default both in turn")
-    parser.add_argument(
-        "--profile", help="write a profile of the server's handlers there (slower; Python 3.12 or later)"
-    )
     return parser.parse_args()
 
 
@@ -107,22 +118,22 @@ def database(kind: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 @contextmanager
-def served(variables: dict[str, str], options: argparse.Namespace) -> Iterator[int]:
-    """Run the real command, and give its port."""
+def served(variables: dict[str, str]) -> Iterator[Server]:
+    """Run the real command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
     lifted = {"TONALOG_API_REQUESTS_PER_S": "1000000", "TONALOG_LOG_LEVEL": "WARNING"}
-    program = [sys.executable, "-m", *(["cProfile", "-o", options.profile, "-m"] if options.profile else []), "tonalog"]
-    process = subprocess.Popen([*program, "api", "--port", str(port)], env={**clean, **variables, **lifted}, cwd=ROOT)
+    command = [sys.executable, "-m", "tonalog", "api", "--port", str(port)]
+    process = subprocess.Popen(command, env={**clean, **variables, **lifted}, cwd=ROOT)
     try:
         deadline_s = time.monotonic() + START_S
         while not is_ready(port):
             if process.poll() is not None or time.monotonic() > deadline_s:
                 raise SystemExit("tonalog api did not start")
             time.sleep(0.2)
-        yield port
+        yield Server(port=port, process_id=process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -140,7 +151,7 @@ def is_ready(port: int) -> bool:
         connection.close()
 
 
-def load(engine: Engine, port: int, options: argparse.Namespace) -> int:
+def load(engine: Engine, server: Server, options: argparse.Namespace) -> int:
     """Ask for a while by several clients, and print what they saw; give how many answers failed."""
     print_protocol(
         f"{options.notes} notes of {options.people} people on {verify(engine)}; {options.clients} clients for "
@@ -150,10 +161,10 @@ def load(engine: Engine, port: int, options: argparse.Namespace) -> int:
     )
     person = 7
     key = api_keys.create(engine, tenant_of(person), name="load", scopes=[Scope.READ]).secret
-    ask(port, key, options, seconds=WARM_S)
-    begun_s = time.monotonic()
-    seen = ask(port, key, options, seconds=options.seconds)
-    report(seen, time.monotonic() - begun_s)
+    ask(server.port, key, options, seconds=WARM_S)
+    begun_s, cpu_s = time.monotonic(), server.cpu_s
+    seen = ask(server.port, key, options, seconds=options.seconds)
+    report(seen, taken_s=time.monotonic() - begun_s, cpu_s=server.cpu_s - cpu_s)
     return seen.n_lost + sum(n for status, n in seen.statuses.items() if status != http.HTTPStatus.OK)
 
 
@@ -204,12 +215,14 @@ def be_client(port: int, key: str, options: argparse.Namespace, *, place: int, s
     connection.close()
 
 
-def report(seen: Seen, taken_s: float) -> None:
+def report(seen: Seen, *, taken_s: float, cpu_s: float) -> None:
     """Print throughput, times and errors."""
     every = [ms for taken in seen.ms.values() for ms in taken]
     answers = ", ".join(f"{n} of {status}" for status, n in sorted(seen.statuses.items()))
     print(f"answers   {answers}; {seen.n_lost} lost; {seen.n_bytes / len(every) / 1000:.1f} kB each")
-    print(f"rate      {len(every) / taken_s:.0f} requests/s")
+    print(
+        f"rate      {len(every) / taken_s:.0f} requests/s; {cpu_s * 1000 / len(every):.1f} ms of the server's processor time each"
+    )
     print(f"{'route':<44}{'n':>7}{'p50 ms':>9}{'p99 ms':>9}")
     for route, taken in [*seen.ms.items(), ("all", every)]:
         cuts = quantiles(taken, n=100) if len(taken) > 1 else taken * 99
