@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
+    bindparam,
     case,
     literal,
     null,
@@ -183,7 +185,20 @@ def list_segments(engine: Engine, note_id: int, model_id: int) -> Sequence[Segme
 
 
 def _notes(model_id: int | None) -> Select[Any]:
-    of_model = models.c.id == literal(model_id, Integer) if model_id is not None else models.c.id.is_(None)
+    return _notes_of_no_model() if model_id is None else _notes_of_a_model().params(model=model_id)
+
+
+@cache
+def _notes_of_a_model() -> Select[Any]:
+    return _select_notes(models.c.id == bindparam("model", type_=Integer))
+
+
+@cache
+def _notes_of_no_model() -> Select[Any]:
+    return _select_notes(models.c.id.is_(None))
+
+
+def _select_notes(of_model: ColumnElement[bool]) -> Select[Any]:
     rows = (
         recordings.outerjoin(models, of_model)
         .outerjoin(jobs, and_(jobs.c.recording_id == _r.id, jobs.c.model_id == models.c.id))

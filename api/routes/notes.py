@@ -14,8 +14,8 @@ from api.problems import Problem, no_such
 from api.shared_bodies import ModelName
 from db import models, notes
 from db.api_keys import ApiKey
+from db.models import ModelKey
 from db.notes import AppNote, NoteFilter, NotePlace, NoteStatus
-from db.rows import Model
 
 router = APIRouter(tags=["notes"])
 ModelChoice = Annotated[
@@ -101,15 +101,15 @@ def list_segments(
     return SegmentPage(model=name, segments=page, next_cursor=next_cursor)
 
 
-def choose_model(context: Context, wanted: str | None) -> Model | None:
+def choose_model(context: Context, wanted: str | None) -> ModelKey | None:
     """Find the model that is asked for, or the active one; None where none is active.
 
     Raises:
         Problem: 404 where none or several fit.
     """
     if wanted is None:
-        return models.active_model(context.engine)
-    known = models.list_models(context.engine)
+        return models.active_key(context.engine)
+    known = models.list_keys(context.engine)
     fitting = [model for model in known if wanted in (model.version, f"{model.name}-{model.version}")]
     if len(fitting) != 1:
         detail = f"{len(fitting)} models are called so: give the NAME-VERSION of one that /v1/models lists."
@@ -117,12 +117,12 @@ def choose_model(context: Context, wanted: str | None) -> Model | None:
     return fitting[0]
 
 
-def id_of(model: Model | None) -> int | None:
+def id_of(model: ModelKey | None) -> int | None:
     """Give the id of a model, if there is one."""
     return None if model is None else model.id
 
 
-def _find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: Model | None) -> AppNote:
+def _find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: ModelKey | None) -> AppNote:
     note = notes.get_note(context.engine, key.tenant, note_id, model_id=id_of(model))
     if note is None:
         raise no_such("note")

@@ -14,7 +14,7 @@ from api.routes.notes import ModelChoice, choose_model, id_of
 from api.shared_bodies import ModelName
 from api.trend_bodies import TrendBody, TrendList
 from db import people_rows
-from db.rows import Model
+from db.models import ModelKey
 
 router = APIRouter(tags=["people"])
 Chart = Annotated[bool, Query(description="Whether to give the points of each chart.")]
@@ -88,7 +88,7 @@ def get_trend(
     return TrendList(model=_name(chosen), is_up_to_date=not is_due, trends=trends)
 
 
-def _name(model: Model | None) -> ModelName | None:
+def _name(model: ModelKey | None) -> ModelName | None:
     return None if model is None else ModelName(name=model.name, version=model.version)
 
 
