@@ -79,10 +79,17 @@ class NoteBody(BaseModel):
     @classmethod
     def of(cls, note: AppNote) -> Self:
         """Write a note."""
-        same = {name: getattr(note, name) for name in cls.model_fields if hasattr(note, name)}
-        same |= {"recorded_at": _local(note.recorded_at, note.utc_offset_min), "time_zone": note.recorded_at_zone}
-        same["relative"] = None if note.relative is None else RelativeBody.of(note.relative)
-        return cls(**same | {"day": note.local_day, "model": name_model(note.model_name, note.model_version)})
+        return cls(
+            recorded_at=_local(note.recorded_at, note.utc_offset_min),
+            time_zone=note.recorded_at_zone,
+            day=note.local_day,
+            model=name_model(note.model_name, note.model_version),
+            relative=None if note.relative is None else RelativeBody.of(note.relative),
+            **{name: getattr(note, name) for name in _SAME_OF_NOTE},
+        )
+
+
+_SAME_OF_NOTE = tuple(NoteBody.model_fields.keys() & AppNote.__dataclass_fields__.keys() - {"recorded_at", "relative"})
 
 
 class NotePage(BaseModel):
