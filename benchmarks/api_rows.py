@@ -25,7 +25,7 @@ def fill(engine: Engine, *, n_notes: int, n_people: int) -> None:
     """Fill an empty, migrated database."""
     sys.path.insert(0, str(ROOT / "tests"))
     import filling  # noqa: PLC0415 - of the test suite
-    from people_samples import judge  # noqa: PLC0415
+    from kept_rows import judge  # noqa: PLC0415
 
     filling.fill(engine, n_notes=n_notes, n_people=n_people)
     with engine.begin() as connection:

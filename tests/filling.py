@@ -6,7 +6,9 @@ N_TENANTS = 10
 N_SEGMENTS = 3  # of a scored note
 _SCORES = '{"anger": 0.1, "happiness": 0.2, "neutral": 0.3, "sadness": 0.4}'
 _LEVELS = '{"anger": {"level": -1.0, "error": 0.4}, "sadness": {"level": 0.2, "error": 0.4}}'
-_TREND = '{"sadness": {"slope_per_min": 0.25, "slope_error": 0.1, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0}}'
+_TREND = (
+    '{"sadness": {"slope_per_min": 0.25, "slope_error": 0.1, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0}}'
+)
 
 # Of a hundred notes one has no time, one failed, one holds no speech, and one waits.
 _STATEMENTS = {

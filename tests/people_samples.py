@@ -1,95 +1,82 @@
-"""What the refresh keeps of a person, written by hand as it writes it: baseline, relative scores, days and trends."""
+"""Persons with scored notes under a model that has a baseline section; asserts nothing."""
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from db_samples import MONDAY, scores
-from sqlalchemy import delete, insert
+from db_samples import PLENTY, a_model, a_recording, a_result, take
+from sqlalchemy import select
 
-from db.people_schema import (
-    baseline_notes,
-    relative_results,
-    subject_baselines,
-    subject_days,
-    subject_marks,
-    subject_trends,
+from db import jobs, ledger, models, pump, recordings
+from db.reasons import Lane
+from db.schema import EMOTIONS
+from db.schema import jobs as jobs_table
+from db.schema import recordings as recordings_table
+from trends import MIDDLE_MIX, Baseline, BaselineRule, Reference, measure_level, write_baseline
+
+FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
+REFERENCE = Reference(
+    EMOTIONS,
+    tuple(tuple(-0.4 if row == column else -2.5 for column in range(4)) for row in range(4)),
 )
-from trends import Day, judge_person
-
-FIRST_DAY = date(2026, 1, 5)
-USUAL = scores(0.3, 0.2, 0.3, 0.2)
+SECTION = Baseline(REFERENCE, BaselineRule(MIDDLE_MIX))
 
 
-def judge(seed=0, *, n_days=110, shift=2.5):
-    """A person's trend: 80 usual days, then shifted ones."""
-    rng = np.random.default_rng(seed)
-    days = [
-        Day(
-            day=FIRST_DAY + timedelta(days=n),
-            model="whisper3-1.0",
-            level=float(rng.normal(-1.4, 0.5) + (shift if n >= 80 else 0.0)),
-            error=0.4,
-            n_scored=2,
-            speech_s=40.0,
+def add_model(engine, version="1.0", section=SECTION, **others):
+    """A registered and active model whose manifest has a baseline section; None: none."""
+    manifest = {"format": 1} | ({} if section is None else {"baseline": write_baseline(section)})
+    return models.activate(
+        engine, models.add_model(engine, a_model(version, manifest=manifest, **others)).id, force=True
+    )
+
+
+def a_scored(scores, *, speech_ms=16_000, is_uncertain=False):
+    """A result with the levels that the worker writes."""
+    made = a_result(pooled=scores, speech_ms=speech_ms, is_uncertain=is_uncertain)
+    levels = {}
+    for label, score in scores.items():
+        level = measure_level([score, score], [speech_ms // 2, speech_ms // 2])
+        numbers = {"level": level.level, "spread": level.spread, "n_effective": level.n_effective}
+        levels[label] = {**made.trend.get(label, {}), **numbers}
+    return replace(made, trend=levels)
+
+
+def draw_scores(rng, shift=(0.0, 0.0, 0.0, 0.0)):
+    """Scores of one note, with a part that is constant for a person."""
+    logits = 2.0 * np.eye(4)[rng.integers(4)] + rng.normal(0, 0.6, 4) + np.array(shift)
+    raised = np.exp(logits)
+    return dict(zip(EMOTIONS, (raised / raised.sum()).tolist(), strict=True))
+
+
+def register(engine, subject, times, *, tenant="default", prefix=None):
+    """Register notes of somebody; gives their ids in the order of the times."""
+    found = [
+        a_recording(
+            f"{prefix or subject}/{tenant}/{at:%Y%m%dT%H%M%S}.wav", subject=subject, tenant=tenant, recorded_at=at
         )
-        for n in range(n_days)
+        for at in times
     ]
-    return judge_person(days, model="whisper3-1.0", as_of=days[-1].day)
+    recordings.register(engine, found)
+    c = recordings_table.c
+    with engine.connect() as connection:
+        ids = {row.key: row.id for row in connection.execute(select(c.id, c.key).where(c.state == "LIVE"))}
+    return [ids[new.key] for new in found]
 
 
-def keep_person(engine, subject, *, tenant="default", personal=(), insufficient=(), days=(), model_id=1):
-    """Keep rows of a person, and delete who is marked.
-
-    `personal` are notes with relative scores, `insufficient` such as came too early for it.
-    """
-    who = {"tenant": tenant, "subject": subject, "model_id": model_id}
-    baseline = {**who, "n_notes": 10, "n_effective": 10.0, "n_persons": 3, "rule_version": 1, "state": "personal"}
-    baseline |= {"offset_values": USUAL, "own_values": USUAL}
-    baseline |= {"first_at": MONDAY, "last_at": MONDAY, "created_at": MONDAY}
-    about = {"model_id": model_id, "related_at": MONDAY}
-    said = {"scores": USUAL, "label": "anger", "confidence": 0.3, "is_uncertain": True}
-    with engine.begin() as connection:
-        made = insert(subject_baselines).returning(subject_baselines.c.id)
-        baseline_id = connection.execute(made, baseline).scalar_one()
-        for note_id in personal:
-            connection.execute(insert(baseline_notes), {"baseline_id": baseline_id, "recording_id": note_id})
-            row = {"recording_id": note_id, "baseline_id": baseline_id, **about, **said}
-            connection.execute(insert(relative_results), row)
-        for note_id in insufficient:
-            connection.execute(insert(relative_results), {"recording_id": note_id, **about})
-        for day, n_scored in days:
-            connection.execute(insert(subject_days), {**who, **_a_day(day, n_scored)})
-        connection.execute(insert(subject_trends), [{**who, **row} for row in _trends()])
-        connection.execute(delete(subject_marks))
+def score(engine, model, results_by_id):
+    """Make and finish the jobs of these recordings under a model."""
+    jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY)
+    pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)
+    c = jobs_table.c
+    with engine.connect() as connection:
+        wanted = select(c.recording_id, c.id).where(c.model_id == model.id, c.state == "QUEUED")
+        by_recording = {row.recording_id: row.id for row in connection.execute(wanted)}
+    for recording_id, result in results_by_id.items():
+        ledger.finish(engine, take(engine, by_recording[recording_id]), result)
 
 
-def _a_day(day, n_scored):
-    known = {"scores": scores(), "relative": USUAL, "levels": {"sadness": {"level": -0.4, "error": 0.5}}}
-    counts = {"n_scored": n_scored, "n_uncertain": 0, "n_no_speech": 1, "n_failed": 0, "n_pending": 2}
-    return {
-        "day": day,
-        "week": day - timedelta(days=day.weekday()),
-        **counts,
-        "speech_ms": 9_000 * n_scored,
-        **(known if n_scored else dict.fromkeys(known)),
-        "arousal": 0.5 if n_scored else None,
-        "valence": None,
-        "refreshed_at": MONDAY,
-    }
-
-
-def _trends():
-    found = {"sadness": judge(), "anger": judge(n_days=20)}
-    for measure, trend in found.items():
-        document = trend.as_dict()
-        yield {
-            "measure": measure,
-            "state": trend.state.value,
-            "reason": trend.reason.value,
-            "as_of": trend.as_of,
-            "since": None if trend.shift is None else trend.shift.since,
-            "baseline": document.pop("baseline"),
-            "chart": document.pop("chart"),
-            "trend": document,
-            "refreshed_at": MONDAY,
-        }
+def add_notes(engine, model, subject, scores, *, start=FIRST, step=timedelta(days=1), tenant="default"):
+    """Register and score one note a step; gives the ids."""
+    ids = register(engine, subject, [start + step * place for place in range(len(scores))], tenant=tenant)
+    score(engine, model, dict(zip(ids, map(a_scored, scores), strict=True)))
+    return ids

@@ -5,7 +5,7 @@ import json
 import pytest
 from api_samples import Client, a_key, fill, running, subject_path
 from db_samples import MONDAY, days_later, new_sqlite, scores
-from people_samples import USUAL, judge, keep_person
+from kept_rows import USUAL, judge, keep_person
 from sqlalchemy import insert, update
 
 from db.people_schema import relative_results, subject_marks

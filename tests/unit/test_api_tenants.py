@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from api_samples import Client, a_key, fill, running
 from db_samples import a_recording, days_later, new_sqlite, score_all
-from people_samples import keep_person
+from kept_rows import keep_person
 
 from db import erasures, jobs, recordings
 from db.erasures import Chosen

@@ -12,7 +12,7 @@ import pytest
 from api_samples import Client as PlainClient
 from api_samples import a_key, fill, running
 from db_samples import MONDAY, a_recording, days_later, new_sqlite
-from people_samples import keep_person
+from kept_rows import keep_person
 
 from db import recordings
 from db.reasons import Scope
