@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 from api_samples import Client, a_key, fill, running, subject_path
 from db_samples import MONDAY, days_later, new_sqlite, scores
 from kept_rows import USUAL, judge, keep_person
+from people_samples import add_model, add_notes, draw_scores
 from sqlalchemy import insert, update
 
 from db.people_schema import relative_results, subject_marks
+from people import refresh
 
 TREND, DAYS, NOTES = (subject_path("anna", rest) for rest in ("/trend", "/days", "/notes"))
 
@@ -168,3 +171,29 @@ def test_the_feed_tells_a_note_again_when_its_relative_scores_are_there_or_made_
 
     assert [(change["note_id"], change["note"]["relative"] is None) for change in first] == [(6, False)]
     assert [change["note"]["relative"]["label"] for change in second] == ["sadness"]
+
+
+def test_what_a_refresh_keeps_is_what_is_shown_and_the_feed_tells_it(tmp_path):
+    engine, rng = new_sqlite(tmp_path), np.random.default_rng(0)
+    model = add_model(engine)
+    ids = add_notes(engine, model, "ana", [draw_scores(rng) for _ in range(12)])
+    ana = subject_path("ana")
+    with running(engine) as port:
+        app = Client(port, a_key(engine))
+        before, (_, cursor) = app.get(f"{ana}/days").json, app.follow()
+
+        refresh(engine)
+
+        days, trends = app.get(f"{ana}/days").json, app.get(f"{ana}/trend").json
+        told, _ = app.follow(cursor)
+        notes = app.get(f"{ana}/notes", order="oldest").json["notes"]
+    assert (before["days"], before["is_up_to_date"]) == ([], False)
+    assert (len(days["days"]), days["is_up_to_date"], trends["is_up_to_date"]) == (12, True, True)
+    assert {day["n_scored"] for day in days["days"]} == {1}
+    assert [trend["evidence"]["baseline"]["days"] for trend in trends["trends"]] == [12] * 4
+    assert [change["note"] for change in told] == notes
+    assert [note["relative"]["baseline"]["n_notes"] for note in notes] == [0, 1, 1, 3, 3, 5, 5, 5, 5, 5, 10, 10]
+    assert [note["relative"]["scores"] is not None for note in notes] == [
+        note["relative"]["baseline"]["state"] == "personal" for note in notes
+    ]
+    assert ids == [note["id"] for note in notes]
