@@ -148,18 +148,18 @@ def list_notes(
         if after is None or after.recorded_at is not None:
             timed = of_person.where(_r.recorded_at.is_not(None), *_behind(after, is_oldest_first=is_oldest_first))
             order = (_r.recorded_at, _r.id) if is_oldest_first else (_r.recorded_at.desc(), _r.id.desc())
-            found += _read(connection, timed.order_by(*order).limit(limit))
+            found += _read(connection, model_id, timed.order_by(*order).limit(limit))
         if len(found) < limit and not is_by_day:
             last_id = after.id if after is not None and after.recorded_at is None else 0
             untimed = of_person.where(_r.recorded_at.is_(None), _r.id > last_id)
-            found += _read(connection, untimed.order_by(_r.id).limit(limit - len(found)))
+            found += _read(connection, model_id, untimed.order_by(_r.id).limit(limit - len(found)))
     return found
 
 
 def get_note(engine: Engine, tenant: str, note_id: int, *, model_id: int | None) -> AppNote | None:
     """Read one live note of a tenant; None where there is none of this id."""
     with reading(engine) as connection:
-        found = _read(connection, _notes(model_id).where(_r.tenant == tenant, _r.id == note_id))
+        found = _read(connection, model_id, _notes(model_id).where(_r.tenant == tenant, _r.id == note_id))
     return found[0] if found else None
 
 
@@ -168,7 +168,7 @@ def get_notes(engine: Engine, tenant: str, note_ids: Collection[int], *, model_i
     if not note_ids:
         return {}
     with reading(engine) as connection:
-        found = _read(connection, _notes(model_id).where(_r.tenant == tenant, _r.id.in_(note_ids)))
+        found = _read(connection, model_id, _notes(model_id).where(_r.tenant == tenant, _r.id.in_(note_ids)))
     return {note.id: note for note in found}
 
 
@@ -176,7 +176,7 @@ def notes_after(engine: Engine, tenant: str, *, after_id: int, limit: int, model
     """Read a tenant's live notes in order of their id, from the one after `after_id` on."""
     wanted = _notes(model_id).where(_r.tenant == tenant, _r.id > after_id)
     with reading(engine) as connection:
-        return _read(connection, wanted.order_by(_r.id).limit(limit))
+        return _read(connection, model_id, wanted.order_by(_r.id).limit(limit))
 
 
 def list_segments(engine: Engine, note_id: int, model_id: int) -> Sequence[Segment]:
@@ -185,7 +185,8 @@ def list_segments(engine: Engine, note_id: int, model_id: int) -> Sequence[Segme
 
 
 def _notes(model_id: int | None) -> Select[Any]:
-    return _notes_of_no_model() if model_id is None else _notes_of_a_model().params(model=model_id)
+    # What all questions have in common is put together once; `_read` says which model.
+    return _notes_of_no_model() if model_id is None else _notes_of_a_model()
 
 
 @cache
@@ -236,8 +237,9 @@ def _behind(after: NotePlace | None, *, is_oldest_first: bool) -> list[ColumnEle
     return [here > there if is_oldest_first else here < there]
 
 
-def _read(connection: Connection, wanted: Select[Any]) -> list[AppNote]:
-    return [_as_note(row._asdict()) for row in connection.execute(wanted)]
+def _read(connection: Connection, model_id: int | None, wanted: Select[Any]) -> list[AppNote]:
+    rows = connection.execute(wanted, {} if model_id is None else {"model": model_id})
+    return [_as_note(row._asdict()) for row in rows]
 
 
 def _as_note(values: dict[str, Any]) -> AppNote:
