@@ -116,7 +116,7 @@ def of_api(engine: Engine, tenant: str, subject: str, *, model_id: int) -> dict[
     first = of_person(chosen=every)
     behind = NotePlace(recorded_at=first[9].recorded_at, id=first[9].id)
     note_id = first[0].id
-    days = partial(notes.list_days, engine, tenant, subject, limit=101)
+    days = partial(people_rows.read_days, engine, tenant, subject, limit=101)
     last = changes.last_place(engine)
     feed = partial(changes.read, engine, tenant, limit=100)
     middle = Place(position=0, at=None)
