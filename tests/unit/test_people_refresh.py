@@ -235,6 +235,30 @@ def test_a_note_that_leaves_retires_the_baselines_that_it_is_behind(engine):
     assert read_baseline_by_id(engine, old[10]).retired_at is not None
 
 
+def test_a_note_that_is_nobodys_any_more_has_no_relative_scores(engine):
+    ids = add_notes(engine, add_model(engine), "anna", make_scores(12))
+    refresh(engine)
+
+    for one in (ids[0], ids[7]):
+        correct(engine, one, subject=None)
+    refresh(engine)
+
+    assert set(read_relative(engine, ids)) == set(ids) - {ids[0], ids[7]}
+
+
+def test_a_corrected_note_that_has_to_wait_has_no_relative_scores_meanwhile(engine):
+    model = add_model(engine)
+    ids = add_notes(engine, model, "anna", make_scores(12))
+    refresh(engine)
+    register(engine, "ben", [FIRST - timedelta(days=9)])
+    score(engine, model, {})  # makes its job and does not end it
+
+    correct(engine, ids[11], subject="ben")
+    refresh(engine)
+
+    assert set(read_relative(engine, ids)) == set(ids[:11])
+
+
 def test_a_note_whose_time_is_corrected_is_judged_anew(engine):
     model = add_model(engine)
     ids = add_notes(engine, model, "anna", make_scores(12))
