@@ -48,9 +48,9 @@ def summarise_days(rows: PersonRows, model: Model, *, relative: Mapping[int, Map
     kept = []
     for day, notes in sorted(by_day.items()):
         levels = {
-            label: {"level": found[day].level, "error": found[day].error}
+            label: {"level": level, "error": error}
             for label, found in measured.items()
-            if found[day].level is not None
+            if (level := found[day].level) is not None and (error := found[day].error) is not None
         }
         kept.append(_describe(rows, model, day, notes=notes, relative=relative, levels=levels or None))
     return Days(rows=tuple(kept), by_measure={label: tuple(found.values()) for label, found in measured.items()})
