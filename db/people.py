@@ -197,14 +197,14 @@ def _move(connection: Connection, tenant: str, old: str, *, new: str, cause: Cha
     redirect(connection, tenant, old, new=new)
     is_rename = cause is ChangeCause.RENAME
     if is_rename:
-        last_mark = people_moves.before_rename(connection, tenant, old, new=new)
+        since = people_moves.before_rename(connection, tenant, old, new=new)
     else:
         people_moves.before_merge(connection, tenant, old)
     of_audit = (api_audit.c.tenant == tenant, api_audit.c.subject == old)
     connection.execute(update(api_audit).where(*of_audit).values(subject=new))
     n_moved = connection.execute(update(recordings).where(*of_person).values(subject=new)).rowcount
     if is_rename:
-        people_moves.after_rename(connection, tenant, old, new=new, last_mark=last_mark)
+        people_moves.after_rename(connection, tenant, old, new=new, since=since)
     else:
         people_moves.after_merge(connection, tenant, old)
     return n_moved

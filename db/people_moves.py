@@ -20,13 +20,13 @@ from db.reasons import RecordingState
 from db.schema import recordings
 
 # A baseline takes its notes and the relative scores that were made with it along.
-_OF_PEOPLE: tuple[Table, ...] = (subject_baselines, subject_days, subject_trends)
+OF_PEOPLE: tuple[Table, ...] = (subject_baselines, subject_days, subject_trends)
 _b, _d, _m, _r, _t = subject_baselines.c, subject_days.c, subject_marks.c, recordings.c, subject_trends.c
 
 
 def forget_kept(connection: Connection, tenant: str, subjects: Sequence[str]) -> None:
     """Delete all that is kept of somebody under any of these names, marks too."""
-    for table in (*_OF_PEOPLE, subject_marks):
+    for table in (*OF_PEOPLE, subject_marks):
         connection.execute(delete(table).where(table.c.tenant == tenant, table.c.subject.in_(subjects)))
 
 
@@ -51,15 +51,25 @@ def forget_erased(connection: Connection, tenant: str, subject: str) -> None:
 def before_rename(connection: Connection, tenant: str, old: str, *, new: str) -> int:
     """Move what is kept to a name that nobody has; gives the last mark that there is before recordings change."""
     forget_kept(connection, tenant, [new])  # of somebody all of whose notes have left
-    for table in (*_OF_PEOPLE, subject_marks):
+    for table in (*OF_PEOPLE, subject_marks):
         of_person = (table.c.tenant == tenant, table.c.subject == old)
         connection.execute(update(table).where(*of_person).values(subject=new))
+    return last_mark(connection)
+
+
+def last_mark(connection: Connection) -> int:
+    """Give the newest mark that there is."""
     return connection.scalar(select(func.coalesce(func.max(_m.id), 0))) or 0
 
 
-def after_rename(connection: Connection, tenant: str, old: str, *, new: str, last_mark: int) -> None:
+def forget_corrections(connection: Connection, *, since: int) -> None:
+    """Delete the marks of corrected notes after one of `last_mark`: all names have changed, and no note has left anybody."""
+    connection.execute(delete(subject_marks).where(_m.id > since, _m.recording_id.is_not(None)))
+
+
+def after_rename(connection: Connection, tenant: str, old: str, *, new: str, since: int) -> None:
     """Replace the marks of corrected notes, which the rename's triggers have written, by one: no note has left anybody."""
-    of_rename = (_m.id > last_mark, _m.tenant == tenant, _m.subject.in_([old, new]), _m.recording_id.is_not(None))
+    of_rename = (_m.id > since, _m.tenant == tenant, _m.subject.in_([old, new]), _m.recording_id.is_not(None))
     connection.execute(delete(subject_marks).where(*of_rename))
     connection.execute(insert(subject_marks).values(tenant=tenant, subject=new))
 
@@ -68,7 +78,7 @@ def before_merge(connection: Connection, tenant: str, old: str) -> None:
     """Delete what is kept of somebody whose notes become another person's: all of them are judged as that person's."""
     of_old = select(_r.id).where(_r.tenant == tenant, _r.subject == old)
     connection.execute(delete(relative_results).where(relative_results.c.recording_id.in_(of_old)))
-    for table in _OF_PEOPLE:
+    for table in OF_PEOPLE:
         connection.execute(delete(table).where(table.c.tenant == tenant, table.c.subject == old))
 
 

@@ -1,15 +1,17 @@
 """Renames, merges, erasures and activations take along what is kept of people; also run on PostgreSQL in tests/integration."""
 
+from datetime import timedelta
+
 import pytest
 from db_samples import a_model, count, new_sqlite
-from people_samples import a_scored, add_model, add_notes, score
+from people_samples import FIRST, a_scored, add_model, add_notes, score
 from sqlalchemy import select
 
-from db import erasures, models, people
+from db import erasures, models, people, subject_keys
 from db.erasures import Chosen
 from db.people_marks import count_marked
 from db.people_rows import read_baseline, read_days, read_relative, read_trends
-from db.people_schema import baseline_notes, relative_results, subject_baselines
+from db.people_schema import baseline_notes, relative_results, subject_baselines, subject_marks
 from db.reasons import ErasureScope
 from people import refresh
 from tests.unit.test_people_refresh import everything, make_scores, n_notes_behind
@@ -131,3 +133,25 @@ def test_whoever_has_notes_is_marked_when_a_model_is_activated(engine):
     score(engine, second, dict.fromkeys(ids, a_scored(make_scores(1)[0])))
     refresh(engine)
     assert [day.n_scored for day in read_days(engine, "default", "anna")] == [1, 1]
+
+
+def test_a_key_for_names_moves_all_and_rewrites_nothing(engine):
+    add_notes(engine, add_model(engine), "canary", make_scores(6))
+    refresh(engine)
+    before = everything(engine)
+    add_notes(engine, models.active_model(engine), "canary", make_scores(1), start=FIRST + timedelta(days=9))
+
+    subject_keys.rehash(engine, "fingerprint", store=lambda name: f"hash-of-{len(name)}")
+
+    after = everything(engine)
+    assert after["relative_results"] == before["relative_results"]
+    assert {row["subject"] for row in after["subject_days"]} == {"hash-of-6"}
+    assert "canary" not in {row.subject for row in rows_of_marks(engine)}
+    refresh(engine)
+    assert [row for row in everything(engine)["subject_baselines"] if row["retired_at"] is not None] == []
+    assert len(read_days(engine, "default", "hash-of-6")) == 7
+
+
+def rows_of_marks(engine):
+    with engine.connect() as connection:
+        return connection.execute(select(subject_marks)).all()
