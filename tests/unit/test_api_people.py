@@ -122,6 +122,15 @@ def test_of_whom_there_is_too_little_a_trend_says_how_much_there_is_and_no_numbe
     assert [anger[name] for name in ("since", "baseline", "recent", "shift", "slope")] == [None] * 5
 
 
+def test_how_much_is_needed_is_said_beside_how_much_there_is(app, engine):
+    recent = {"days": 5, "notes": 5, "speech_s": 60.0}
+    with running(engine, trend_baseline_days=90) as port:
+        of_ninety = Client(port, a_key(engine)).get(TREND).json["needed"]
+
+    assert app.get(TREND).json["needed"] == {"baseline": {"days": 60, "notes": 60, "speech_s": 600.0}, "recent": recent}
+    assert of_ninety == {"baseline": {"days": 90, "notes": 60, "speech_s": 600.0}, "recent": recent}
+
+
 def test_a_chart_is_given_where_it_is_asked_for(app):
     trend = app.get(TREND, chart="true").json["trends"][1]
 
