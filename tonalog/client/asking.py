@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import BinaryIO, Literal, Self, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,7 @@ from tonalog.client.records import (
     Health,
     Model,
     Note,
+    Nothing,
     Page,
     Record,
     Row,
@@ -73,15 +74,25 @@ class Client:
         Raises:
             ApiError: it was refused or not answered; its subclasses say which.
         """
-        path = re.sub(r"\{(\w+)\}", lambda part: _quote(str(values[part[1]])), call.path)
-        query = {name: str(values[name]) for name in call.query if values.get(name) is not None}
         content = None if body is None else body.model_dump_json(exclude_none=True)
-        answered = self._sender.send(call.method, path, query=query, content=content)
+        answered = self._sender.send(call.method, _path(call.path, values), query=_query(call, values), content=content)
+        if call.answer is Nothing:
+            return call.answer()
         try:
             return call.answer.model_validate_json(answered)
         except ValidationError as error:
             detail = f"{call.method} {call.path} answered with another document than this client knows: {error}"
             raise ApiError(200, "unknown-document", detail=detail) from error
+
+    def download(self, call: Call[Nothing], file: BinaryIO, **values: Value) -> int:
+        """Make a call that answers with a file, and write that as it comes; gives the number of bytes.
+
+        It is not tried again: what came before it broke off is in the file.
+
+        Raises:
+            ApiError: it was refused, not answered, or broke off.
+        """
+        return self._sender.download(call.method, _path(call.path, values), query=_query(call, values), file=file)
 
     def walk(self, call: Call[Page[Row]], **values: Value) -> Iterator[Row]:
         """Make a call of a list, page by page as the rows are used."""
@@ -201,6 +212,14 @@ class Client:
     def readiness(self) -> Health:
         """Say whether its database answers."""
         return self.ask(calls.GET_READINESS)
+
+
+def _path(template: str, values: Mapping[str, Value]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda part: _quote(str(values[part[1]])), template)
+
+
+def _query(call: Call[Record], values: Mapping[str, Value]) -> dict[str, str]:
+    return {name: str(values[name]) for name in call.query if values.get(name) is not None}
 
 
 def _quote(part: str) -> str:

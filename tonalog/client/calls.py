@@ -22,7 +22,7 @@ class Call(Generic[Answer_co]):
     Attributes:
         method: `GET`, `POST`, `DELETE`, ...
         path: with the names of its parts in braces.
-        answer: the document that it answers with.
+        answer: the document that it answers with; `Nothing` where there is none.
         query: names of its parameters.
         body: the document that it takes; None: none.
     """

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import BinaryIO
 
 import httpx
 
@@ -82,6 +83,24 @@ class Sender:
                     raise from_answer(answer.status_code, _read(answer))
                 self._sleep(max(asked_s, wait_s))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def download(self, method: str, path: str, *, query: Mapping[str, str], file: BinaryIO) -> int:
+        """Send a request once, and write what comes; gives the number of bytes.
+
+        Raises:
+            ApiError: it was refused, or the answer broke off.
+        """
+        n_bytes = 0
+        try:
+            with self._http.stream(method, self._url + path, params=dict(query)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise from_answer(answer.status_code, _read(answer))
+                for part in answer.iter_bytes():
+                    n_bytes += file.write(part)
+        except httpx.TransportError as error:
+            raise unreachable(self._url, error) from error
+        return n_bytes
 
 
 def _asked_wait_s(answer: httpx.Response) -> float | None:
