@@ -115,12 +115,20 @@ def test_every_route_and_parameter_of_the_document_is_a_call_and_the_reverse(doc
             tuple(sorted(item["name"] for item in operation.get("parameters", []) if item["in"] == "query")),
             answer_of(operation),
             "requestBody" in operation,
+            "Idempotency-Key" in {item["name"] for item in operation.get("parameters", [])},
         )
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
     known = {
-        (call.method, call.path, tuple(sorted(call.query)), call.answer.__name__, call.body is not None)
+        (
+            call.method,
+            call.path,
+            tuple(sorted(call.query)),
+            call.answer.__name__,
+            call.body is not None,
+            call.has_idempotency_key,
+        )
         for call in CALLS.values()
     }
 

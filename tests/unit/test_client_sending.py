@@ -61,7 +61,7 @@ BROKEN = (503, {}, b"")
 
 def send(url, method, waits):
     sender = Sender(url, "key", timeout_s=10, retry_for_s=30, sleep=waits.append)
-    return sender.send(method, "/x", query={})
+    return sender.send(method, "/x", query={}, idempotency_key="one" if method == "POST" else None)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ def send(url, method, waits):
     [
         ("GET", [LOST, LOST, OK], [0.5, 1.0]),
         ("POST", [LOST, OK], [0.5]),
+        ("POST", [(409, {"Retry-After": "2"}, b""), OK], [2.0]),
         ("GET", [BUSY, OK], [7.0]),
         ("DELETE", [BUSY, BUSY, OK], [7.0, 7.0]),
     ],

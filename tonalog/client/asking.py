@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from types import TracebackType
@@ -75,7 +76,10 @@ class Client:
             ApiError: it was refused or not answered; its subclasses say which.
         """
         content = None if body is None else body.model_dump_json(exclude_none=True)
-        answered = self._sender.send(call.method, _path(call.path, values), query=_query(call, values), content=content)
+        key = str(uuid.uuid4()) if call.has_idempotency_key else None
+        answered = self._sender.send(
+            call.method, _path(call.path, values), query=_query(call, values), content=content, idempotency_key=key
+        )
         if call.answer is Nothing:
             return call.answer()
         try:
