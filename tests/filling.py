@@ -4,6 +4,8 @@ import json
 
 from sqlalchemy import Connection, Engine, text
 
+from db.engine import without_transaction
+
 N_TENANTS = 10
 N_SEGMENTS = 3  # of a scored note
 _SCORES = '{"anger": 0.1, "happiness": 0.2, "neutral": 0.3, "sadness": 0.4}'
@@ -156,7 +158,7 @@ def fill(engine: Engine, *, n_notes: int, n_people: int) -> None:
 
 def analyze(engine: Engine) -> None:
     """Tell the planner what is there."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with without_transaction(engine) as connection:
         connection.exec_driver_sql("ANALYZE")
 
 
