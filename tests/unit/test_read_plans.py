@@ -18,7 +18,8 @@ TENANT, SUBJECT = "tenant-7", "person-107"
 # Tables of few rows here; those of erasures are empty. By `ix_changes_new` only changes without a place are read.
 SMALL = {"models", "m", "reader_tenants", "b", "change_feed", "subject_aliases", "subject_keys", "subject_baselines"}
 SMALL |= {"erasures", "erasure_requests", "erasure_objects", "ix_changes_new"}
-OF_SQLITE = re.compile(r"SCAN (?:TABLE )?(\w+)")
+# A whole table, or the whole of a tenant.
+OF_SQLITE = re.compile(r"SCAN (?:TABLE )?(\w+)|SEARCH (\w+) USING .*\(tenant=\?\)$")
 OF_POSTGRES = re.compile(r"(?:Seq Scan on|Index Only Scan using|Index Scan using) (\w+)(?: on)?(?: (\w+))?")
 
 
@@ -55,7 +56,8 @@ def plans_of(engine, read):
 def whole_scans(engine, lines):
     """The tables that a plan reads from one end to the other."""
     if engine.dialect.name == "sqlite":
-        return [name for line in lines for name in OF_SQLITE.findall(line) if name not in {*SMALL, "CONSTANT"}]
+        found = [name for line in lines for pair in OF_SQLITE.findall(line) for name in pair if name]
+        return [name for name in found if name not in {*SMALL, "CONSTANT"}]
     found = []
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
         scan = OF_POSTGRES.search(line)
