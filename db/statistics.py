@@ -3,7 +3,7 @@
 PostgreSQL's autovacuum does so by itself.
 """
 
-from sqlalchemy import Connection, Engine, func, literal_column, select, text
+from sqlalchemy import Connection, Engine, Integer, func, literal_column, select, text
 
 from db.engine import reading, without_transaction
 from db.people_schema import relative_results, subject_days
@@ -36,8 +36,10 @@ def refresh_statistics(engine: Engine) -> bool:
 
 
 def _count(connection: Connection) -> int:
-    last = [select(func.max(literal_column("rowid"))).select_from(table) for table in _GROWING]
-    return sum(connection.scalar(statement) or 0 for statement in last)
+    n_rows = 0
+    for table in _GROWING:
+        n_rows += connection.scalar(select(func.max(literal_column("rowid", Integer))).select_from(table)) or 0
+    return n_rows
 
 
 def _count_known(connection: Connection) -> int:
