@@ -6,12 +6,14 @@ Everything is of expressed emotion in the voice as the model hears it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from db.people_rows import RelativeResult, SubjectTrend
 from db.reasons import BaselineState, TrendState
 from db.rows import Model
-from trends import TrendSettings
+
+if TYPE_CHECKING:  # numpy comes with it, which most commands on rows do not need
+    from trends import TrendSettings
 
 HIDDEN = "A baseline hides what never changes: somebody who always sounds sad looks ordinary here. The scores show it."
 _S_PER_MIN = 60

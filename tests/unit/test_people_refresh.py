@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from db_samples import a_recording, count, new_sqlite, silence
+from db_samples import a_recording, count, new_sqlite, silence, take
 from people_samples import FIRST, SECTION, a_scored, add_model, add_notes, draw_scores, register, score
 from sqlalchemy import insert, select
 
-from db import recordings
+from db import ledger, recordings
 from db.people_marks import count_marked
 from db.people_notes import read_person
 from db.people_rows import read_baseline, read_baseline_by_id, read_days, read_relative, read_trends
@@ -21,7 +21,8 @@ from db.people_schema import (
     subject_marks,
     subject_trends,
 )
-from db.reasons import BaselineState, TrendState
+from db.reasons import BaselineState, Reason, TrendState
+from db.schema import jobs
 from people import BASELINE_STEPS, refresh
 from trends import TrendState as JudgedState
 from trends import collect_notes, measure_offset, relate_scores
@@ -149,6 +150,60 @@ def test_a_note_that_comes_late_and_lies_earlier_changes_nothing_that_is_there(e
     assert [row for row in after["relative_results"] if row["recording_id"] in ids] == before["relative_results"]
     assert n_notes_behind(engine, [late, first]) == [5, 0]
     assert read_relative(engine, [first])[first].scores is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_in_which_an_import_is_scored_changes_nothing(tmp_path, seed):
+    """A refresh falls in between: what lies behind a note that is still to be scored waits for it."""
+    made = make_scores(14)
+    kept = []
+    for order in (range(14), np.random.default_rng(seed).permutation(14)):
+        folder = tmp_path / str(len(kept))
+        folder.mkdir()
+        engine = new_sqlite(folder)
+        model = add_model(engine)
+        ids = register(engine, "anna", [FIRST + timedelta(days=place) for place in range(14)])
+        for place in order:
+            score(engine, model, {ids[place]: a_scored(made[place])})
+            refresh(engine)
+        rows = everything(engine)
+        kept.append((rows["relative_results"], [row["offset_values"] for row in rows["subject_baselines"]]))
+
+    assert kept[0] == kept[1]
+
+
+def test_a_late_note_that_is_still_to_be_scored_retires_nothing(engine):
+    model = add_model(engine)
+    ids = add_notes(engine, model, "anna", make_scores(11))
+    refresh(engine)
+    before = everything(engine)
+    (late,) = register(engine, "anna", [FIRST + timedelta(hours=1)])
+    score(engine, model, {})  # makes its job and does not end it
+
+    refresh(engine)
+
+    after = everything(engine)
+    assert after["subject_baselines"] == before["subject_baselines"]
+    assert after["relative_results"] == before["relative_results"]
+    add_notes(engine, model, "anna", make_scores(1, seed=3), start=FIRST + timedelta(days=20))
+    refresh(engine)
+    assert count(engine, "relative_results") == 11  # the new one waits for the late one
+    with engine.connect() as connection:
+        (job_id,) = connection.scalars(select(jobs.c.id).where(jobs.c.recording_id == late))
+    ledger.fail_dead(engine, take(engine, job_id), Reason.NOT_AUDIO, detail="x")
+    refresh(engine)
+    assert count(engine, "relative_results") == 12
+    assert n_notes_behind(engine, ids)[-1] == 10
+
+
+def test_a_note_without_a_job_holds_up_no_other(engine):
+    model = add_model(engine)
+    add_notes(engine, model, "anna", make_scores(3))
+    register(engine, "anna", [FIRST - timedelta(days=1)])
+
+    refresh(engine)
+
+    assert count(engine, "relative_results") == 3
 
 
 def test_a_note_that_leaves_retires_the_baselines_that_it_is_behind(engine):

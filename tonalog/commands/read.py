@@ -19,7 +19,6 @@ from tonalog.report import DIMENSIONS, in_local_time, labels_of, local_time, min
 from tonalog.screen import Table, fits, headline, message, new_table, say, say_json, show, width
 from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
 from tonalog.sparkline import sparkline
-from trends import TrendSettings
 
 _PICTURE_MARGIN = 3  # two blanks between a label and its bars, and one behind them
 _TRENDS_EPILOG = """\b
@@ -59,6 +58,8 @@ def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
     Times are those of the recorder's own clock. A note's label and scores are what the model hears; what is unusual for
     this person is relative to the person's own earlier notes, and there once there are enough of them.
     """
+    from trends import TrendSettings  # noqa: PLC0415 - numpy, which the other commands on rows do not need
+
     settings = Settings.read()
     engine = open_database(settings)
     whose = choose_tenant(settings, tenant)
