@@ -38,6 +38,7 @@ class Judgement:
 
     retired_ids: tuple[int, ...]
     baselines: tuple[NewBaseline, ...]
+    gone_relative: tuple[tuple[int, int], ...]
     relative: tuple[NewRelative, ...]
     scores: Mapping[int, Mapping[str, float]]
 
@@ -70,7 +71,7 @@ def judge_notes(rows: PersonRows, model: Model, section: Baseline, *, tenants: T
         for one in kept
     ]
     known += [_Known(n_notes=new.n_notes, place=new.n_notes - 1, offset=_read_new(new, section)) for new in made]
-    relative, scores = [], {}
+    gone, relative, scores = [], [], {}
     good = {one.row.id for one in kept}
     for place, note in enumerate(notes):
         before = _find_kept(rows, note, good)
@@ -79,9 +80,17 @@ def judge_notes(rows: PersonRows, model: Model, section: Baseline, *, tenants: T
             new = _judge(note, [one for one in known if one.place < place], section)
             relative.append(new)
             found = new.scores
+        elif before is None and (note.recording_id, model.id) in rows.relative:
+            gone.append((note.recording_id, model.id))  # it is judged anew later
         if found is not None:
             scores[note.recording_id] = found
-    return Judgement(retired_ids=retired, baselines=tuple(made), relative=tuple(relative), scores=scores)
+    return Judgement(
+        retired_ids=retired,
+        baselines=tuple(made),
+        gone_relative=tuple(gone),
+        relative=tuple(relative),
+        scores=scores,
+    )
 
 
 def measure_newest_own(rows: PersonRows, model: Model, section: Baseline) -> OwnOffset | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from db_samples import new_sqlite
-from people_samples import FIRST, a_scored, add_model, add_notes, draw_scores, register, score
+from people_samples import FIRST, a_scored, add_model, add_notes, correct, draw_scores, make_scores, register, score
 from sqlalchemy import select
 
 from db import erasures, models
@@ -14,7 +14,6 @@ from db.people_rows import read_days, read_trends
 from db.people_schema import subject_trends
 from db.reasons import ErasureScope, TrendState
 from people import refresh
-from tests.unit.test_people_refresh import correct, make_scores
 from trends import TrendSettings, judge_person, read_day_baseline
 from trends.day import Day
 
