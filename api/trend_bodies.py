@@ -5,6 +5,7 @@ All levels and differences are log odds of the voice's expressed emotion as the 
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -14,8 +15,13 @@ from api.person_bodies import IS_UP_TO_DATE
 from api.shared_bodies import MODEL, ModelName, example
 from db.people_rows import SubjectTrend
 from db.reasons import TrendState
+from trends.person_trend import Evidence
 
 _AMOUNT = {"days": 12, "notes": 17, "speech_s": 402.0}
+_NEEDED = {
+    "baseline": {"days": 60, "notes": 60, "speech_s": 600.0},
+    "recent": {"days": 5, "notes": 5, "speech_s": 60.0},
+}
 _BASELINE: dict[str, Any] = {
     "model": "speech-emotion-0.6.0",
     "first_day": "2025-11-20",
@@ -71,6 +77,11 @@ class EvidenceBody(BaseModel):
 
     baseline: Amount = Field(description="In the baseline's days, or collected so far while there is no baseline.")
     recent: Amount = Field(description="In the recent days after the baseline.")
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Write how much is needed."""
+        return cls.model_validate(asdict(evidence))
 
 
 class DayBaselineBody(BaseModel):
@@ -216,8 +227,9 @@ class TrendBody(BaseModel):
 class TrendList(BaseModel):
     """Every measure of a person under one model; none as long as the person was not looked at."""
 
-    model_config = example({"model": MODEL, "is_up_to_date": True, "trends": [_TREND]})
+    model_config = example({"model": MODEL, "is_up_to_date": True, "needed": _NEEDED, "trends": [_TREND]})
 
     model: ModelName | None = Field(description="That scores now, or that was asked for.")
     is_up_to_date: bool = Field(description=IS_UP_TO_DATE)
+    needed: EvidenceBody = Field(description="How much of each has to be there before a trend has a number.")
     trends: list[TrendBody]

@@ -56,7 +56,7 @@ class Amount(Record):
 
 
 class Evidence(Record):
-    """How much there is to judge a person by, in the baseline and recently."""
+    """How much there is, or is needed, to judge a person by: in the baseline and recently."""
 
     baseline: Amount
     recent: Amount
@@ -161,8 +161,9 @@ class Trend(Record):
 
 
 class TrendList(Record):
-    """Every measure of a person; `is_up_to_date` is False until the refresh that follows a change."""
+    """Every measure of a person, and how much is `needed` for a number; `is_up_to_date` is False until the refresh that follows a change."""
 
     model: ModelName | None
     is_up_to_date: bool
+    needed: Evidence
     trends: Sequence[Trend]

@@ -21,6 +21,10 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
+class Nothing(Record):
+    """An answer without a document: it is done."""
+
+
 class Page(Record, Generic[Row]):
     """Rows of a list, and where it goes on; None on the last page."""
 
