@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     queue_cap: int = Field(
         1000,
         ge=1,
-        description="How many jobs the pump keeps in the queue; for a while twice as many when nightly work meets bulk.",
+        description="How many jobs the pump keeps in the queue; for a while three times as many when uploads and nightly work meet bulk.",
     )
     soft_time_limit_s: int = Field(840, ge=1, description="A job is told to stop after this.")
     time_limit_s: int = Field(900, ge=2, description="A job's process is killed after this.")

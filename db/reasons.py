@@ -25,6 +25,7 @@ class JobState(StrEnum):
 class Lane(StrEnum):
     """Which queue a job is rung in; `config.queues.LANES` is the order of service."""
 
+    INTERACTIVE = "interactive"
     NIGHTLY = "nightly"
     BULK = "bulk"
     QUARANTINE = "quarantine"
@@ -77,6 +78,17 @@ class Scope(StrEnum):
 
     READ = "read"
     WRITE = "write"
+
+
+class UploadState(StrEnum):
+    """Where an upload over the HTTP API stands: bytes awaited, there, registered as a recording, or ended without one."""
+
+    OPEN = "OPEN"
+    RECEIVED = "RECEIVED"
+    REGISTERED = "REGISTERED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    ERASED = "ERASED"
 
 
 class SlotState(StrEnum):
