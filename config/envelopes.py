@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from config.queues import LANES, NIGHTLY_TASK, SCHEDULER_QUEUE, SCORE_TASK, TICK_TASK, UPLOADS_TASK, lane_queue
+from config.queues import LANES, NIGHTLY_TASK, SCHEDULER_QUEUE, SCORE_TASK, TICK_TASK, lane_queue
 
 _log = logging.getLogger(__name__)
 MAX_JOB_ID: Final = 2**63 - 1
@@ -28,7 +28,7 @@ ALLOWED_COMMANDS: Final = frozenset(
 """Remote commands that only look. What changes limits, consumers, pool or rate, or ends a process, is not known."""
 TASKS_OF: Final[Mapping[str, frozenset[str]]] = {
     **{lane_queue(lane): frozenset({SCORE_TASK}) for lane in LANES},
-    SCHEDULER_QUEUE: frozenset({TICK_TASK, NIGHTLY_TASK, UPLOADS_TASK}),
+    SCHEDULER_QUEUE: frozenset({TICK_TASK, NIGHTLY_TASK}),
 }
 """The tasks that a queue may name."""
 _COMMAND_QUEUE, _REPLY_QUEUE, _EVENT_QUEUE = ".celery.pidbox", ".reply.celery.pidbox", "celeryev."

@@ -17,7 +17,6 @@ from config.settings import Settings
 
 SCORE_TASK: Final = "tonalog.score"
 TICK_TASK: Final = "tonalog.tick"
-UPLOADS_TASK: Final = "tonalog.uploads"
 NIGHTLY_TASK: Final = "tonalog.nightly"
 
 # Strict order: a worker takes from a later lane only when the earlier ones are empty.

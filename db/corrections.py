@@ -14,6 +14,7 @@ from db.engine import reading
 from db.reasons import ChangeCause, RecordingState
 from db.rows import NewRecording
 from db.schema import identity_changes, recordings, subject_aliases
+from db.upload_erasures import forget_answers
 
 IDENTITY = (
     "tenant",
@@ -87,6 +88,7 @@ def forget_person(connection: Connection, tenant: str, subject: str) -> None:
         return
     names = [subject, *former_names(connection, tenant, subject)]
     a, c = subject_aliases.c, identity_changes.c
+    forget_answers(connection, tenant, subject)
     connection.execute(delete(subject_aliases).where(a.tenant == tenant, a.subject == subject))
     of_audit = and_(api_audit.c.tenant == tenant, api_audit.c.subject.in_(names))
     connection.execute(update(api_audit).where(of_audit).values(subject=None))

@@ -23,9 +23,11 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    union,
     update,
 )
 
+from db import upload_erasures
 from db.aliases import present_name
 from db.api_schema import erasure_requests
 from db.columns import db_now
@@ -72,7 +74,7 @@ _IDENTITY: dict[str, Any] = {
 class Chosen:
     """Which recordings to erase: those of one person, one by its id, or those older than a moment.
 
-    Exactly one of the four is given; `subject` is a present or former name of somebody of `tenant`. Older than `before` is what was recorded before it, or registered before it
+    Of a person, uploads that are no recordings yet go too. Exactly one of the four is given; `subject` is a present or former name of somebody of `tenant`. Older than `before` is what was recorded before it, or registered before it
     where the time of recording is unknown; `registered_before` asks for nothing but the registration. Every version of
     a chosen recording's key goes with it.
     """
@@ -151,12 +153,15 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
         ids = _same_keys(doomed.c)
         n_recordings = _count(connection, ids)
         _fence(connection, ids, scope)
+        upload_erasures.fence(connection, doomed.c)
         # Counted behind the fence: an attempt that finished just before it has written a result.
         n_results = _count(connection, _results_of(ids, scope))
         if scope is ErasureScope.AUDIO:
             _note_removal(connection, ids, erasure_id)
         else:
             _empty_rows(connection, ids)
+            if chosen.subject is not None:
+                upload_erasures.forget_answers(connection, chosen.tenant, chosen.subject)
         audit = {"n_recordings": n_recordings, "n_results": n_results}
         connection.execute(update(erasures).where(erasures.c.id == erasure_id).values(audit))
         return erasure_id
@@ -198,7 +203,11 @@ def _fits(chosen: Chosen, scope: ErasureScope) -> ColumnElement[bool]:
 
 
 def _places(chosen: Chosen, *, scope: ErasureScope) -> Select[Any]:
-    return select(_c.store, _c.bucket, _c.key).where(_fits(chosen, scope)).distinct()
+    of_recordings = select(_c.store, _c.bucket, _c.key).where(_fits(chosen, scope))
+    if chosen.subject is None or scope is ErasureScope.AUDIO:
+        return of_recordings.distinct()
+    of_uploads = upload_erasures.places_of(chosen.tenant, chosen.subject)
+    return select(union(of_recordings, of_uploads).subquery())
 
 
 def _same_keys(places: Any) -> Select[Any]:

@@ -1,6 +1,6 @@
 """The tables behind POST requests of the HTTP API: uploads, and which requests were answered already."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from db.columns import Document, Id, UtcDateTime
 from db.reasons import UploadState
@@ -30,12 +30,7 @@ uploads = Table(
     Index("ix_uploads_tenant_subject", "tenant", "subject"),
     Index("ix_uploads_store_bucket_key", "store", "bucket", "key"),
     Index("ix_uploads_key_id_state_expires_at", "key_id", "state", "expires_at"),
-)
-Index(
-    "ix_uploads_received",
-    uploads.c.received_at,
-    sqlite_where=text("state = 'RECEIVED'"),
-    postgresql_where=text("state = 'RECEIVED'"),
+    Index("ix_uploads_state_expires_at", "state", "expires_at"),
 )
 
 # Requests with an `Idempotency-Key`, of which only the hash is kept. `status` is NULL while one is being answered.

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, TextClause, text
 from db.api_schema import api_audit
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
+from db.request_schema import idempotent_requests, uploads
 from db.schema import (
     attempts,
     erasure_objects,
@@ -35,6 +36,8 @@ _TABLES = tuple(
         jobs,
         attempts,
         api_audit,
+        uploads,
+        idempotent_requests,
     )
 )
 _STATISTICS = "pg_statistic"  # where PostgreSQL keeps values that were common in a column

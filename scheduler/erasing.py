@@ -46,8 +46,7 @@ def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> 
     n_gone, after_id = 0, 0
     while batch := removals.doomed_objects(engine, after_id=after_id, limit=BATCH):
         gone = _remove(batch, stores, open_store, problems=problems)
-        removals.forget_objects(engine, gone)
-        n_gone += len(gone)
+        n_gone += removals.forget_objects(engine, gone)
         after_id = batch[-1].id
         if _is_hopeless(problems):
             break

@@ -257,7 +257,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
-        'results', 'segments', 'jobs', 'attempts', 'api_audit']
+        'results', 'segments', 'jobs', 'attempts', 'api_audit', 'uploads', 'idempotent_requests']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);

@@ -69,10 +69,7 @@ def _uploads() -> None:
     op.create_index("ix_uploads_tenant_subject", "uploads", ["tenant", "subject"])
     op.create_index("ix_uploads_store_bucket_key", "uploads", ["store", "bucket", "key"])
     op.create_index("ix_uploads_key_id_state_expires_at", "uploads", ["key_id", "state", "expires_at"])
-    is_received = sa.text("state = 'RECEIVED'")
-    op.create_index(
-        "ix_uploads_received", "uploads", ["received_at"], sqlite_where=is_received, postgresql_where=is_received
-    )
+    op.create_index("ix_uploads_state_expires_at", "uploads", ["state", "expires_at"])
 
 
 def _idempotent_requests() -> None:
