@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, api_audit, changes, models, slots, subject_keys
+from db import Engine, api_audit, changes, idempotency, models, slots, subject_keys, uploads
 from db.engine import make_engine
 from db.leases import expire_leases
 from scheduler.job_maker import JobMaker
@@ -18,6 +19,7 @@ from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
 from scheduler.retention import run_due_retention
 from scheduler.scan import scan
+from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
 
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
 SWEEP_PULSE = "sweep"
 _SLOT_LEASE_S = 900.0
+_PUBLISH_AGAIN_S = (0.0, 0.2, 0.5)
 
 
 class SchedulerError(Exception):
@@ -85,9 +88,22 @@ class Service:
         )
 
     def forget(self) -> None:
-        """Delete what the feed of changes and the audit of the HTTP API keep no longer."""
+        """Delete what the feed of changes, the audit, uploads and kept answers of the HTTP API keep no longer."""
         changes.expire(self._engine, keep=timedelta(days=self._settings.changes_days))
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
+        uploads.expire(self._engine)
+        idempotency.expire(self._engine)
+
+    def take_uploads(self) -> Taken:
+        """Register what was uploaded over the HTTP API, and publish its jobs."""
+        naming = Naming.of(self._settings)
+        taken = register_uploads(self._engine, partial(open_bucket, self._settings), naming=naming)
+        # Another process that is publishing just now may have chosen its jobs before these were made.
+        for wait_s in _PUBLISH_AGAIN_S if taken.n_made else ():
+            time.sleep(wait_s)
+            if self.publish().n_due:
+                break
+        return taken
 
     def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
         """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.
