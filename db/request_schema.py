@@ -19,6 +19,7 @@ uploads = Table(
     Column("key", String, nullable=False),
     Column("size_bytes", BigInteger),  # announced; NULL: it was not
     Column("sha256", String),  # announced; NULL: it was not
+    Column("binding", String, nullable=False),  # tells whether who and when are those that were announced
     Column("state", String, nullable=False),
     Column("reason", String),
     Column("created_at", UtcDateTime, nullable=False),

@@ -41,6 +41,7 @@ class NewUpload:
     store: str
     bucket: str
     key: str
+    binding: str
     size_bytes: int | None = None
     sha256: str | None = None
 
@@ -56,6 +57,7 @@ class Upload:
     key: str
     size_bytes: int | None
     sha256: str | None
+    binding: str
     state: UploadState
     reason: str | None
     created_at: datetime

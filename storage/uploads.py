@@ -1,9 +1,15 @@
 """What an upload over HTTP needs of storage: a key that names nobody, and who and when as a scan reads them later."""
 
+import hashlib
+import hmac
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.header import Header
+
+from storage.encoded_words import decode_word
+from storage.statements import of_metadata
 
 FOLDER = "uploads"
 HEADER_PREFIX = "x-amz-meta-"
@@ -50,6 +56,29 @@ def make_metadata(speaker: Speaker) -> dict[str, str]:
         "tenant": _as_header(speaker.tenant),
     }
     return values if speaker.zone is None else {**values, "zone": speaker.zone}
+
+
+def read_metadata(metadata: Mapping[str, str]) -> Speaker | None:
+    """Read who and when of metadata or of headers without their prefix; None where it is not all there.
+
+    >>> read_metadata({"subject-id": "=?utf-8?b?Wm/Dqw==?=", "recorded-at": "2026-03-02", "tenant": "default"}).subject
+    'Zoë'
+    """
+    said = of_metadata({name: decode_word(value) for name, value in metadata.items()})
+    if said.subject is None or said.recorded_at is None or said.tenant is None:
+        return None
+    return Speaker(subject=said.subject, recorded_at=said.recorded_at, tenant=said.tenant, zone=said.zone)
+
+
+def bind(speaker: Speaker, *, secret: str | None) -> str:
+    """Make what tells later whether an object says the same of who and when, and does not tell who it is.
+
+    Args:
+        speaker: who and when.
+        secret: the key that subjects are stored under; None: they are plain text, and so this need not hide them.
+    """
+    text = json.dumps([speaker.subject, speaker.recorded_at, speaker.tenant, speaker.zone])
+    return hmac.new((secret or "").encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def make_sidecar(speaker: Speaker) -> bytes:

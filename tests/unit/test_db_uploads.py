@@ -37,6 +37,7 @@ def begin(engine, key_id, upload_id="u1", *, subject="anna", lifetime=QUARTER, m
         store="s3",
         bucket="notes",
         key=key_of(upload_id),
+        binding="b",
     )
     return uploads.create(engine, new, lifetime=lifetime, max_open=max_open)
 

@@ -12,10 +12,10 @@ from db.uploads import KEEP_ENDED, NewUpload
 from scheduler.naming import Naming
 from scheduler.scan import scan
 from scheduler.uploads import Taken, UploadLoop, register_uploads
+from storage.encoded_words import decode_word
 from storage.errors import StorageUnavailable
 from storage.local import LocalStore
 from storage.protocol import MemoryStore
-from storage.s3 import decode_word
 from storage.uploads import Speaker, make_key, make_metadata, make_sidecar
 
 ZOE = Speaker(subject="Zoë", recorded_at="2026-03-02T09:15:00+01:00", tenant="clinic", zone="Europe/Berlin")
@@ -53,7 +53,7 @@ def store_and_put(request, tmp_path):
 def begin(engine, store, *, upload_id="u1", is_received=True):
     key_id = api_keys.create(engine, "clinic", name="app", scopes=(Scope.WRITE,)).key.id
     place = {"store": store.name, "bucket": store.bucket, "key": make_key("", upload_id, "ogg")}
-    new = NewUpload(id=upload_id, tenant="clinic", key_id=key_id, subject="Zoë", **place)
+    new = NewUpload(id=upload_id, tenant="clinic", key_id=key_id, subject="Zoë", binding="b", **place)
     uploads.create(engine, new, lifetime=KEEP_ENDED, max_open=9)
     if is_received:
         uploads.receive(engine, "clinic", upload_id)

@@ -54,6 +54,7 @@ def _uploads() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.String(), nullable=True),
+        sa.Column("binding", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
