@@ -121,15 +121,6 @@ class NewUploadBody(BaseModel):
         return str(self.extension or _TYPES[self.media_type.partition(";")[0]])
 
 
-class PutBody(BaseModel):
-    """Where the bytes go."""
-
-    method: Literal["PUT"] = "PUT"
-    url: str = Field(description="Absolute, or a path of this server.")
-    headers: dict[str, str] = Field(description="Send each of them as it stands; else the PUT is refused.")
-    needs_key: bool = Field(description="Whether the PUT needs `Authorization` too: only to a path of this server.")
-
-
 _UPLOAD: dict[str, Any] = {
     "id": "0f5a3c9d7b214e6f8a1b2c3d4e5f6071",
     "status": "waiting",
@@ -149,6 +140,17 @@ _UPLOAD: dict[str, Any] = {
         "needs_key": True,
     },
 }
+
+
+class PutBody(BaseModel):
+    """Where the bytes go."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_UPLOAD["put"]]})
+
+    method: Literal["PUT"] = "PUT"
+    url: str = Field(description="Absolute, or a path of this server.")
+    headers: dict[str, str] = Field(description="Send each of them as it stands; else the PUT is refused.")
+    needs_key: bool = Field(description="Whether the PUT needs `Authorization` too: only to a path of this server.")
 
 
 class UploadBody(BaseModel):
