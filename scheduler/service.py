@@ -96,8 +96,11 @@ class Service:
 
     def take_uploads(self) -> Taken:
         """Register what was uploaded over the HTTP API, and publish its jobs."""
+        if self._settings.storage_url is None or not uploads.list_received(self._engine, limit=1):
+            return Taken()
+        store, prefix = open_place(self._settings, self._settings.storage_url)
         naming = Naming.of(self._settings)
-        taken = register_uploads(self._engine, partial(open_bucket, self._settings), naming=naming)
+        taken = register_uploads(self._engine, store, prefix=prefix, naming=naming)
         # Another process that is publishing just now may have chosen its jobs before these were made.
         for wait_s in _PUBLISH_AGAIN_S if taken.n_made else ():
             time.sleep(wait_s)

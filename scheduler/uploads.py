@@ -14,6 +14,7 @@ from scheduler.naming import Naming
 from storage.errors import StorageError
 from storage.intake import Identified
 from storage.protocol import ObjectStore
+from storage.uploads import make_key
 
 _log = logging.getLogger(__name__)
 BATCH = 100
@@ -28,14 +29,16 @@ class Taken:
     n_waiting: int = 0
 
 
-def register_uploads(engine: Engine, open_store: Callable[[str, str], ObjectStore], *, naming: Naming) -> Taken:
+def register_uploads(engine: Engine, store: ObjectStore, *, prefix: str = "", naming: Naming) -> Taken:
     """Register what was uploaded, with who and when as a scan would read them, and make interactive jobs.
 
-    An upload whose store is not available now waits for the next call; one whose object is gone ends as failed.
+    An upload whose store is not available now waits for the next call; one whose object is gone ends as failed. So does
+    one that is elsewhere than where scans look: who may only write uploads down must not have other files read.
 
     Args:
         engine: the database.
-        open_store: from kind of store and bucket to the store.
+        store: where recordings are.
+        prefix: which of them.
         naming: the rules of scans.
 
     Raises:
@@ -48,8 +51,10 @@ def register_uploads(engine: Engine, open_store: Callable[[str, str], ObjectStor
     fingerprint = naming.subjects.fingerprint
     n_made = n_waiting = 0
     for upload in waiting:
+        if (upload.store, upload.bucket, upload.key) != _place_of(upload, store, prefix):
+            uploads.fail(engine, upload.id, Reason.STORAGE_DENIED)
+            continue
         try:
-            store = open_store(upload.store, upload.bucket)
             found = _identify(store, upload, naming=naming)
         except StorageError as error:
             _log.warning("upload waits", extra={"upload_id": upload.id, "error": type(error).__name__})
@@ -63,6 +68,11 @@ def register_uploads(engine: Engine, open_store: Callable[[str, str], ObjectStor
         made = upload_jobs.register(engine, upload.id, new, model_id=model_id, subject_key=fingerprint)
         n_made += made is not None
     return Taken(n_made, n_waiting)
+
+
+def _place_of(upload: Upload, store: ObjectStore, prefix: str) -> tuple[str, str, str]:
+    ending = upload.key.rpartition(".")[2]
+    return store.name, store.bucket, make_key(prefix, upload.id, ending)
 
 
 def _identify(store: ObjectStore, upload: Upload, *, naming: Naming) -> Identified | None:

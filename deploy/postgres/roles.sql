@@ -209,6 +209,13 @@ BEGIN
         ('http', 'SELECT, UPDATE (position)', 'changes'),
         ('http', 'SELECT, UPDATE (numbered_to)', 'change_feed'),
         ('http', 'USAGE', 'api_audit_id_seq'),
+        -- It writes uploads down and hands them to the scheduler, which alone registers recordings.
+        ('http', 'SELECT, INSERT, UPDATE (state, received_at)', 'uploads'),
+        ('http', 'SELECT, INSERT, DELETE, UPDATE (request_sha256, token, status, answer, resource, subject, created_at)',
+            'idempotent_requests'),
+        ('scheduler', 'SELECT, DELETE, UPDATE (state, subject, reason, recording_id)', 'uploads'),
+        ('scheduler', 'SELECT (key_id, key_sha256, created_at, tenant, subject), DELETE, UPDATE (subject)',
+            'idempotent_requests'),
         -- The scheduler numbers the feed and deletes what is old of it and of the audit; a rename follows into the audit.
         ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
         ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),
@@ -231,6 +238,8 @@ BEGIN
         ('eraser', 'SELECT, DELETE', 'subject_aliases'),
         ('eraser', 'SELECT (tenant, subject), UPDATE (subject)', 'api_audit'),
         ('eraser', 'INSERT', 'erasure_requests'),
+        ('eraser', 'SELECT, UPDATE (state, subject, reason)', 'uploads'),
+        ('eraser', 'SELECT (tenant, subject), DELETE', 'idempotent_requests'),
         ('eraser', 'USAGE', 'erasures_id_seq'),
         ('eraser', 'USAGE', 'erasure_objects_id_seq')
     ) AS listed (role, rights, name)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 from api_samples import Client, a_key, running
@@ -21,7 +20,7 @@ from scheduler.naming import Naming
 from scheduler.scan import scan
 from scheduler.uploads import register_uploads
 from storage.local import LocalStore
-from storage.open import open_bucket, open_place
+from storage.open import open_place
 
 ANA = {"subject": "ana", "recorded_at": "2026-03-02T09:15:00+01:00", "extension": "ogg"}
 SOUND = b"OggS" + bytes(1000)
@@ -60,7 +59,8 @@ def send(app, began, content=SOUND, **others):
 
 def take(engine, settings):
     made = Settings(**settings)
-    return register_uploads(engine, partial(open_bucket, made), naming=Naming.of(made))
+    store, prefix = open_place(made, made.storage_url)
+    return register_uploads(engine, store, prefix=prefix, naming=Naming.of(made))
 
 
 def seen(folder):

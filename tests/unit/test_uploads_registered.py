@@ -8,6 +8,7 @@ from db_samples import add_active_model, count, new_sqlite
 from config.settings import Settings
 from db import api_keys, recordings, uploads
 from db.reasons import Scope, UploadState
+from db.request_schema import uploads as uploads_table
 from db.uploads import KEEP_ENDED, NewUpload
 from scheduler.naming import Naming
 from scheduler.scan import scan
@@ -31,6 +32,11 @@ def engine(tmp_path):
 @pytest.fixture
 def naming():
     return Naming.of(Settings(key_pattern="{tenant}/{subject}/{recorded_at}"))
+
+
+class DownStore(MemoryStore):
+    def list_objects(self, *_args, **_kwargs):
+        raise StorageUnavailable("down")
 
 
 def put_on_s3(store, key):
@@ -61,7 +67,7 @@ def begin(engine, store, *, upload_id="u1", is_received=True):
 
 
 def take(engine, store, naming):
-    return register_uploads(engine, lambda _name, _bucket: store, naming=naming)
+    return register_uploads(engine, store, naming=naming)
 
 
 def test_an_upload_has_the_person_time_and_tenant_that_were_said_whatever_the_layout_reads(
@@ -105,15 +111,25 @@ def test_an_upload_whose_object_is_gone_fails_and_one_whose_store_is_down_waits(
     begin(engine, store, upload_id="gone")
     begin(engine, store, upload_id="waits")
 
-    def open_store(_name, _bucket):
-        raise StorageUnavailable("down")
-
-    assert register_uploads(engine, open_store, naming=naming) == Taken(n_waiting=2)
+    assert take(engine, DownStore(), naming) == Taken(n_waiting=2)
     put_on_s3(store, make_key("", "waits", "ogg"))
     assert take(engine, store, naming) == Taken(n_made=1)
 
     gone = uploads.find(engine, "clinic", "gone")
     assert (gone.state, gone.reason) == (UploadState.FAILED, "OBJECT_MISSING")
+
+
+@pytest.mark.parametrize("place", [{"bucket": "/etc"}, {"key": "passwd"}, {"key": "uploads/u2/note.ogg"}], ids=str)
+def test_an_upload_elsewhere_than_recordings_are_is_read_by_nobody(engine, naming, place):
+    store = MemoryStore()
+    for key in ("passwd", "uploads/u2/note.ogg", begin(engine, store)):
+        put_on_s3(store, key)
+    with engine.begin() as connection:
+        connection.execute(uploads_table.update().values(place))
+
+    assert take(engine, store, naming) == Taken()
+    assert uploads.find(engine, "clinic", "u1").reason == "STORAGE_DENIED"
+    assert count(engine, "recordings") == 0
 
 
 def test_the_loop_goes_on_after_a_look_that_raised():
