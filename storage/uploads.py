@@ -1,12 +1,12 @@
 """What an upload over HTTP needs of storage: a key that names nobody, and who and when as a scan reads them later."""
 
+import base64
 import hashlib
 import hmac
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.header import Header
 
 from storage.encoded_words import decode_word
 from storage.statements import of_metadata
@@ -92,4 +92,4 @@ def make_sidecar(speaker: Speaker) -> bytes:
 def _as_header(text: str) -> str:
     """Write a text as S3 keeps it: plain ASCII as it is, anything else as one RFC 2047 encoded word."""
     is_plain = _PLAIN.fullmatch(text) and "=?" not in text
-    return text if is_plain else Header(text, "utf-8", maxlinelen=10_000).encode(maxlinelen=0)
+    return text if is_plain else f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?="
