@@ -48,6 +48,15 @@ _SECOND = r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d
 UploadStatus = Literal["waiting", "received", "scored", "no_speech", "failed", "cancelled", "expired"]
 
 
+_OF_NOTE: dict[NoteStatus, UploadStatus] = {
+    NoteStatus.PENDING: "received",
+    NoteStatus.SCORED: "scored",
+    NoteStatus.NO_SPEECH: "no_speech",
+    NoteStatus.FAILED: "failed",
+    NoteStatus.CANCELLED: "cancelled",
+}
+
+
 def _is_person(name: str) -> str:
     cleaned = clean_name(name)
     if cleaned is None:
@@ -185,7 +194,7 @@ class UploadBody(BaseModel):
 
 def _status(upload: Upload, note: AppNote | None) -> UploadStatus:
     if note is not None:
-        return "received" if note.status is NoteStatus.PENDING else note.status.value
+        return _OF_NOTE[note.status]
     if upload.state is UploadState.OPEN:
         return "expired" if upload.is_over else "waiting"
     if upload.state in {UploadState.FAILED, UploadState.EXPIRED}:

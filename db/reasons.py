@@ -74,7 +74,7 @@ class ChangeKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key of the HTTP API may do: look, or erase too."""
+    """What a key of the HTTP API may do: look, or upload and erase too."""
 
     READ = "read"
     WRITE = "write"

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from storage.s3_client import make_client
@@ -79,5 +79,5 @@ def sign_put(
     if sha256 is not None:
         wanted["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
     with translated(bucket, None):
-        url = cast("str", client.generate_presigned_url("put_object", Params=wanted, ExpiresIn=lifetime_s))
+        url = client.generate_presigned_url("put_object", Params=wanted, ExpiresIn=lifetime_s)
     return SignedPut(url, headers)

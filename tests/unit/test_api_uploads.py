@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from api_samples import Client, a_key, running
 from db_samples import a_recording, add_active_model, count, dump, new_sqlite, score_all
-from sqlalchemy import text
 
 from api.server import forget_old
 from config.settings import Settings
@@ -154,6 +153,15 @@ def test_an_upload_without_bytes_cannot_be_completed(app):
     assert (answer.status, answer.json["type"]) == (409, "urn:tonalog:problem:upload-has-no-bytes")
 
 
+def test_bytes_that_were_stored_though_nobody_could_write_it_down_can_be_completed(app, engine):
+    began = app.post("/v1/uploads", ANA)
+    send(app, began)
+    with engine.begin() as connection:
+        connection.execute(uploads_table.update().values(state="OPEN", received_at=None))
+
+    assert app.post(f"{began.headers['location']}/complete").json["status"] == "received"
+
+
 def test_another_tenant_and_a_key_that_only_reads_can_do_nothing_with_an_upload(app, engine):
     began = app.post("/v1/uploads", ANA)
     path = began.headers["location"]
@@ -185,7 +193,7 @@ def test_without_a_place_for_recordings_a_server_says_so(engine, tmp_path):
 def test_an_upload_is_over_in_time(app, engine):
     began = app.post("/v1/uploads", ANA)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE uploads SET expires_at = '2026-01-01 00:00:00.000000'"))
+        connection.execute(uploads_table.update().values(expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
 
     assert app.get(began.headers["location"]).json["status"] == "expired"
     assert send(app, began).status == 409

@@ -1,10 +1,10 @@
 """Uploads and kept answers in the database: what they hold, when they end, and that an erasure takes them along."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from db_samples import a_recording, add_active_model, count, new_sqlite
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from db import api_keys, erasures, fences, idempotency, jobs, people, recordings, removals, upload_jobs, uploads
 from db.erasures import Chosen
@@ -51,8 +51,12 @@ def found_object(upload_id="u1", **others):
 
 
 def end_urls(engine):
+    end_uploads(engine, datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def end_uploads(engine, moment):
     with engine.begin() as connection:
-        connection.execute(text("UPDATE uploads SET expires_at = '2000-01-01 00:00:00.000000'"))
+        connection.execute(update(uploads_table).values(expires_at=moment))
 
 
 def lanes_of(engine):
@@ -138,8 +142,7 @@ def test_an_upload_that_a_scan_found_by_itself_gets_its_recording_and_others_end
     recordings.register(engine, [found_object("u1")])
     uploads.expire(engine)
     assert uploads.find(engine, "default", "u1").state is UploadState.OPEN
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE uploads SET expires_at = strftime('%Y-%m-%d %H:%M:%f000', 'now', '-3 days')"))
+    end_uploads(engine, datetime.now(UTC) - timedelta(days=3))
 
     uploads.expire(engine)
 
@@ -220,7 +223,7 @@ def test_a_request_that_came_to_nothing_may_be_sent_again_with_another_body(engi
 def test_an_answer_whose_process_died_is_taken_over_and_the_late_one_writes_nothing(engine, key_id):
     late = idempotency.begin(engine, ask(key_id))
     with engine.begin() as connection:
-        connection.execute(update(idempotent_requests).values(created_at=text("'2026-01-01 00:00:00.000000'")))
+        connection.execute(update(idempotent_requests).values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
     begun = idempotency.begin(engine, ask(key_id))
     assert begun.token != late.token
 
@@ -236,7 +239,7 @@ def test_answers_are_kept_for_a_day(engine, key_id):
         idempotency.finish(engine, idempotency.begin(engine, ask(key_id, key=key)), Answer(status=201))
     old = update(idempotent_requests).where(idempotent_requests.c.key_sha256 == "old")
     with engine.begin() as connection:
-        connection.execute(old.values(created_at=text("'2026-01-01 00:00:00.000000'")))
+        connection.execute(old.values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
 
     assert idempotency.expire(engine) == 1
     assert isinstance(idempotency.begin(engine, ask(key_id, key="old", request="other")), Request)
