@@ -1,4 +1,4 @@
-"""The documents about uploads: what an app says of a recording, and what it is told."""
+"""The documents about uploads: what an app states about a recording, and what it is told."""
 
 import re
 from datetime import datetime

@@ -149,11 +149,11 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
         places = _places(chosen, scope=scope).add_columns(literal(erasure_id))
         columns = ["store", "bucket", "key", "erasure_id"]
         connection.execute(insert(erasure_objects).from_select(columns, places))
-        doomed = select(erasure_objects).where(erasure_objects.c.erasure_id == erasure_id).subquery("doomed")
-        ids = _same_keys(doomed.c)
+        places_left = select(erasure_objects).where(erasure_objects.c.erasure_id == erasure_id).subquery("places_left")
+        ids = _same_keys(places_left.c)
         n_recordings = _count(connection, ids)
         _fence(connection, ids, scope)
-        upload_erasures.fence(connection, doomed.c)
+        upload_erasures.fence(connection, places_left.c)
         # Counted behind the fence: an attempt that finished just before it has written a result.
         n_results = _count(connection, _results_of(ids, scope))
         if scope is ErasureScope.AUDIO:
