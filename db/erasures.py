@@ -74,7 +74,9 @@ _IDENTITY: dict[str, Any] = {
 class Chosen:
     """Which recordings to erase: those of one person, one by its id, or those older than a moment.
 
-    Of a person, uploads that are no recordings yet go too. Exactly one of the four is given; `subject` is a present or former name of somebody of `tenant`. Older than `before` is what was recorded before it, or registered before it
+    Of a person, uploads that are no recordings yet go too.
+
+    Exactly one of the four is given; `subject` is a present or former name of somebody of `tenant`. Older than `before` is what was recorded before it, or registered before it
     where the time of recording is unknown; `registered_before` asks for nothing but the registration. Every version of
     a chosen recording's key goes with it.
     """

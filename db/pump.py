@@ -22,9 +22,9 @@ def due_jobs(
     """Choose the jobs to ring now and mark them QUEUED, in one transaction.
 
     First in line are uploads, then nightly work, and a reprocess that fills the queue leaves their room alone. Bulk and
-    quarantined work is published only while no nightly job is due or waits in the queue. Besides, what was published and not
-    claimed within `rering_s` (doubled each time, 15 times as long at the most) is published again: the message may have
-    been lost.
+    quarantined work is published only while no nightly job is due or waits in the queue. Besides, what was published and
+    not claimed within `rering_s` (doubled each time, 15 times as long at the most) is published again: the message may
+    have been lost.
 
     Args:
         engine: the database.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, or_, select, tuple_, update
 
 from db.aliases import former_names
 from db.columns import db_now
@@ -47,6 +47,10 @@ def forget_answers(connection: Connection, tenant: str, subject: str) -> None:
 
 
 def may_come_back(places: Any) -> ColumnElement[bool]:
-    """Say whether somebody may hold a URL with which an object can still be stored at these places."""
+    """Say whether somebody may hold a URL with which an object can still be stored at these places.
+
+    Into a folder bytes come through the HTTP API only, which asks the row first.
+    """
     is_same = (_c.store == places.store) & (_c.bucket == places.bucket) & (_c.key == places.key)
-    return exists().where(is_same, _c.state == UploadState.ERASED, _c.expires_at > db_now())
+    is_signed = and_(_c.store != "local", _c.state == UploadState.ERASED, _c.expires_at > db_now())
+    return exists().where(is_same, is_signed)

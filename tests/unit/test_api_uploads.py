@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from db_samples import a_recording, add_active_model, count, dump, new_sqlite, s
 
 from api.server import forget_old
 from config.settings import Settings
-from db import erasures, recordings
+from db import erasures, recordings, uploads
 from db.erasures import Chosen
 from db.reasons import ErasureScope, Scope
 from db.request_schema import uploads as uploads_table
@@ -256,6 +257,29 @@ def test_the_same_request_begins_one_upload_and_another_with_its_key_is_refused(
     assert app.post("/v1/uploads", ANA, Idempotency_Key="other").json["id"] != first.json["id"]
     reader = Client(app.port, a_key(engine, "default", *Scope))
     assert reader.post("/v1/uploads", ANA, Idempotency_Key="8e03978e").json["id"] != first.json["id"]
+
+
+def test_a_request_that_is_being_answered_is_not_answered_twice(app, engine, monkeypatch):
+    in_hand, may_end = threading.Event(), threading.Event()
+    create = uploads.create
+
+    def create_slowly(*arguments, **options):
+        in_hand.set()
+        may_end.wait(20)
+        return create(*arguments, **options)
+
+    monkeypatch.setattr(uploads, "create", create_slowly)
+    first = threading.Thread(target=app.post, args=("/v1/uploads", ANA), kwargs={"Idempotency_Key": "a"})
+    first.start()
+    assert in_hand.wait(20)
+    second = app.post("/v1/uploads", ANA, Idempotency_Key="a")
+    may_end.set()
+    first.join()
+
+    assert (second.status, second.json["type"]) == (409, "urn:tonalog:problem:being-answered")
+    assert second.headers["retry-after"] == "1"
+    assert app.post("/v1/uploads", ANA, Idempotency_Key="a").status == 201
+    assert count(engine, "uploads") == 1
 
 
 def test_a_refused_request_may_be_sent_again_with_its_key(app):

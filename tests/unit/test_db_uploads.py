@@ -14,6 +14,8 @@ from db.request_schema import idempotent_requests
 from db.request_schema import uploads as uploads_table
 from db.schema import jobs as jobs_table
 from db.uploads import NewUpload, TooManyOpen
+from scheduler.erasing import carry_out
+from storage.protocol import MemoryStore
 
 QUARTER = timedelta(minutes=15)
 
@@ -190,10 +192,25 @@ def test_an_object_put_by_an_old_url_after_an_erasure_is_not_registered_and_is_r
     recordings.register(engine, [found_object()], mark=fences.erasure_mark(engine))
     assert count(engine, "recordings") == 0
 
+    carried = carry_out(engine, lambda *_: MemoryStore())
+    assert (carried.n_gone, carried.n_left) == (0, 1)
+    assert "signed" in carried.problem
+
     end_urls(engine)
-    assert removals.forget_objects(engine, removals.doomed_objects(engine)) == 1
+    assert carry_out(engine, lambda *_: MemoryStore()).problem is None
+    assert removals.unfinished(engine) == []
     recordings.register(engine, [found_object()])
     assert count(engine, "recordings") == 0
+
+
+def test_an_upload_into_a_folder_keeps_no_erasure_waiting(engine, key_id):
+    begin(engine, key_id)
+    with engine.begin() as connection:
+        connection.execute(update(uploads_table).values(store="local"))
+
+    erasures.begin(engine, Chosen(subject="anna"), scope=ErasureScope.ALL)
+
+    assert removals.forget_objects(engine, removals.doomed_objects(engine)) == 1
 
 
 def ask(key_id, key="k", request="r"):

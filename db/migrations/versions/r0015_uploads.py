@@ -18,7 +18,7 @@ STATES = "state IN ('OPEN', 'RECEIVED', 'REGISTERED', 'FAILED', 'EXPIRED', 'ERAS
 
 
 def upgrade() -> None:
-    """Add two tables and a lane; the previous release goes on beside this one, and takes no job of the new lane."""
+    """Add two tables and a lane; the previous release goes on beside this one until somebody uploads the first recording."""
     _lanes()
     _uploads()
     _idempotent_requests()
