@@ -33,7 +33,7 @@ class Context:
     uploads: Uploads
 
 
-def context_of(request: Request) -> Context:
-    """Give the server's context to a handler."""
+async def context_of(request: Request) -> Context:
+    """Give the server's context to a handler; it waits for nothing, and what is not async would go through a thread."""
     context: Context = request.app.state.context
     return context

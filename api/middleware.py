@@ -17,6 +17,7 @@ from api import idempotent
 from api.problems import Problem, answer_error
 from db.api_audit import Access
 from db.api_keys import ApiKey
+from db.tenancy import asking
 
 _OK = 200
 _NOT_MODIFIED = 304
@@ -76,8 +77,9 @@ class Envelope:
         try:
             if scope["method"] == "POST":
                 receive = await _read_body(scope, receive)
-            await self._app(scope, receive, answered.receive)
-            await _conclude(scope, answered)
+            with asking():  # for nobody, until the key is known
+                await self._app(scope, receive, answered.receive)
+                await _conclude(scope, answered)
             access = _as_access(scope, answered.status)
             if access is not None:
                 await asyncio.wrap_future(scope["app"].state.context.audit.write(access))

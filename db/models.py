@@ -1,5 +1,6 @@
 """Registers model versions and says which one readers see; it never opens a bundle."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, case, exists, func, insert, select, update
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, Engine, and_, case, exists, func, insert, sel
 from db.columns import db_now
 from db.engine import reading
 from db.errors import ConstraintViolated, ModelConflict, ModelIncomplete, RowNotFound
+from db.people_marks import mark_everybody
 from db.reasons import JobState, Reason, RecordingState
 from db.rows import Model, NewModel
 from db.schema import jobs, models, recordings, results
@@ -26,6 +28,17 @@ _OF_THE_RECORDING = (
     Reason.OBJECT_CHANGED,
     Reason.ERASED,
 )
+
+_KEY = select(models.c.id, models.c.name, models.c.version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKey:
+    """Which model version, and nothing else of it: manifests are long."""
+
+    id: int
+    name: str
+    version: str
 
 
 def add_model(engine: Engine, new: NewModel) -> Model:
@@ -76,6 +89,7 @@ def activate(engine: Engine, model_id: int, *, force: bool = False) -> Model:
         ).one_or_none()
         if row is None:
             raise RowNotFound(f"there is no model with id {model_id}: `tonalog models list` shows what there is")
+        mark_everybody(connection)  # pending notes and trends are those of the active model
         return as_model(row._asdict())
 
 
@@ -84,6 +98,19 @@ def active_model(engine: Engine) -> Model | None:
     with reading(engine) as connection:
         row = connection.execute(select(models).where(models.c.is_active)).one_or_none()
     return None if row is None else as_model(row._asdict())
+
+
+def active_key(engine: Engine) -> ModelKey | None:
+    """Read which model version is active, without its manifest; None before the first activation."""
+    with reading(engine) as connection:
+        row = connection.execute(_KEY.where(models.c.is_active)).one_or_none()
+    return None if row is None else ModelKey(**row._asdict())
+
+
+def list_keys(engine: Engine) -> list[ModelKey]:
+    """Read which model versions are registered, without their manifests."""
+    with reading(engine) as connection:
+        return [ModelKey(**row._asdict()) for row in connection.execute(_KEY.order_by(models.c.id))]
 
 
 def resolve(engine: Engine, wanted: str) -> Model:

@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, or_, select, update
 
-from db import upload_erasures
+from db import people_moves, upload_erasures
 from db.aliases import present_name, redirect
 from db.api_schema import api_audit
 from db.columns import db_now
@@ -63,13 +63,29 @@ def find_present_name(engine: Engine, tenant: str, subject: str, *, subject_key:
         return present_name(connection, tenant, subject)
 
 
+def find_known(engine: Engine, tenant: str, subject: str, *, subject_key: str | None = None) -> str | None:
+    """Say what a person is called now, as `find_present_name` does; None where the tenant has no recordings of them.
+
+    Raises:
+        SubjectKeyMismatch: subjects are stored under another key, so that nobody would be found.
+    """
+    with reading(engine) as connection:
+        require_in(connection, subject_key)
+        person = present_name(connection, tenant, subject)
+        return person if _is_known(connection, tenant, person) else None
+
+
 def is_known(engine: Engine, tenant: str, subject: str) -> bool:
     """Say whether a tenant has recordings of somebody of this present name, or uploads that will be such."""
+    with reading(engine) as connection:
+        return _is_known(connection, tenant, subject)
+
+
+def _is_known(connection: Connection, tenant: str, subject: str) -> bool:
     of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
     of_uploads = upload_erasures.of_person(tenant, subject)
-    with reading(engine) as connection:
-        is_there = or_(exists(select(_c.id).where(*of_person)), exists(select(uploads.c.id).where(of_uploads)))
-        return bool(connection.scalar(select(is_there)))
+    is_there = or_(exists(select(_c.id).where(*of_person)), exists(select(uploads.c.id).where(of_uploads)))
+    return bool(connection.scalar(select(is_there)))
 
 
 def tenants_of(engine: Engine, subject: str) -> set[str]:
@@ -182,6 +198,16 @@ def _move(connection: Connection, tenant: str, old: str, *, new: str, cause: Cha
     names = ["recording_id", "changed_at", "cause", "field", "old_value", "new_value"]
     connection.execute(insert(identity_changes).from_select(names, audit))
     redirect(connection, tenant, old, new=new)
+    is_rename = cause is ChangeCause.RENAME
+    if is_rename:
+        since = people_moves.before_rename(connection, tenant, old, new=new)
+    else:
+        people_moves.before_merge(connection, tenant, old)
     of_audit = (api_audit.c.tenant == tenant, api_audit.c.subject == old)
     connection.execute(update(api_audit).where(*of_audit).values(subject=new))
-    return connection.execute(update(recordings).where(*of_person).values(subject=new)).rowcount
+    n_moved = connection.execute(update(recordings).where(*of_person).values(subject=new)).rowcount
+    if is_rename:
+        people_moves.after_rename(connection, tenant, old, new=new, since=since)
+    else:
+        people_moves.after_merge(connection, tenant, old)
+    return n_moved

@@ -8,6 +8,14 @@ from sqlalchemy import Connection, Engine, TextClause, text
 from db.api_schema import api_audit
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
+from db.people_schema import (
+    baseline_notes,
+    relative_results,
+    subject_baselines,
+    subject_days,
+    subject_marks,
+    subject_trends,
+)
 from db.request_schema import idempotent_requests, uploads
 from db.schema import (
     attempts,
@@ -38,6 +46,12 @@ _TABLES = tuple(
         api_audit,
         uploads,
         idempotent_requests,
+        subject_baselines,
+        baseline_notes,
+        relative_results,
+        subject_days,
+        subject_trends,
+        subject_marks,
     )
 )
 _STATISTICS = "pg_statistic"  # where PostgreSQL keeps values that were common in a column

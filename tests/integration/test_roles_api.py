@@ -17,8 +17,10 @@ from db import (
     models,
     notes,
     people,
+    people_rows,
     pump,
     removals,
+    tenancy,
     upload_jobs,
     uploads,
 )
@@ -31,6 +33,13 @@ from db.reasons import ErasureScope, Lane, Scope, UploadState
 from db.uploads import NewUpload
 
 ANNA = Chosen(subject="anna")
+
+
+@pytest.fixture(autouse=True)
+def request_of_the_tenant():
+    """As `api.middleware` has it around a request."""
+    with tenancy.asking("default"):
+        yield
 
 
 @pytest.fixture
@@ -56,7 +65,9 @@ def test_it_reads_all_that_it_shows_and_writes_its_audit(roles):
     assert people.is_known(http, "default", person)
     assert len(notes.list_notes(http, "default", person, model_id=1, chosen=NoteFilter(), limit=9)) == 1
     assert len(notes.list_segments(http, 1, 1)) == 2
-    assert notes.list_days(http, "default", person, limit=9) == []
+    assert people_rows.read_days(http, "default", person) == []
+    assert people_rows.read_trends(http, "default", person) == []
+    assert people_rows.is_due(http, "default", person)
     assert models.active_model(http).version == "1.0"
     assert changes.number(http) > 0
     assert changes.read(http, "default", place=Place(position=0, at=None), limit=9).changes

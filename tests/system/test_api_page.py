@@ -104,7 +104,7 @@ def test_the_document_has_an_example_of_every_answer(served):
     assert [name for name, schema in schemas.items() if name.endswith("Body") and "examples" not in schema] == []
 
 
-def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+def run_schemathesis(served, folder, *options, **variables):
     port, secret, cli = served
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -114,18 +114,30 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served
         *("--max-examples", str(MAX_EXAMPLES)),
         *("--seed", "1"),
         *("--generation-database", "none"),
-        # A cursor of another question, or a day before another one, is of the right form and refused all the same.
-        *("--exclude-checks", "positive_data_acceptance"),
         "--no-color",
+        *options,
     ]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
 
     done = subprocess.run(
-        command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280
+        command, env={**clean, **variables}, cwd=folder, capture_output=True, text=True, check=False, timeout=280
     )
 
     assert done.returncode == 0, done.stdout[-6000:]
     assert "request failed" not in cli.worker_log()
+
+
+def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+    # A cursor of another question, or a day before another one, is of the right form and refused all the same.
+    run_schemathesis(served, tmp_path, "--exclude-checks", "positive_data_acceptance")
+
+
+def test_schemathesis_finds_no_question_that_fits_the_document_and_is_refused(served, tmp_path):
+    hooks = ROOT / "tests" / "system" / "answerable.py"
+
+    run_schemathesis(
+        served, tmp_path, "--mode", "positive", PYTHONPATH=str(hooks.parent), SCHEMATHESIS_HOOKS=hooks.stem
+    )
 
 
 def test_the_keys_of_the_page_can_be_listed_rotated_and_revoked(served):
