@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api import idempotent
 from api.context import Context, context_of
 from api.problems import Problem, bad_parameter, no_such
 from db import api_keys, people
@@ -22,7 +23,9 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
     """Find the key of a request, and count the request.
 
     Raises:
-        Problem: 401 without a key that is taken now; 429 where it asks too often; 422 for a parameter that the route has not.
+        Problem: 401 without a key that is taken now; 429 where it asks too often; 422 for a parameter that the route has not;
+            409 and 422 of `api.idempotent`.
+        Repeated: the request was answered before.
     """
     found = None if credentials is None else api_keys.find(context.engine, credentials.credentials)
     if found is None or not found[1]:
@@ -37,6 +40,7 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
         detail = f"This key asks too often: try again in {wait_s} s."
         raise Problem(429, "too-many-requests", detail=detail, headers={"Retry-After": str(wait_s)})
     _refuse_unknown_parameters(request)
+    idempotent.begin(request, context, key)
     return key
 
 
@@ -50,7 +54,7 @@ async def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
 
 
 async def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
-    """Take keys that may erase.
+    """Take keys that may upload and erase.
 
     Raises:
         Problem: 403 for others.

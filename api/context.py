@@ -7,6 +7,7 @@ from fastapi import Request
 from api.audit import AuditWriter
 from api.erasing import Eraser
 from api.limits import RateLimiter
+from api.uploading import Uploads
 from db import Engine
 from storage.pseudonyms import SubjectNaming
 from trends.person_trend import Evidence
@@ -23,6 +24,7 @@ class Context:
         audit: writes down what was answered.
         eraser: finishes erasures.
         needed: how much there has to be of a person before a trend has a number.
+        uploads: where uploads go.
     """
 
     engine: Engine
@@ -31,6 +33,7 @@ class Context:
     audit: AuditWriter
     eraser: Eraser
     needed: Evidence
+    uploads: Uploads
 
 
 async def context_of(request: Request) -> Context:

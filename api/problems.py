@@ -122,6 +122,8 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
         allowed = headers.get("Allow") or headers.get("allow", "")
         detail = f"{request.method} is not possible here; allowed are {allowed or 'other methods'}."
         return Problem(405, "method-not-allowed", detail=detail, headers=headers)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI could not read the bytes of a body
+        return bad_parameter("body", "", message="not JSON in UTF-8", value="")
     return Problem(error.status_code, "refused", detail=str(error.detail), headers=headers)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, or_, select, update
 
-from db import people_moves
+from db import people_moves, upload_erasures
 from db.aliases import present_name, redirect
 from db.api_schema import api_audit
 from db.columns import db_now
@@ -14,6 +14,7 @@ from db.engine import reading
 from db.errors import NameConflict, RowNotFound
 from db.fences import lock_registration
 from db.reasons import ChangeCause, RecordingState
+from db.request_schema import uploads
 from db.rows import DEFAULT_TENANT
 from db.schema import identity_changes, recordings, subject_aliases
 from db.subject_keys import require_in, settle
@@ -75,14 +76,16 @@ def find_known(engine: Engine, tenant: str, subject: str, *, subject_key: str | 
 
 
 def is_known(engine: Engine, tenant: str, subject: str) -> bool:
-    """Say whether a tenant has recordings of somebody of this present name."""
+    """Say whether a tenant has recordings of somebody of this present name, or uploads that will be such."""
     with reading(engine) as connection:
         return _is_known(connection, tenant, subject)
 
 
 def _is_known(connection: Connection, tenant: str, subject: str) -> bool:
     of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
-    return bool(connection.scalar(select(exists(select(_c.id).where(*of_person)))))
+    of_uploads = upload_erasures.of_person(tenant, subject)
+    is_there = or_(exists(select(_c.id).where(*of_person)), exists(select(uploads.c.id).where(of_uploads)))
+    return bool(connection.scalar(select(is_there)))
 
 
 def tenants_of(engine: Engine, subject: str) -> set[str]:

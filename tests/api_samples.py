@@ -35,12 +35,12 @@ class Client:
         self.port = port
         self.key = key
 
-    def ask(self, method, path, *, headers=None, **parameters):
+    def ask(self, method, path, *, headers=None, body=None, **parameters):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         query = "?" + urlencode(parameters, doseq=True) if parameters else ""
         try:
-            connection.request(method, path + query, headers={**sent, **(headers or {})})
+            connection.request(method, path + query, body, headers={**sent, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         finally:
@@ -48,6 +48,13 @@ class Client:
 
     def get(self, path, **parameters):
         return self.ask("GET", path, **parameters)
+
+    def post(self, path, document=None, **headers):
+        """POST a JSON document; `idempotency_key` and other headers by their names with `_`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = None if document is None else json.dumps(document)
+        sent = {} if document is None else {"Content-Type": "application/json"}
+        return self.ask("POST", path, headers={**sent, **named}, body=body)
 
     def pages(self, path, rows, **parameters):
         """All rows of a list, page by page."""

@@ -213,6 +213,13 @@ BEGIN
         ('http', 'SELECT, UPDATE (position)', 'changes'),
         ('http', 'SELECT, UPDATE (numbered_to)', 'change_feed'),
         ('http', 'USAGE', 'api_audit_id_seq'),
+        -- It writes uploads down and hands them to the scheduler, which alone registers recordings.
+        ('http', 'SELECT, INSERT, UPDATE (state, received_at)', 'uploads'),
+        ('http', 'SELECT, INSERT, DELETE, UPDATE (request_sha256, token, status, answer, resource, subject, created_at)',
+            'idempotent_requests'),
+        ('scheduler', 'SELECT, DELETE, UPDATE (state, subject, reason, recording_id)', 'uploads'),
+        ('scheduler', 'SELECT (key_id, key_sha256, created_at, tenant, subject), DELETE, UPDATE (subject)',
+            'idempotent_requests'),
         -- The scheduler numbers the feed and deletes what is old of it and of the audit; a rename follows into the audit.
         ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
         ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),
@@ -254,6 +261,8 @@ BEGIN
         ('eraser', 'SELECT, DELETE', 'subject_aliases'),
         ('eraser', 'SELECT (tenant, subject), UPDATE (subject)', 'api_audit'),
         ('eraser', 'INSERT', 'erasure_requests'),
+        ('eraser', 'SELECT, UPDATE (state, subject, reason)', 'uploads'),
+        ('eraser', 'SELECT (tenant, subject), DELETE', 'idempotent_requests'),
         ('eraser', 'USAGE', 'erasures_id_seq'),
         ('eraser', 'USAGE', 'erasure_objects_id_seq')
     ) AS listed (role, rights, name)
@@ -281,7 +290,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
         'results', 'segments', 'jobs', 'attempts', 'api_audit', 'subject_baselines', 'baseline_notes', 'relative_results',
-        'subject_days', 'subject_trends', 'subject_marks']
+        'subject_days', 'subject_trends', 'subject_marks', 'uploads', 'idempotent_requests']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);

@@ -233,6 +233,8 @@ MAY_DELETE = {
     ("scheduler", "subject_aliases"),
     ("scheduler", "changes"),
     ("scheduler", "api_audit"),
+    ("scheduler", "uploads"),
+    *((role, "idempotent_requests") for role in ("http", "scheduler", "eraser")),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),
     *(("eraser", table) for table in OF_PEOPLE),
 }
@@ -243,7 +245,7 @@ MAY_INSERT = {
     *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses", "subject_keys")),
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
-    ("http", "api_audit"),
+    *(("http", table) for table in ("api_audit", "uploads", "idempotent_requests")),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results", "baseline_notes")),
 }
 

@@ -19,7 +19,7 @@ from people import refresh
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
-ASKING = [block for block in BLOCKS if block.startswith("curl")]
+ASKING = [block for block in BLOCKS if "curl" in block]
 KEYS = [block for block in BLOCKS if block.startswith("tonalog keys")]
 PYTHON = re.compile(r"^```python\n(.+?)^```", re.MULTILINE | re.DOTALL)
 PYTHON_BLOCKS = [
@@ -47,7 +47,9 @@ def served(tmp_path_factory):
     refresh(engine)
     secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
     port = free_port()
-    cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000"})
+    (folder / "notes").mkdir()
+    variables = {"TONALOG_API_OPEN_UPLOADS": "100000", "TONALOG_STORAGE_URL": str(folder / "notes")}
+    cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000", **variables})
     process = cli.start("api", "--port", port, log="api.log")
     try:
         assert wait_until(lambda: is_ready(port) or process.poll() is not None, timeout_s=120), cli.worker_log()
@@ -104,7 +106,8 @@ def test_every_block_of_the_page_runs_and_is_answered(served):
     printed = [run_block(served, block) for block in ASKING]
 
     assert '"subject":"ana"' in printed[0]
-    assert all('"notes":[{' in text or '"changes":[{' in text or '"erasures":[{' in text for text in printed)
+    told = ('"notes":[{', '"changes":[{', '"erasures":[{', '"status":"received"')
+    assert all(any(text in answer for text in told) for answer in printed)
     assert "HTTP/1.1 202" in printed[-1]
 
 

@@ -99,7 +99,7 @@ def is_problem(answer, status, kind):
     return answer.json
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/notes", "/docs", "/v1/notes/1/", "/v1/trend", "/v1/uploads"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/notes", "/docs", "/v1/notes/1/", "/v1/trend", "/v1/upload"])
 def test_an_unknown_path_is_a_problem(app, path):
     is_problem(app.get(path), 404, "no-route")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -9,13 +10,15 @@ from api_samples import Client, a_key, fill, running
 from db_samples import a_recording, days_later, new_sqlite, score_all
 from kept_rows import keep_person
 
-from db import erasures, jobs, recordings
+from db import erasures, jobs, recordings, uploads
 from db.erasures import Chosen
 from db.reasons import ErasureScope, Lane, Scope
+from db.uploads import NewUpload
 
 CANARY = "canary-of-the-clinic"
 # Parameter of a path -> what the clinic has of it; `fill` has made eleven recordings before.
-OF_CLINIC = {"subject": CANARY, "note_id": 12, "erasure_id": 1}
+OF_CLINIC = {"subject": CANARY, "note_id": 12, "erasure_id": 1, "upload_id": "c" * 32}
+WITHOUT_ID = {"GET": 200, "POST": 422}  # a POST without a body is refused to everybody
 SHARED = {"/v1/models", "/healthz", "/readyz"}  # the same for every tenant
 
 
@@ -50,6 +53,8 @@ def port(engine, engine_of_server):
 def clinic(engine, port):
     secret = a_key(engine, "clinic", Scope.READ, Scope.WRITE)
     erasures.begin(engine, Chosen(subject="canary-erased", tenant="clinic"), scope=ErasureScope.ALL, key_id=1)
+    new = {"tenant": "clinic", "key_id": 1, "subject": CANARY, "store": "s3", "bucket": "b", "key": "k", "binding": "b"}
+    uploads.create(engine, NewUpload(id=OF_CLINIC["upload_id"], **new), lifetime=timedelta(hours=1), max_open=1)
     return Client(port, secret)
 
 
@@ -79,12 +84,12 @@ def test_every_route_refuses_or_shows_nothing_of_another_tenant(app, clinic, rou
         if "{" in path:
             assert other.status == 404, (method, path, other.status)
         else:
-            assert other.status == 200
+            assert other.status == WITHOUT_ID[method]
         if own is not None:
             assert own.status == 200, (path, own.body)  # so that the refusal is not one of everybody
             assert path in SHARED or own.body != other.body
-    assert tried == len(routes) >= 11
-    assert {method for method, _ in routes} == {"GET", "DELETE"}
+    assert tried == len(routes) >= 15
+    assert {method for method, _ in routes} == {"GET", "POST", "PUT", "DELETE"}
 
 
 def test_after_all_that_the_other_tenants_person_is_still_there(clinic, app, routes):

@@ -29,7 +29,7 @@ Examples:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8080, show_default=True, help="Port to listen on.")
 def api_command(*, host: str, port: int) -> None:
-    """Run the HTTP API (extra api): notes, days, changes and erasures, for those who have a key.
+    """Run the HTTP API (extra api): notes, days, changes, uploads and erasures, for those who have a key.
 
     /openapi.json describes it. TERM answers the requests under way first.
     """
