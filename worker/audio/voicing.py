@@ -7,6 +7,8 @@ Tones and music are pitched too: rejecting them is left to the model's learned s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +27,9 @@ TILT = 0.5
 it 6 % of a wind-like noise passed, with it none, and no more speech was lost (22 November 2026)."""
 MAX_LAG_STEP = 0.2
 """Pitch moves less than a fifth from one 30 ms frame to the next; the peaks of noise jump about."""
+LEVEL_BAND_HZ = (300.0, 3400.0)
+"""Where levels are measured: what every telephone passes, so that the same voice has the same level over each."""
+SMALLEST_LEVEL_DB = -120.0
 SILENCE_POWER = 1e-9
 """Mean square under -90 dBFS is the rounding of 16-bit samples, which can repeat itself like a pitch."""
 
@@ -36,10 +41,25 @@ def _taper() -> NDArray[np.float32]:
     return taper
 
 
-def measure_periodicity(
-    signal: NDArray[np.float32], centres: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Measure how periodic the signal is around each centre, and with which period.
+@dataclass(frozen=True, eq=False)
+class FrameMeasures:
+    """What the spectrum around each frame says.
+
+    Attributes:
+        peaks: float64 (n_frames,), height of the highest peak of the autocorrelation, at most 1, and 0 where there is none.
+        lags: int64 (n_frames,), its lag in samples.
+        pitch_hz: float64 (n_frames,), the same between samples: the vertex of the parabola through the peak and its neighbours.
+        level_db: float64 (n_frames,), of the telephone band, in dBFS of the mean square.
+    """
+
+    peaks: NDArray[np.float64]
+    lags: NDArray[np.int64]
+    pitch_hz: NDArray[np.float64]
+    level_db: NDArray[np.float64]
+
+
+def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> FrameMeasures:
+    """Measure how periodic the signal is around each centre, with which period, and how loud.
 
     The peak of the normalised autocorrelation of a short frame (Boersma 1993, "Accurate short-term analysis of the
     fundamental frequency and the harmonics-to-noise ratio of a sampled sound"), taken from the magnitude spectrum
@@ -49,10 +69,6 @@ def measure_periodicity(
     Args:
         signal: float32 (n_samples,), 16 kHz, in [-1, 1]. Beyond its ends it is taken as zero.
         centres: int64 (n_frames,), sample indices into the signal.
-
-    Returns:
-        The height of the highest peak, float64 (n_frames,), at most 1, and 0 where there is none; and its lag in
-        samples, int64 (n_frames,).
     """
     half = WINDOW_SAMPLES // 2
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, half), WINDOW_SAMPLES)[centres]
@@ -60,6 +76,7 @@ def measure_periodicity(
     spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _taper(), FFT_SAMPLES, axis=1)
     magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
     bins_hz = np.arange(magnitude.shape[1]) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
+    level_db = _measure_level(magnitude, bins_hz)
     magnitude *= np.where((bins_hz >= BAND_HZ[0]) & (bins_hz <= BAND_HZ[1]), bins_hz**TILT, 0.0).astype(np.float32)
     correlation = np.fft.irfft(magnitude, FFT_SAMPLES, axis=1)
     shortest, longest = int(SAMPLING_RATE_HZ / PITCH_HZ[1]), int(SAMPLING_RATE_HZ / PITCH_HZ[0])
@@ -70,7 +87,59 @@ def measure_periodicity(
     best = heights.argmax(axis=1)
     energy = np.where(is_audible, correlation[:, 0], np.inf)
     peak = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
-    return peak.astype(np.float64), best.astype(np.int64) + shortest
+    lags = best.astype(np.int64) + shortest
+    pitch_hz = SAMPLING_RATE_HZ / (lags + _find_vertex(around, best))
+    return FrameMeasures(peak.astype(np.float64), lags, pitch_hz, level_db)
+
+
+def _measure_level(magnitude: NDArray[np.floating], bins_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean square of the telephone band of each frame, dBFS, from its magnitudes (n_frames, n_bins)."""
+    first, last = np.searchsorted(bins_hz, LEVEL_BAND_HZ)
+    power = np.einsum("ij,ij->i", magnitude[:, first:last], magnitude[:, first:last]).astype(np.float64)
+    mean_square = 2 * power / (FFT_SAMPLES * float(np.square(_taper(), dtype=np.float64).sum()))
+    return np.maximum(10 * np.log10(np.maximum(mean_square, np.finfo(np.float64).tiny)), SMALLEST_LEVEL_DB)
+
+
+def _find_vertex(around: NDArray[np.floating], best: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how far from each highest sample its parabola's vertex lies, float64 (n_frames,), -0.5 to 0.5 samples."""
+    rows = np.arange(len(best))
+    before, here, after = (around[rows, best + step].astype(np.float64) for step in (0, 1, 2))
+    bend = before - 2 * here + after
+    is_bent = bend < 0
+    return np.where(is_bent, np.clip(0.5 * (before - after) / np.where(is_bent, bend, 1.0), -0.5, 0.5), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class VoiceFrames:
+    """What is known of the frames of a segment, each `frame_ms` of the detector long.
+
+    Attributes:
+        is_voiced: bool (n_frames,), whether it lies in a run of frames with a steady pitch.
+        peaks: float32 (n_frames,), how periodic it is, 0 to 1.
+        pitch_hz: float32 (n_frames,), 70 to 400; means something only in a voiced frame.
+        level_db: float32 (n_frames,), of the telephone band, dBFS.
+    """
+
+    is_voiced: NDArray[np.bool_]
+    peaks: NDArray[np.float32]
+    pitch_hz: NDArray[np.float32]
+    level_db: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return how many frames there are."""
+        return len(self.is_voiced)
+
+    def __getitem__(self, at: slice) -> VoiceFrames:
+        """Return some of the frames in order of time."""
+        return VoiceFrames(self.is_voiced[at], self.peaks[at], self.pitch_hz[at], self.level_db[at])
+
+
+def join_frames(pieces: Sequence[VoiceFrames]) -> VoiceFrames:
+    """Return the frames of several pieces in their order; of none where there is no piece."""
+    names = ("is_voiced", "peaks", "pitch_hz", "level_db")
+    if not pieces:
+        return VoiceFrames(np.zeros(0, dtype=np.bool_), *(np.zeros(0, dtype=np.float32) for _ in names[1:]))
+    return VoiceFrames(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
 def find_voiced_frames(
@@ -79,7 +148,7 @@ def find_voiced_frames(
     """Mark the frames that lie in a run of pitched frames with a steady pitch.
 
     Args:
-        peaks: float64 (n_frames,), as `measure_periodicity` gives them.
+        peaks: float64 (n_frames,), as `measure_frames` gives them.
         lags: int64 (n_frames,), in samples.
         min_periodicity: a frame at or over this is pitched, 0 to 1.
         min_frames: a shorter run is chance.
