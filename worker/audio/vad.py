@@ -9,6 +9,7 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
+from worker.audio.onsets import find_onsets
 from worker.audio.voicing import VoiceFrames, find_voiced_frames, join_frames, measure_frames
 
 SAMPLING_RATE_HZ = 16_000
@@ -275,7 +276,7 @@ class _Run:
             min_frames=max(self._min_voiced, 1),
         )
         single = (part.astype(np.float32) for part in (found.peaks, found.pitch_hz, found.level_db))
-        return VoiceFrames(is_voiced, *single)
+        return VoiceFrames(is_voiced, *single, find_onsets(found.level_db, is_voiced))
 
     def _judge(self, is_voiced: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Say of each frame whether a voiced run is within reach, bool (n_frames,)."""

@@ -8,7 +8,7 @@ Tones and music are pitched too: rejecting them is left to the model's learned s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -118,12 +118,14 @@ class VoiceFrames:
         peaks: float32 (n_frames,), how periodic it is, 0 to 1.
         pitch_hz: float32 (n_frames,), 70 to 400; means something only in a voiced frame.
         level_db: float32 (n_frames,), of the telephone band, dBFS.
+        is_onset: bool (n_frames,), whether it is the loudest of a syllable-like rise and fall.
     """
 
     is_voiced: NDArray[np.bool_]
     peaks: NDArray[np.float32]
     pitch_hz: NDArray[np.float32]
     level_db: NDArray[np.float32]
+    is_onset: NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Return how many frames there are."""
@@ -131,15 +133,15 @@ class VoiceFrames:
 
     def __getitem__(self, at: slice) -> VoiceFrames:
         """Return some of the frames in order of time."""
-        return VoiceFrames(self.is_voiced[at], self.peaks[at], self.pitch_hz[at], self.level_db[at])
+        return VoiceFrames(*(getattr(self, part.name)[at] for part in fields(self)))
 
 
 def join_frames(pieces: Sequence[VoiceFrames]) -> VoiceFrames:
     """Return the frames of several pieces in their order; of none where there is no piece."""
-    names = ("is_voiced", "peaks", "pitch_hz", "level_db")
     if not pieces:
-        return VoiceFrames(np.zeros(0, dtype=np.bool_), *(np.zeros(0, dtype=np.float32) for _ in names[1:]))
-    return VoiceFrames(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
+        flags, numbers = np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.float32)
+        return VoiceFrames(flags, numbers, numbers, numbers, flags)
+    return VoiceFrames(*(np.concatenate([getattr(piece, part.name) for piece in pieces]) for part in fields(VoiceFrames)))
 
 
 def find_voiced_frames(
