@@ -275,8 +275,8 @@ class _Run:
             min_periodicity=self._config.min_periodicity,
             min_frames=max(self._min_voiced, 1),
         )
-        single = (part.astype(np.float32) for part in (found.peaks, found.pitch_hz, found.level_db))
-        return VoiceFrames(is_voiced, *single, find_onsets(found.level_db, is_voiced))
+        single = (part.astype(np.float32) for part in (found.clarity, found.pitch_hz, found.level_db))
+        return VoiceFrames(is_voiced, *single, find_onsets(found.level_db, found.clarity))
 
     def _judge(self, is_voiced: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Say of each frame whether a voiced run is within reach, bool (n_frames,)."""

@@ -15,10 +15,12 @@ from worker.audio.voicing import VoiceFrames, join_frames
 
 STRETCH_MS = 4000
 """A phrase or two, some fifteen syllables."""
-MIN_PERIODICITY = 0.25
+MIN_CLARITY = 0.3
 """A frame under this may be voiced, but its pitch is too often an octave off (against Praat)."""
 MIN_PITCH_MS = 300
-"""A stretch with less voiced speech has no pitch and no level."""
+"""A stretch with less voiced speech has no pitch."""
+LOUD_DB, LOUD_PERCENTILE = 20.0, 95.0
+"""Softer frames than this beside the loud ones are pauses and noise, whose level says nothing of the voice."""
 TAIL_QUANTILES = (0.1, 0.9)
 TAILS_IN_SD = 2.5631
 """How many standard deviations lie between these quantiles of a normal distribution; frames an octave off lie outside."""
@@ -64,7 +66,7 @@ class VoiceMeter:
         - `onsets_per_s`: syllable-like onsets in a second of speech.
         - `pitch_median_hz`: of voiced frames; geometric mean of the stretches' medians.
         - `pitch_spread_semitones`: standard deviation within a stretch, from the 10th and 90th percentile.
-        - `level_spread_db`: the same of the level of voiced frames.
+        - `level_spread_db`: standard deviation within a stretch of the frames that are no more than 20 dB below the loud ones.
         """
         if self._speech_ms == 0:
             return {}
@@ -80,15 +82,16 @@ class VoiceMeter:
         return {name: value for name, value in said.items() if value is not None}
 
     def _measure(self, frames: VoiceFrames, *, is_whole: bool) -> None:
-        is_pitched = frames.is_voiced & (frames.peaks >= MIN_PERIODICITY)
+        if is_whole:
+            self._level_spread.add(_find_level_spread(frames.level_db.astype(np.float64)))
+        is_pitched = frames.is_voiced & (frames.clarity >= MIN_CLARITY)
         n_pitched = int(np.count_nonzero(is_pitched))
         if n_pitched < self._min_frames:
             return
         semitones = SEMITONES * np.log2(frames.pitch_hz[is_pitched].astype(np.float64))
         self._pitch.add(float(np.median(semitones)), n_pitched)
         if is_whole:
-            self._pitch_spread.add(_find_spread(semitones), n_pitched)
-            self._level_spread.add(_find_spread(frames.level_db[is_pitched].astype(np.float64)), n_pitched)
+            self._pitch_spread.add(_find_pitch_spread(semitones))
 
 
 class _Mean:
@@ -103,11 +106,15 @@ class _Mean:
         """Return it, None where nothing was added."""
         return self._sum / self._weight if self._weight else None
 
-    def add(self, value: float, weight: float) -> None:
+    def add(self, value: float, weight: float = 1.0) -> None:
         self._sum += value * weight
         self._weight += weight
 
 
-def _find_spread(values: NDArray[np.float64]) -> float:
-    low, high = np.quantile(values, TAIL_QUANTILES)
+def _find_pitch_spread(semitones: NDArray[np.float64]) -> float:
+    low, high = np.quantile(semitones, TAIL_QUANTILES)
     return float(high - low) / TAILS_IN_SD
+
+
+def _find_level_spread(level_db: NDArray[np.float64]) -> float:
+    return float(level_db[level_db >= np.percentile(level_db, LOUD_PERCENTILE) - LOUD_DB].std())

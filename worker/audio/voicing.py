@@ -27,8 +27,9 @@ TILT = 0.5
 it 6 % of a wind-like noise passed, with it none, and no more speech was lost (22 November 2026)."""
 MAX_LAG_STEP = 0.2
 """Pitch moves less than a fifth from one 30 ms frame to the next; the peaks of noise jump about."""
-LEVEL_BAND_HZ = (300.0, 3400.0)
-"""Where levels are measured: what every telephone passes, so that the same voice has the same level over each."""
+PITCH_BAND_HZ, LEVEL_BAND_HZ = (300.0, 2500.0), (300.0, 3400.0)
+"""Where pitch and level are measured for what is said of a voice: where every telephone passes it, so that the same voice
+has the same pitch and level over each. With the band of the gate, pitch moved by a semitone and more."""
 SMALLEST_LEVEL_DB = -120.0
 SILENCE_POWER = 1e-9
 """Mean square under -90 dBFS is the rounding of 16-bit samples, which can repeat itself like a pitch."""
@@ -48,12 +49,14 @@ class FrameMeasures:
     Attributes:
         peaks: float64 (n_frames,), height of the highest peak of the autocorrelation, at most 1, and 0 where there is none.
         lags: int64 (n_frames,), its lag in samples.
-        pitch_hz: float64 (n_frames,), the same between samples: the vertex of the parabola through the peak and its neighbours.
+        clarity: float64 (n_frames,), height of the highest peak in the telephone band.
+        pitch_hz: float64 (n_frames,), of that peak, between samples: the vertex of the parabola through it and its neighbours.
         level_db: float64 (n_frames,), of the telephone band, in dBFS of the mean square.
     """
 
     peaks: NDArray[np.float64]
     lags: NDArray[np.int64]
+    clarity: NDArray[np.float64]
     pitch_hz: NDArray[np.float64]
     level_db: NDArray[np.float64]
 
@@ -75,9 +78,24 @@ def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> F
     is_audible = np.mean(np.square(frames), axis=1) > SILENCE_POWER
     spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _taper(), FFT_SAMPLES, axis=1)
     magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
-    bins_hz = np.arange(magnitude.shape[1]) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
-    level_db = _measure_level(magnitude, bins_hz)
-    magnitude *= np.where((bins_hz >= BAND_HZ[0]) & (bins_hz <= BAND_HZ[1]), bins_hz**TILT, 0.0).astype(np.float32)
+    level_db = _measure_level(magnitude)
+    peaks, lags, _ = _find_peaks(magnitude * _weigh_bins(BAND_HZ), is_audible)
+    clarity, _, pitch_hz = _find_peaks(magnitude * _weigh_bins(PITCH_BAND_HZ), is_audible)
+    return FrameMeasures(peaks, lags, clarity, pitch_hz, level_db)
+
+
+@lru_cache(maxsize=2)
+def _weigh_bins(band_hz: tuple[float, float]) -> NDArray[np.float32]:
+    bins_hz = np.arange(FFT_SAMPLES // 2 + 1) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
+    weights = np.where((bins_hz >= band_hz[0]) & (bins_hz <= band_hz[1]), bins_hz**TILT, 0.0).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
+
+
+def _find_peaks(
+    magnitude: NDArray[np.floating], is_audible: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return height, lag and frequency of the highest peak of each frame's autocorrelation, each (n_frames,)."""
     correlation = np.fft.irfft(magnitude, FFT_SAMPLES, axis=1)
     shortest, longest = int(SAMPLING_RATE_HZ / PITCH_HZ[1]), int(SAMPLING_RATE_HZ / PITCH_HZ[0])
     around = correlation[:, shortest - 1 : longest + 2]
@@ -86,15 +104,14 @@ def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> F
     heights = np.where(is_peak, inner, 0.0)
     best = heights.argmax(axis=1)
     energy = np.where(is_audible, correlation[:, 0], np.inf)
-    peak = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
+    peaks = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
     lags = best.astype(np.int64) + shortest
-    pitch_hz = SAMPLING_RATE_HZ / (lags + _find_vertex(around, best))
-    return FrameMeasures(peak.astype(np.float64), lags, pitch_hz, level_db)
+    return peaks.astype(np.float64), lags, SAMPLING_RATE_HZ / (lags + _find_vertex(around, best))
 
 
-def _measure_level(magnitude: NDArray[np.floating], bins_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _measure_level(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the mean square of the telephone band of each frame, dBFS, from its magnitudes (n_frames, n_bins)."""
-    first, last = np.searchsorted(bins_hz, LEVEL_BAND_HZ)
+    first, last = (round(hertz * FFT_SAMPLES / SAMPLING_RATE_HZ) for hertz in LEVEL_BAND_HZ)
     power = np.einsum("ij,ij->i", magnitude[:, first:last], magnitude[:, first:last]).astype(np.float64)
     mean_square = 2 * power / (FFT_SAMPLES * float(np.square(_taper(), dtype=np.float64).sum()))
     return np.maximum(10 * np.log10(np.maximum(mean_square, np.finfo(np.float64).tiny)), SMALLEST_LEVEL_DB)
@@ -115,14 +132,14 @@ class VoiceFrames:
 
     Attributes:
         is_voiced: bool (n_frames,), whether it lies in a run of frames with a steady pitch.
-        peaks: float32 (n_frames,), how periodic it is, 0 to 1.
-        pitch_hz: float32 (n_frames,), 70 to 400; means something only in a voiced frame.
+        clarity: float32 (n_frames,), how periodic it is in the telephone band, 0 to 1.
+        pitch_hz: float32 (n_frames,), 70 to 400; means something only in a voiced frame that is clear.
         level_db: float32 (n_frames,), of the telephone band, dBFS.
         is_onset: bool (n_frames,), whether it is the loudest of a syllable-like rise and fall.
     """
 
     is_voiced: NDArray[np.bool_]
-    peaks: NDArray[np.float32]
+    clarity: NDArray[np.float32]
     pitch_hz: NDArray[np.float32]
     level_db: NDArray[np.float32]
     is_onset: NDArray[np.bool_]
