@@ -9,8 +9,8 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-from worker.audio.onsets import find_onsets
-from worker.audio.voicing import VoiceFrames, find_voiced_frames, join_frames, measure_frames
+from worker.audio.voice_frames import VoiceFrames, describe_frames, join_frames
+from worker.audio.voicing import FrameMeasures, find_voiced_frames, measure_frames
 
 SAMPLING_RATE_HZ = 16_000
 SAMPLES_PER_MS = SAMPLING_RATE_HZ // 1000
@@ -68,9 +68,9 @@ class VadConfig:
             raise ValueError(f"vad mode is {self.mode}, allowed are 0 to 3")
         if self.frame_ms not in (10, 20, 30):
             raise ValueError(f"vad frame_ms is {self.frame_ms}, allowed are 10, 20 and 30")
-        for field in fields(self):
-            if field.name.endswith("_ms") and getattr(self, field.name) < 0:
-                raise ValueError(f"vad {field.name} is {getattr(self, field.name)}, allowed are 0 and more")
+        for name in (part.name for part in fields(self) if part.name.endswith("_ms")):
+            if getattr(self, name) < 0:
+                raise ValueError(f"vad {name} is {getattr(self, name)}, allowed are 0 and more")
         if self.max_segment_ms < MIN_SEGMENT_CAP_MS:
             raise ValueError(f"vad max_segment_ms is {self.max_segment_ms}, allowed are {MIN_SEGMENT_CAP_MS} and more")
         if not 0.0 <= self.min_periodicity <= 1.0:
@@ -248,8 +248,12 @@ class _Run:
             In order, each at most `max_segment_ms` long.
         """
         end = len(self.frames) if is_closed else self._n_decided + self._max_frames
-        measured = self._measure()
-        is_kept = self._judge(measured.is_voiced)
+        signal = np.concatenate(self.frames)
+        frame_samples = len(self.frames[0])
+        centres = np.arange(len(self.frames), dtype=np.int64) * frame_samples + frame_samples // 2
+        found = measure_frames(signal, centres)
+        measured = describe_frames(found)
+        is_kept = self._judge(found)
         pieces: list[_Piece] = []
         start = self._n_decided
         for here in range(start + 1, end + 1):
@@ -263,26 +267,14 @@ class _Run:
         self._n_decided = end - n_forgotten
         return pieces
 
-    def _measure(self) -> VoiceFrames:
-        """Measure every frame."""
-        signal = np.concatenate(self.frames)
-        frame_samples = len(self.frames[0])
-        centres = np.arange(len(self.frames), dtype=np.int64) * frame_samples + frame_samples // 2
-        found = measure_frames(signal, centres)
-        is_voiced = find_voiced_frames(
-            found.peaks,
-            found.lags,
-            min_periodicity=self._config.min_periodicity,
-            min_frames=max(self._min_voiced, 1),
-        )
-        single = (part.astype(np.float32) for part in (found.clarity, found.pitch_hz, found.level_db))
-        return VoiceFrames(is_voiced, *single, find_onsets(found.level_db, found.clarity))
-
-    def _judge(self, is_voiced: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _judge(self, found: FrameMeasures) -> NDArray[np.bool_]:
         """Say of each frame whether a voiced run is within reach, bool (n_frames,)."""
-        n_frames = len(is_voiced)
+        n_frames = len(found.peaks)
         if self._min_voiced == 0:
             return np.ones(n_frames, dtype=np.bool_)
+        is_voiced = find_voiced_frames(
+            found.peaks, found.lags, min_periodicity=self._config.min_periodicity, min_frames=self._min_voiced
+        )
         n_before = np.concatenate(([0], np.cumsum(is_voiced)))
         here = np.arange(n_frames)
         n_near = n_before[np.minimum(here + self._reach + 1, n_frames)] - n_before[np.maximum(here - self._reach, 0)]

@@ -6,17 +6,17 @@ a long one: the spread of a whole note would grow with what it is about, and a d
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.audio.voicing import VoiceFrames, join_frames
+from worker.audio.vad import SpeechSegment
+from worker.audio.voice_frames import VoiceFrames, join_frames
 
 STRETCH_MS = 4000
 """A phrase or two, some fifteen syllables."""
-MIN_CLARITY = 0.3
-"""A frame under this may be voiced, but its pitch is too often an octave off (against Praat)."""
 MIN_PITCH_MS = 300
 """A stretch with less voiced speech has no pitch."""
 LOUD_DB, LOUD_PERCENTILE = 20.0, 95.0
@@ -25,6 +25,34 @@ TAIL_QUANTILES = (0.1, 0.9)
 TAILS_IN_SD = 2.5631
 """How many standard deviations lie between these quantiles of a normal distribution; frames an octave off lie outside."""
 SEMITONES = 12.0
+
+
+class SpeechFrames:
+    """Holds the frames of segments until the windows that are cut out of them are scored."""
+
+    def __init__(self, frame_ms: int) -> None:
+        """Start a recording whose frames are `frame_ms` long."""
+        self._frame_ms = frame_ms
+        self._held: deque[tuple[int, VoiceFrames]] = deque()
+
+    def put(self, segment: SpeechSegment) -> None:
+        """Take the frames of the next segment."""
+        self._held.append((segment.start_ms, segment.frames))
+
+    def take(self, until_ms: int) -> list[tuple[int, VoiceFrames]]:
+        """Hand out, once, the frames that begin before `until_ms` of the recording.
+
+        Returns:
+            Pairs of where the first frame begins in ms and frames in a row, in order of time.
+        """
+        taken: list[tuple[int, VoiceFrames]] = []
+        while self._held and self._held[0][0] < until_ms:
+            start_ms, frames = self._held.popleft()
+            n_before = -(-(until_ms - start_ms) // self._frame_ms)
+            taken.append((start_ms, frames[:n_before]))
+            if n_before < len(frames):
+                self._held.appendleft((start_ms + n_before * self._frame_ms, frames[n_before:]))
+        return taken
 
 
 class VoiceMeter:
@@ -84,11 +112,10 @@ class VoiceMeter:
     def _measure(self, frames: VoiceFrames, *, is_whole: bool) -> None:
         if is_whole:
             self._level_spread.add(_find_level_spread(frames.level_db.astype(np.float64)))
-        is_pitched = frames.is_voiced & (frames.clarity >= MIN_CLARITY)
-        n_pitched = int(np.count_nonzero(is_pitched))
+        n_pitched = int(np.count_nonzero(frames.is_pitched))
         if n_pitched < self._min_frames:
             return
-        semitones = SEMITONES * np.log2(frames.pitch_hz[is_pitched].astype(np.float64))
+        semitones = SEMITONES * np.log2(frames.pitch_hz[frames.is_pitched].astype(np.float64))
         self._pitch.add(float(np.median(semitones)), n_pitched)
         if is_whole:
             self._pitch_spread.add(_find_pitch_spread(semitones))

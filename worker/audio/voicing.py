@@ -7,8 +7,7 @@ Tones and music are pitched too: rejecting them is left to the model's learned s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -50,13 +49,15 @@ class FrameMeasures:
         peaks: float64 (n_frames,), height of the highest peak of the autocorrelation, at most 1, and 0 where there is none.
         lags: int64 (n_frames,), its lag in samples.
         clarity: float64 (n_frames,), height of the highest peak in the telephone band.
-        pitch_hz: float64 (n_frames,), of that peak, between samples: the vertex of the parabola through it and its neighbours.
+        pitch_lags: int64 (n_frames,), lag of that peak in samples.
+        pitch_hz: float64 (n_frames,), the same between samples: at the vertex of the parabola through the peak.
         level_db: float64 (n_frames,), of the telephone band, in dBFS of the mean square.
     """
 
     peaks: NDArray[np.float64]
     lags: NDArray[np.int64]
     clarity: NDArray[np.float64]
+    pitch_lags: NDArray[np.int64]
     pitch_hz: NDArray[np.float64]
     level_db: NDArray[np.float64]
 
@@ -80,8 +81,8 @@ def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> F
     magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
     level_db = _measure_level(magnitude)
     peaks, lags, _ = _find_peaks(magnitude * _weigh_bins(BAND_HZ), is_audible)
-    clarity, _, pitch_hz = _find_peaks(magnitude * _weigh_bins(PITCH_BAND_HZ), is_audible)
-    return FrameMeasures(peaks, lags, clarity, pitch_hz, level_db)
+    of_pitch = _find_peaks(magnitude * _weigh_bins(PITCH_BAND_HZ), is_audible)
+    return FrameMeasures(peaks, lags, *of_pitch, level_db)
 
 
 @lru_cache(maxsize=2)
@@ -114,7 +115,7 @@ def _measure_level(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
     first, last = (round(hertz * FFT_SAMPLES / SAMPLING_RATE_HZ) for hertz in LEVEL_BAND_HZ)
     power = np.einsum("ij,ij->i", magnitude[:, first:last], magnitude[:, first:last]).astype(np.float64)
     mean_square = 2 * power / (FFT_SAMPLES * float(np.square(_taper(), dtype=np.float64).sum()))
-    return np.maximum(10 * np.log10(np.maximum(mean_square, np.finfo(np.float64).tiny)), SMALLEST_LEVEL_DB)
+    return np.asarray(np.maximum(10 * np.log10(np.maximum(mean_square, np.finfo(np.float64).tiny)), SMALLEST_LEVEL_DB))
 
 
 def _find_vertex(around: NDArray[np.floating], best: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -124,41 +125,6 @@ def _find_vertex(around: NDArray[np.floating], best: NDArray[np.int64]) -> NDArr
     bend = before - 2 * here + after
     is_bent = bend < 0
     return np.where(is_bent, np.clip(0.5 * (before - after) / np.where(is_bent, bend, 1.0), -0.5, 0.5), 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class VoiceFrames:
-    """What is known of the frames of a segment, each `frame_ms` of the detector long.
-
-    Attributes:
-        is_voiced: bool (n_frames,), whether it lies in a run of frames with a steady pitch.
-        clarity: float32 (n_frames,), how periodic it is in the telephone band, 0 to 1.
-        pitch_hz: float32 (n_frames,), 70 to 400; means something only in a voiced frame that is clear.
-        level_db: float32 (n_frames,), of the telephone band, dBFS.
-        is_onset: bool (n_frames,), whether it is the loudest of a syllable-like rise and fall.
-    """
-
-    is_voiced: NDArray[np.bool_]
-    clarity: NDArray[np.float32]
-    pitch_hz: NDArray[np.float32]
-    level_db: NDArray[np.float32]
-    is_onset: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        """Return how many frames there are."""
-        return len(self.is_voiced)
-
-    def __getitem__(self, at: slice) -> VoiceFrames:
-        """Return some of the frames in order of time."""
-        return VoiceFrames(*(getattr(self, part.name)[at] for part in fields(self)))
-
-
-def join_frames(pieces: Sequence[VoiceFrames]) -> VoiceFrames:
-    """Return the frames of several pieces in their order; of none where there is no piece."""
-    if not pieces:
-        flags, numbers = np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.float32)
-        return VoiceFrames(flags, numbers, numbers, numbers, flags)
-    return VoiceFrames(*(np.concatenate([getattr(piece, part.name) for piece in pieces]) for part in fields(VoiceFrames)))
 
 
 def find_voiced_frames(
