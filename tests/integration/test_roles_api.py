@@ -6,7 +6,7 @@ import pytest
 from db_samples import a_result, new_postgres
 from roles import Roles, add_work, ask, claim, run
 
-from db import api_audit, api_keys, changes, erasures, ledger, migrate, models, notes, people, removals
+from db import api_audit, api_keys, changes, erasures, ledger, migrate, models, notes, people, removals, tenancy
 from db.api_audit import Access
 from db.changes import Place
 from db.erasures import Chosen
@@ -15,6 +15,13 @@ from db.notes import NoteFilter
 from db.reasons import ErasureScope, Scope
 
 ANNA = Chosen(subject="anna")
+
+
+@pytest.fixture(autouse=True)
+def request_of_the_tenant():
+    """As `api.middleware` has it around a request."""
+    with tenancy.asking("default"):
+        yield
 
 
 @pytest.fixture
