@@ -121,6 +121,8 @@ def _show_result(engine: Engine, found: Recording, *, model: Model) -> None:
         show(table)
     for label, trend in result.trend.items():
         say(f"{label}: " + ", ".join(f"{name} {value:+.3f}" for name, value in trend.items()))
+    if result.voice:
+        say("voice: " + ", ".join(f"{name} {value:.2f}" for name, value in result.voice.items()))
 
 
 def _show_attempts(engine: Engine, job_id: int, *, title: str) -> None:
