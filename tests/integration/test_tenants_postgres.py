@@ -160,7 +160,8 @@ def test_the_api_sees_the_tenant_of_its_request_alone_in_every_table_that_it_rea
     for name, whose in found.items():
         count = f"SELECT count(*) FROM {name} t"
         ((n_own, n_rows),) = ask(
-            roles.admin, f"SELECT count(*) FILTER (WHERE coalesce({whose}, 'clinic') = 'clinic'), count(*) FROM {name} t"
+            roles.admin,
+            f"SELECT count(*) FILTER (WHERE coalesce({whose}, 'clinic') = 'clinic'), count(*) FROM {name} t",
         )
         ((n_of_nobody,),) = ask(roles.admin, f"{count} WHERE {whose} IS NULL")
         with tenancy.asking("clinic"):
@@ -175,9 +176,7 @@ def test_the_api_sees_the_tenant_of_its_request_alone_in_every_table_that_it_rea
 
 def test_what_a_statement_of_the_api_forgets_to_ask_for_it_does_not_see(roles):
     with tenancy.asking("clinic"):
-        assert notes.list_notes(
-            roles.http, "school", "of-school", model_id=1, chosen=NoteFilter(), limit=9
-        ) == []
+        assert notes.list_notes(roles.http, "school", "of-school", model_id=1, chosen=NoteFilter(), limit=9) == []
         assert notes.get_note(roles.http, "clinic", 1, model_id=1).label == a_result().label
         assert notes.list_segments(roles.http, 3, 1) == ()
         assert len(notes.list_segments(roles.http, 1, 1)) == 2
