@@ -20,7 +20,7 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def pools():
-    return make_pools(np.random.default_rng(5), 150, (1.0, 2.0, 20.0))
+    return make_pools(np.random.default_rng(5), 120, (1.0, 2.0, 15.0))
 
 
 @pytest.mark.parametrize(("name", "value"), VALUES.items())
@@ -110,14 +110,14 @@ def test_log_odds_of_pauses_would_move_with_the_length_of_notes(pools):
 
     odds = {length: find_levels(VOICE_MEASURES["pause_share"], notes) for length, notes in pools.items()}
 
-    assert middle(20.0) - middle(1.0) > 0.5
-    assert abs(odds[20.0].mean() - odds[1.0].mean()) < 0.06
+    assert middle(15.0) - middle(1.0) > 0.25
+    assert abs(odds[15.0].mean() - odds[1.0].mean()) < 0.06
 
 
 @pytest.mark.parametrize("name", ["pitch_median_hz", "pause_share"])
 def test_few_are_flagged_whose_notes_only_become_shorter(pools, name):
     flagged = share_flagged(
-        VOICE_MEASURES[name], pools, before=20.0, after=2.0, n_people=40, n_baseline=60, n_monitored=90, seed=3
+        VOICE_MEASURES[name], pools, before=15.0, after=2.0, n_people=40, n_baseline=60, n_monitored=90, seed=3
     )
 
     assert flagged <= 0.1
