@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.trend_voice import describe_bias, find_levels, make_pools, share_flagged
+from db.people_rows import OF_VOICE
 from trends import VOICE_MEASURES, NoteSpread, Scale, TrendSettings, find_measure, read_note_level, to_logit
 from worker.audio.voice import STRETCH_MS
 
@@ -33,6 +34,7 @@ def test_a_value_comes_back_from_its_level(name, value):
 def test_every_measure_that_days_are_made_of_is_one_that_notes_have():
     assert set(VALUES) == set(VOICE_MEASURES)
     assert "speaking_share" not in VOICE_MEASURES
+    assert set(OF_VOICE) == set(VOICE_MEASURES)
 
 
 @pytest.mark.parametrize(("low", "high"), [(100.0, 200.0), (150.0, 300.0)])
