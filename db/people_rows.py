@@ -201,8 +201,8 @@ def read_trends(
     are as `trends.find_measure` says. See `read_days` for the other arguments.
     """
     is_of_voice = _t.measure.in_(OF_VOICE)
-    chosen = (_t.tenant == tenant, _t.subject == subject, _t.model_id == _model(model_id))
-    chosen += (is_of_voice if of_voice else ~is_of_voice,)
+    of_kind = is_of_voice if of_voice else ~is_of_voice
+    chosen = (_t.tenant == tenant, _t.subject == subject, _t.model_id == _model(model_id), of_kind)
     with reading(engine) as connection:
         rows = connection.execute(select(subject_trends).where(*chosen).order_by(_t.measure))
         return [as_trend(row._asdict()) for row in rows]
