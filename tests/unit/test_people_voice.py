@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from api_samples import Client, a_key, running, subject_path
 from db_samples import new_sqlite
 from people_samples import FIRST, a_scored, add_model, make_scores, register, score
 
@@ -98,3 +99,18 @@ def test_people_whose_notes_were_scored_by_an_earlier_release_have_trends_of_lab
 
     assert read_trends(engine, "default", "anna", of_voice=True) == []
     assert len(read_trends(engine, "default", "anna")) == 4
+
+
+def test_the_api_serves_them_apart_from_labels_with_their_scale(engine):
+    rng = np.random.default_rng(4)
+    fill(engine, voices=[speak(rng, 0) for _ in range(3)])
+
+    with running(engine) as port:
+        app = Client(port, a_key(engine))
+        told, day = app.get(subject_path("anna", "/trend")).json, app.get(subject_path("anna", "/days")).json["days"][0]
+
+    assert {one["measure"]: one["scale"] for one in told["voice"]} == {
+        name: measure.scale.value for name, measure in VOICE_MEASURES.items()
+    }
+    assert {one["scale"] for one in told["trends"]} == {"log_odds"}
+    assert set(day["levels"]) == {one["measure"] for one in (*told["voice"], *told["trends"])}
