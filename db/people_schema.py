@@ -115,7 +115,9 @@ subject_days = Table(
     Column("speech_ms", BigInteger, nullable=False),
     Column("scores", Document),  # label to the mean of the scored notes; NULL: none is scored
     Column("relative", Document),  # the same of the relative scores, of those notes that have some; NULL: none has
-    Column("levels", Document),  # label to {"level", "error"}, log odds; NULL: none is known
+    Column(
+        "levels", Document
+    ),  # label to {"level", "error"}, log odds, and the same of measures of the voice; NULL: none is known
     *(Column(name, Double) for name in DIMENSIONS),
     Column("refreshed_at", UtcDateTime, nullable=False),
 )

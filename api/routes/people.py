@@ -83,10 +83,17 @@ def get_trend(
     person = find_person(request, context, key, subject)
     chosen = choose_model(context, model)
     is_due = people_rows.is_due(context.engine, key.tenant, person)
-    found = [] if chosen is None else people_rows.read_trends(context.engine, key.tenant, person, model_id=chosen.id)
-    trends = [TrendBody.of(trend, has_chart=chart) for trend in found]
+    trends, voice = (
+        [TrendBody.of(trend, has_chart=chart) for trend in found]
+        for found in (
+            people_rows.read_trends(context.engine, key.tenant, person, model_id=chosen.id, of_voice=of_voice)
+            if chosen is not None
+            else []
+            for of_voice in (False, True)
+        )
+    )
     needed = EvidenceBody.of(context.needed)
-    return TrendList(model=_name(chosen), is_up_to_date=not is_due, needed=needed, trends=trends)
+    return TrendList(model=_name(chosen), is_up_to_date=not is_due, needed=needed, trends=trends, voice=voice)
 
 
 def _name(model: ModelKey | None) -> ModelName | None:

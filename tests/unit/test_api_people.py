@@ -108,6 +108,7 @@ def test_a_trend_says_state_reason_and_the_numbers_behind_it(app):
     expected = judge().as_dict()
 
     shifted = trends["sadness"]
+    assert (shifted["scale"], told["voice"]) == ("log_odds", [])
     assert (shifted["state"], shifted["reason"], shifted["chart"]) == ("shifted_up", "beyond_limit", None)
     assert shifted["since"] == shifted["shift"]["since"] == expected["shift"]["since"]
     assert shifted["evidence"] == expected["evidence"]

@@ -1,4 +1,4 @@
-"""What the API answers about a person's days and trends, as frozen records; levels and differences are log odds."""
+"""What the API answers about a person's days and trends, as frozen records; levels of labels are log odds."""
 
 from __future__ import annotations
 
@@ -144,6 +144,7 @@ class Trend(Record):
     """One measure of a person: `state` is `stable`, `shifted_up`, `shifted_down`, or `insufficient`, which has no numbers."""
 
     measure: str
+    scale: str
     state: str
     reason: str
     as_of: date
@@ -167,3 +168,4 @@ class TrendList(Record):
     is_up_to_date: bool
     needed: Evidence
     trends: Sequence[Trend]
+    voice: Sequence[Trend]

@@ -87,6 +87,7 @@ class Note(Record):
     slope_per_min: Mapping[str, float | None] | None
     arousal: float | None
     valence: float | None
+    voice: Mapping[str, float] | None
     speech_ms: int | None
     duration_ms: int | None
     model: ModelName | None
