@@ -29,7 +29,7 @@ _COMMANDS = {
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
     "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),
-    "export": ("tonalog.commands.export", "Write a trained model as an int8 bundle (extra train)."),
+    "bundle": ("tonalog.commands.bundle", "Write a trained model as an int8 bundle (extra train)."),
     "doctor": ("tonalog.commands.doctor", "Check database, broker, storage and model for real."),
     "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
 }

@@ -114,7 +114,7 @@ def _format(value: Any) -> str:
 def main() -> None:
     """Write the card of a published bundle again; manifest and model stay as they are."""
     parser = argparse.ArgumentParser(prog="python -m training.bundle.card", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="folder that tonalog export wrote")
+    parser.add_argument("bundle", type=Path, help="folder that tonalog bundle wrote")
     bundle = parser.parse_args().bundle
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
     (bundle / "MODEL_CARD.md").write_text(fill_card(manifest), encoding="utf-8")

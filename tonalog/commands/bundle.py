@@ -1,4 +1,4 @@
-"""`tonalog export`: from a run to a bundle; torch is imported on use only."""
+"""`tonalog bundle`: from a run to a bundle; torch is imported on use only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.fitting.plan import Plan
 
 
-@click.command(name="export")
+@click.command(name="bundle")
 @RUN
 @click.option("--out", "target", type=click.Path(path_type=Path), required=True, help="Bundle folder NAME-VERSION.")
 @click.option("--version", required=True, help="Of the model.")
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--without-gate", is_flag=True, help="Leave the speech gate out.")
 @click.option("--gate-sounds", default=60, show_default=True, help="Sounds of each kind that the speech gate learns.")
 @click.option("--revision", default="unknown", help="Of the code, for the record.")
-def export_command(run: Path, **options: Any) -> None:
+def bundle_command(run: Path, **options: Any) -> None:
     """Write one fold's net of RUN as an int8 bundle with a speech gate, or nothing where parity fails.
 
     A RUN of the recipe default becomes the bundle with the figures and the calibration that `tonalog evaluate default` found.
@@ -37,7 +37,7 @@ def export_command(run: Path, **options: Any) -> None:
         from training.fitting.plan import read_plan  # noqa: PLC0415
 
         plan = read_plan(run)
-        refuse_options("export", plan.recipe)
+        refuse_options("bundle", plan.recipe)
         (_export_fold if plan.recipe.stages is None else _export_stages)(plan, run, options)
         say(f"bundle: {options['target']}; try `tonalog score --model {options['target']} FILE`")
 
