@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from config.escaping import code_span, escape_markdown
 from training.bundle.credits import write_credits
 from training.bundle.figures import TEMPLATES, fill_figures, fill_template, list_final, say_slices
 from training.bundle.glance import tabulate_glance
-from training.escaping import code_span, escape_markdown
 from training.measures.slices.records import read_slices
 from training.nets.shape import FRAME_S
 from training.tables import tabulate
