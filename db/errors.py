@@ -58,6 +58,10 @@ class FeedExpired(DatabaseError):
     """What a reader of the feed of changes has not seen yet is not kept any more."""
 
 
+class ErasedMeanwhile(DatabaseError):
+    """A person was erased while their rows were being written to a file."""
+
+
 class ModelConflict(DatabaseError):
     """A model of this name and version is registered with other content."""
 

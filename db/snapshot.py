@@ -1,0 +1,206 @@
+"""Reads one tenant's notes, segments and days as they were at one moment, in pages, however many there are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Date, Double, Engine, Integer, String, column, func, select, table
+
+from db.columns import Document, db_now
+from db.engine import read_only_options, reading
+from db.errors import ErasedMeanwhile
+from db.models import choose, read_models
+from db.notes import AppNote, read_page
+from db.reasons import ErasureScope, RecordingState
+from db.results import read_scores
+from db.rows import Model
+from db.schema import DIMENSIONS, erasures, recordings, segments
+
+PAGE = 500  # recordings in one question
+_FETCH = 2_000  # rows that a long answer is taken in
+_r = recordings.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which notes: of a tenant, of one person or all, of these local days (both included) or all, under one model.
+
+    With `since` or `until` notes whose time of recording is unknown are left out: they belong to no day. `model_id`
+    None: no model is there yet, and every note is pending.
+    """
+
+    tenant: str
+    subject: str | None = None
+    since: date | None = None
+    until: date | None = None
+    model_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSegment:
+    """One scored window, with whose it is."""
+
+    recording_id: int
+    subject: str | None
+    recorded_at: datetime | None
+    idx: int
+    start_ms: int
+    end_ms: int
+    speech_ms: int
+    scores: dict[str, float]
+    arousal: float | None
+    valence: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredDay:
+    """One row of `v1_subject_day`."""
+
+    subject: str
+    day: date
+    week: date
+    n_notes: int
+    n_uncertain: int
+    speech_ms: int
+    scores: dict[str, float]
+    arousal: float | None
+    valence: float | None
+
+
+_DAY = table(
+    "v1_subject_day",
+    column("tenant", String),
+    column("subject", String),
+    column("day", Date),
+    column("week", Date),
+    column("n_notes", Integer),
+    column("n_uncertain", Integer),
+    column("speech_ms", Integer),
+    column("scores", Document),
+    *(column(name, Double) for name in DIMENSIONS),
+)
+
+
+class Snapshot:
+    """The database as it was when this was taken; what is written meanwhile is not seen.
+
+    Attributes:
+        taken_at: the moment, by the database's clock.
+        models: the models that were registered.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        # On SQLite the first question fixes what is seen.
+        self._last_erasure = _last_erasure(connection)
+        self.taken_at: datetime = connection.execute(select(db_now())).scalar_one()
+        self.models = read_models(connection)
+
+    def find_model(self, wanted: str | None = None) -> Model | None:
+        """Find the model that is asked for as VERSION or NAME-VERSION, or the active one; None where none is active.
+
+        Raises:
+            RowNotFound: none or several fit; the message lists what there is.
+        """
+        if wanted is not None:
+            return choose(self.models, wanted)
+        return next((model for model in self.models if model.is_active), None)
+
+    def notes(self, chosen: Selection) -> Iterator[AppNote]:
+        """Read the notes in order of their id."""
+        after_id = 0
+        while True:
+            page = read_page(self.connection, *_fits(chosen), model_id=chosen.model_id, after_id=after_id, limit=PAGE)
+            yield from page
+            if len(page) < PAGE:
+                return
+            after_id = page[-1].id
+
+    def segments(self, chosen: Selection) -> Iterator[StoredSegment]:
+        """Read the scored windows of the notes, in order of note and window."""
+        wanted = select(_r.id, _r.subject, _r.recorded_at).where(_r.state == RecordingState.LIVE, *_fits(chosen))
+        after_id = 0
+        while chosen.model_id is not None:
+            page = self.connection.execute(wanted.where(_r.id > after_id).order_by(_r.id).limit(PAGE)).all()
+            whose = {row.id: {"subject": row.subject, "recorded_at": row.recorded_at} for row in page}
+            for values in self._windows(list(whose), chosen.model_id):
+                of_note = whose[values["recording_id"]]
+                spans = {name: values[name] for name in ("recording_id", "idx", "start_ms", "end_ms", "speech_ms")}
+                said = {name: values[name] for name in DIMENSIONS}
+                yield StoredSegment(**of_note, **spans, **said, scores=read_scores(values))
+            if len(page) < PAGE:
+                return
+            after_id = page[-1].id
+
+    def days(self, chosen: Selection) -> Iterator[StoredDay]:
+        """Read the days of people with a scored note, by person and day.
+
+        Raises:
+            ValueError: another model than the active one is chosen, of which no days are kept.
+        """
+        active = self.find_model()
+        if chosen.model_id != (None if active is None else active.id):
+            raise ValueError(f"model {chosen.model_id} is not the active one: days are of the active model only")
+        c = _DAY.c
+        fits = [c.tenant == chosen.tenant]
+        fits += [] if chosen.subject is None else [c.subject == chosen.subject]
+        fits += [] if chosen.since is None else [c.day >= chosen.since]
+        fits += [] if chosen.until is None else [c.day <= chosen.until]
+        wanted = select(*(c[name] for name in StoredDay.__dataclass_fields__)).where(*fits)
+        for row in self.stream(wanted.order_by(c.subject, c.day)):
+            yield StoredDay(**row)
+
+    def stream(self, wanted: Any) -> Iterator[dict[str, Any]]:
+        """Read a long answer a few rows at a time."""
+        for row in self.connection.execute(wanted, execution_options={"yield_per": _FETCH}):
+            yield row._asdict()
+
+    def require_nobody_erased(self, engine: Engine) -> None:
+        """Look whether a person or recording was erased since this was taken.
+
+        Raises:
+            ErasedMeanwhile: one was, and what was read may hold it.
+        """
+        with reading(engine) as connection:
+            if _last_erasure(connection) != self._last_erasure:
+                raise ErasedMeanwhile(
+                    "Somebody was erased while this was being written: nothing was kept, run it again."
+                )
+
+    def _windows(self, ids: list[int], model_id: int) -> Iterator[dict[str, Any]]:
+        c = segments.c
+        if ids:
+            wanted = select(segments).where(c.model_id == model_id, c.recording_id.in_(ids))
+            yield from self.stream(wanted.order_by(c.recording_id, c.idx))
+
+
+@contextmanager
+def take_snapshot(engine: Engine) -> Iterator[Snapshot]:
+    """Open the database as it is now, for reading only, until the end of the block.
+
+    On PostgreSQL this is a transaction of REPEATABLE READ, on SQLite a read transaction of the WAL. Writers go on; what
+    they leave behind is cleaned up after the block.
+    """
+    options = dict(read_only_options())
+    if engine.dialect.name != "sqlite":
+        options["isolation_level"] = "REPEATABLE READ"
+    with engine.connect().execution_options(**options) as connection:
+        yield Snapshot(connection)
+
+
+def _fits(chosen: Selection) -> list[ColumnElement[bool]]:
+    fits: list[ColumnElement[bool]] = [_r.tenant == chosen.tenant]
+    if chosen.subject is not None:
+        fits.append(_r.subject == chosen.subject)
+    if chosen.since is not None:
+        fits.append(_r.local_day >= chosen.since)
+    if chosen.until is not None:
+        fits.append(_r.local_day <= chosen.until)
+    return fits
+
+
+def _last_erasure(connection: Connection) -> int:
+    wanted = select(func.coalesce(func.max(erasures.c.id), 0)).where(erasures.c.scope == ErasureScope.ALL)
+    return int(connection.execute(wanted).scalar_one())

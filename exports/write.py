@@ -1,0 +1,126 @@
+"""Writes one export: whole, of one moment, and of nobody who was erased meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from db import Engine
+from db.rows import Model
+from db.snapshot import Selection, take_snapshot
+from exports.delimited import write_csv
+from exports.dictionary import WORDS, TableOf
+from exports.json_lines import write_json_lines
+from exports.parquet import write_parquet
+from exports.place import new_place
+from exports.rows import RowSource
+from exports.texts import as_line
+
+ABOUT = "export.json"
+
+
+class Format(StrEnum):
+    """What an export is written as."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What an export holds.
+
+    Attributes:
+        n_rows: rows of each file or table.
+        taken_at: the moment of the database that they show.
+        model: whose scores they are; None where no model is active.
+        is_without_days: whether days are left out, because another model than the active one was asked for.
+    """
+
+    n_rows: dict[str, int]
+    taken_at: datetime
+    model: Model | None
+    is_without_days: bool
+
+
+_Writer = Callable[[RowSource, Path, dict[str, Any]], dict[str, int]]
+
+
+def write_export(
+    engine: Engine, chosen: Selection, target: Path, *, form: Format, model: str | None, version: str
+) -> Written:
+    """Write an export into a new folder, or into a ZIP where the name ends so.
+
+    Args:
+        engine: the database.
+        chosen: which notes; `subject` as subjects are stored.
+        target: a name that is free.
+        form: as what.
+        model: VERSION or NAME-VERSION; None: the active one.
+        version: of this release, for the record.
+
+    Raises:
+        ExportError: the target is taken or cannot be written, or the format's extra is missing.
+        RowNotFound: there is no such model.
+        ErasedMeanwhile: somebody was erased before it was whole; nothing is left.
+    """
+    with new_place(target) as folder:
+        with take_snapshot(engine) as snapshot:
+            source = RowSource(snapshot, chosen, model=snapshot.find_model(model))
+            about = describe(source, form=form, version=version)
+            n_rows = _WRITERS[form](source, folder, about)
+        about["rows"] = n_rows
+        (folder / ABOUT).write_text(as_line(about) + "\n", encoding="utf-8")
+        snapshot.require_nobody_erased(engine)
+    return Written(n_rows=n_rows, taken_at=snapshot.taken_at, model=source.model, is_without_days=not source.has_days)
+
+
+def describe(source: RowSource, *, form: Format, version: str) -> dict[str, Any]:
+    """Say what an export holds: `export.json`."""
+    chosen, model = source.chosen, source.model
+    return {
+        "about": WORDS,
+        "tonalog": version,
+        "format": form.value,
+        "taken_at": source.snapshot.taken_at,
+        "tenant": chosen.tenant,
+        "subject": chosen.subject,
+        "since": chosen.since,
+        "until": chosen.until,
+        "model": None
+        if model is None
+        else {"name": model.name, "version": model.version, "labels": list(model.labels)},
+        "columns": {table.name: _describe(table) for table in source.tables},
+    }
+
+
+def _describe(table: TableOf) -> dict[str, str]:
+    return {column.name: f"{column.kind.value}: {column.meaning}" for column in table.columns}
+
+
+def _write_csv(source: RowSource, folder: Path, _about: dict[str, Any]) -> dict[str, int]:
+    return {
+        table.name: write_csv(folder / f"{table.name}.csv", [c.name for c in table.columns], source.read(table))
+        for table in source.tables
+    }
+
+
+def _write_json_lines(source: RowSource, folder: Path, _about: dict[str, Any]) -> dict[str, int]:
+    return {table.name: write_json_lines(folder / f"{table.name}.jsonl", source.read(table)) for table in source.tables}
+
+
+def _write_parquet(source: RowSource, folder: Path, about: dict[str, Any]) -> dict[str, int]:
+    return {
+        table.name: write_parquet(folder / f"{table.name}.parquet", table, source.read(table), about=about)
+        for table in source.tables
+    }
+
+
+_WRITERS: dict[Format, _Writer] = {
+    Format.CSV: _write_csv,
+    Format.JSONL: _write_json_lines,
+    Format.PARQUET: _write_parquet,
+}
