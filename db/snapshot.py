@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Double, Engine, Integer, String, column, func, select, table
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
 
-from db.columns import Document, db_now
+from db.columns import db_now
 from db.engine import read_only_options, reading
 from db.errors import ErasedMeanwhile
 from db.models import choose, read_models
 from db.notes import AppNote, read_page
+from db.people_rows import RelativeResult, SubjectDay, SubjectTrend, as_relative, as_trend
+from db.people_schema import relative_results, subject_baselines, subject_days, subject_marks, subject_trends
 from db.reasons import ErasureScope, RecordingState
 from db.results import read_scores
 from db.rows import Model
@@ -54,35 +56,6 @@ class StoredSegment:
     valence: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredDay:
-    """One row of `v1_subject_day`."""
-
-    subject: str
-    day: date
-    week: date
-    n_notes: int
-    n_uncertain: int
-    speech_ms: int
-    scores: dict[str, float]
-    arousal: float | None
-    valence: float | None
-
-
-_DAY = table(
-    "v1_subject_day",
-    column("tenant", String),
-    column("subject", String),
-    column("day", Date),
-    column("week", Date),
-    column("n_notes", Integer),
-    column("n_uncertain", Integer),
-    column("speech_ms", Integer),
-    column("scores", Document),
-    *(column(name, Double) for name in DIMENSIONS),
-)
-
-
 class Snapshot:
     """The database as it was when this was taken; what is written meanwhile is not seen.
 
@@ -108,12 +81,13 @@ class Snapshot:
             return choose(self.models, wanted)
         return next((model for model in self.models if model.is_active), None)
 
-    def notes(self, chosen: Selection) -> Iterator[AppNote]:
-        """Read the notes in order of their id."""
+    def notes(self, chosen: Selection) -> Iterator[tuple[AppNote, RelativeResult | None]]:
+        """Read the notes in order of their id, each with its scores relative to the person's own past."""
         after_id = 0
         while True:
             page = read_page(self.connection, *_fits(chosen), model_id=chosen.model_id, after_id=after_id, limit=PAGE)
-            yield from page
+            relative = self._relative([note.id for note in page], chosen.model_id)
+            yield from ((note, relative.get(note.id)) for note in page)
             if len(page) < PAGE:
                 return
             after_id = page[-1].id
@@ -134,23 +108,28 @@ class Snapshot:
                 return
             after_id = page[-1].id
 
-    def days(self, chosen: Selection) -> Iterator[StoredDay]:
-        """Read the days of people with a scored note, by person and day.
-
-        Raises:
-            ValueError: another model than the active one is chosen, of which no days are kept.
-        """
-        active = self.find_model()
-        if chosen.model_id != (None if active is None else active.id):
-            raise ValueError(f"model {chosen.model_id} is not the active one: days are of the active model only")
-        c = _DAY.c
-        fits = [c.tenant == chosen.tenant]
-        fits += [] if chosen.subject is None else [c.subject == chosen.subject]
-        fits += [] if chosen.since is None else [c.day >= chosen.since]
+    def days(self, chosen: Selection) -> Iterator[SubjectDay]:
+        """Read what is kept of people's days, by person and day; see `count_behind`."""
+        c = subject_days.c
+        fits = [] if chosen.since is None else [c.day >= chosen.since]
         fits += [] if chosen.until is None else [c.day <= chosen.until]
-        wanted = select(*(c[name] for name in StoredDay.__dataclass_fields__)).where(*fits)
-        for row in self.stream(wanted.order_by(c.subject, c.day)):
-            yield StoredDay(**row)
+        wanted = select(subject_days).where(*_of_people(subject_days, chosen), *fits)
+        for values in self.stream(wanted.order_by(c.subject, c.day)):
+            yield SubjectDay(**values)
+
+    def trends(self, chosen: Selection) -> Iterator[SubjectTrend]:
+        """Read where people's days are against their own past, by person and measure; see `count_behind`."""
+        c = subject_trends.c
+        wanted = select(subject_trends).where(*_of_people(subject_trends, chosen))
+        for values in self.stream(wanted.order_by(c.subject, c.measure)):
+            yield as_trend(values)
+
+    def count_behind(self, chosen: Selection) -> int:
+        """Count the people whose notes have changed since their days and trends were made."""
+        c = subject_marks.c
+        fits = [c.tenant == chosen.tenant] + ([] if chosen.subject is None else [c.subject == chosen.subject])
+        changed = select(c.subject).where(*fits).distinct().subquery()
+        return int(self.connection.execute(select(func.count()).select_from(changed)).scalar_one())
 
     def stream(self, wanted: Any) -> Iterator[dict[str, Any]]:
         """Read a long answer a few rows at a time."""
@@ -168,6 +147,13 @@ class Snapshot:
                 raise ErasedMeanwhile(
                     "Somebody was erased while this was being written: nothing was kept, run it again."
                 )
+
+    def _relative(self, ids: list[int], model_id: int | None) -> dict[int, RelativeResult]:
+        x, b = relative_results.c, subject_baselines.c
+        rows = relative_results.outerjoin(subject_baselines, b.id == x.baseline_id)
+        wanted = select(*x, b.state, b.n_notes).select_from(rows).where(x.model_id == model_id, x.recording_id.in_(ids))
+        found = [as_relative(row._asdict()) for row in self.connection.execute(wanted)] if ids else []
+        return {row.recording_id: row for row in found}
 
     def _windows(self, ids: list[int], model_id: int) -> Iterator[dict[str, Any]]:
         c = segments.c
@@ -199,6 +185,11 @@ def _fits(chosen: Selection) -> list[ColumnElement[bool]]:
     if chosen.until is not None:
         fits.append(_r.local_day <= chosen.until)
     return fits
+
+
+def _of_people(kept: Table, chosen: Selection) -> list[ColumnElement[bool]]:
+    fits = [kept.c.tenant == chosen.tenant, kept.c.model_id == chosen.model_id]
+    return fits if chosen.subject is None else [*fits, kept.c.subject == chosen.subject]
 
 
 def _last_erasure(connection: Connection) -> int:

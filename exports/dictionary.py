@@ -17,6 +17,7 @@ class Kind(StrEnum):
     LOCAL_MOMENT = "local time"  # what a clock showed, without a zone
     DAY = "day"
     SCORES = "scores"  # label -> number
+    DOCUMENT = "document"  # JSON
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ _MODEL = (
     Column("model_name", Kind.TEXT, "which model scored it"),
     Column("model_version", Kind.TEXT, "its version"),
 )
+_RELATIVE = Column(
+    "relative",
+    Kind.SCORES,
+    "the same relative to what was usual for this person before: what is unusual for them; empty while too little is known",
+)
+_REFRESHED = Column("refreshed_at", Kind.MOMENT, "when this row was made")
 _RECORDING = Column("recording_id", Kind.INTEGER, "which recording")
 _TENANT = Column("tenant", Kind.TEXT, "whose recording it is")
 _SUBJECT = Column("subject", Kind.TEXT, "the person; empty where nobody said")
@@ -79,6 +86,12 @@ NOTES = TableOf(
         Column("is_uncertain", Kind.FLAG, "whether that is too low to rely on"),
         *_EMOTIONS,
         _ALL_SCORES,
+        _RELATIVE,
+        Column("relative_label", Kind.TEXT, "the label with the highest relative score"),
+        Column("relative_confidence", Kind.NUMBER, "the relative score of that label"),
+        Column("relative_is_uncertain", Kind.FLAG, "whether that is too low to rely on"),
+        Column("baseline_id", Kind.INTEGER, "which baseline of the person it is relative to"),
+        Column("baseline_n_notes", Kind.INTEGER, "of how many earlier notes that is made; 0 where nothing was known"),
         Column("slope_per_min", Kind.SCORES, "change of each score within the note, per minute; empty if it is short"),
         *_DIMENSIONS,
         Column("speech_ms", Kind.INTEGER, "how much of it is speech"),
@@ -107,19 +120,43 @@ SEGMENTS = TableOf(
 )
 DAYS = TableOf(
     "days",
-    "one row for each person and local day with a scored note: means of its notes",
+    "one row for each person and local day with a note: means of its scored notes, and how many have no score",
     (
         _TENANT,
         Column("subject", Kind.TEXT, "the person"),
         Column("day", Kind.DAY, "the day on the recorder's calendar"),
         Column("week", Kind.DAY, "the Monday of its week"),
-        Column("n_notes", Kind.INTEGER, "how many notes were scored"),
+        Column("n_scored", Kind.INTEGER, "how many notes were scored"),
         Column("n_uncertain", Kind.INTEGER, "how many of them are too uncertain to rely on"),
-        Column("speech_ms", Kind.INTEGER, "how much speech they have"),
-        *_EMOTIONS,
-        _ALL_SCORES,
+        Column("n_no_speech", Kind.INTEGER, "how many had no speech"),
+        Column("n_failed", Kind.INTEGER, "how many failed or were cancelled"),
+        Column("n_pending", Kind.INTEGER, "how many are not scored yet"),
+        Column("speech_ms", Kind.INTEGER, "how much speech the scored ones have"),
+        Column("scores", Kind.SCORES, "mean of their scores; empty where none was scored"),
+        Column("relative", Kind.SCORES, "mean of their relative scores, of those that have some"),
+        Column(
+            "levels", Kind.DOCUMENT, "label -> `level` and its standard `error`, in log odds, as trends are judged by"
+        ),
         *_DIMENSIONS,
         *_MODEL,
+        _REFRESHED,
     ),
 )
-TABLES = (NOTES, SEGMENTS, DAYS)
+TRENDS = TableOf(
+    "trends",
+    "one row for each person and measure: recent days against the person's own past (docs/trends.md)",
+    (
+        _TENANT,
+        Column("subject", Kind.TEXT, "the person"),
+        Column("measure", Kind.TEXT, "of what, such as a label"),
+        Column("state", Kind.TEXT, "`stable`, `shifted_up`, `shifted_down` or `insufficient`"),
+        Column("reason", Kind.TEXT, "why"),
+        Column("as_of", Kind.DAY, "up to which day"),
+        Column("since", Kind.DAY, "when a shift most likely began; empty where there is none"),
+        Column("baseline", Kind.DOCUMENT, "the person's own baseline of days; empty while there are too few"),
+        Column("trend", Kind.DOCUMENT, "the numbers behind it"),
+        *_MODEL,
+        _REFRESHED,
+    ),
+)
+TABLES = (NOTES, SEGMENTS, DAYS, TRENDS)

@@ -32,16 +32,21 @@ def write_parquet(path: Path, table: TableOf, rows: Iterable[dict[str, Any]], *,
     schema = pa.schema(fields, metadata={"tonalog": as_line(about)})
     n_rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for group in _groups(rows):
+        for group in _groups(table, rows):
             writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=ROW_GROUP)
             n_rows += len(group)
     return n_rows
 
 
-def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    left = iter(rows)
+def _groups(table: TableOf, rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    documents = [column.name for column in table.columns if column.kind is Kind.DOCUMENT]
+    left = ({**row, **{name: _as_text(row[name]) for name in documents}} for row in rows)
     while group := list(islice(left, ROW_GROUP)):
         yield group
+
+
+def _as_text(document: Any) -> str | None:
+    return None if document is None else as_line(document)
 
 
 def _import() -> tuple[ModuleType, ModuleType]:
@@ -62,6 +67,7 @@ def _type(pa: ModuleType, kind: Kind) -> Any:
         Kind.MOMENT: pa.timestamp("us", tz="UTC"),
         Kind.LOCAL_MOMENT: pa.timestamp("us"),
         Kind.DAY: pa.date32(),
+        Kind.DOCUMENT: pa.string(),
         Kind.SCORES: pa.map_(pa.string(), pa.float64()),
     }
     return types[kind]

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from db.notes import AppNote
+from db.people_rows import RelativeResult
 from db.rows import Model
-from db.schema import DIMENSIONS, EMOTIONS
+from db.schema import EMOTIONS
 from db.snapshot import Selection, Snapshot
-from exports.dictionary import DAYS, NOTES, SEGMENTS, TableOf
+from exports.dictionary import DAYS, NOTES, SEGMENTS, TRENDS, TableOf
 
 Row = dict[str, Any]
 
@@ -28,26 +29,18 @@ class RowSource:
         self.chosen = replace(chosen, model_id=None if model is None else model.id)
         self.model = model
 
-    @property
-    def has_days(self) -> bool:
-        """Whether days are there: they are kept of the active model only."""
-        return self.model is None or self.model.is_active
-
-    @property
-    def tables(self) -> tuple[TableOf, ...]:
-        """The tables that there are rows of."""
-        return (NOTES, SEGMENTS, DAYS) if self.has_days else (NOTES, SEGMENTS)
-
     def read(self, table: TableOf) -> Iterator[Row]:
         """Read the rows of a table, each with the columns of the dictionary in order."""
-        rows = {NOTES.name: self._notes, SEGMENTS.name: self._segments, DAYS.name: self._days}[table.name]()
+        readers = {NOTES: self._notes, SEGMENTS: self._segments, DAYS: self._days, TRENDS: self._trends}
+        rows = readers[table]()
         names = [column.name for column in table.columns]
         for values in rows:
             yield {name: values[name] for name in names}
 
     def _notes(self) -> Iterator[Row]:
-        for note in self.snapshot.notes(self.chosen):
-            yield {**vars(note), **self._shared, **_scores(note.scores), **_times(note), "recording_id": note.id}
+        for note, relative in self.snapshot.notes(self.chosen):
+            of_note = {**vars(note), **_scores(note.scores), **_times(note), **_relative(relative)}
+            yield {**of_note, **self._shared, "recording_id": note.id}
 
     def _segments(self) -> Iterator[Row]:
         for segment in self.snapshot.segments(self.chosen):
@@ -55,12 +48,11 @@ class RowSource:
 
     def _days(self) -> Iterator[Row]:
         for day in self.snapshot.days(self.chosen):
-            yield {
-                **vars(day),
-                **self._shared,
-                **_scores(day.scores),
-                **{name: getattr(day, name) for name in DIMENSIONS},
-            }
+            yield {**vars(day), **self._shared}
+
+    def _trends(self) -> Iterator[Row]:
+        for trend in self.snapshot.trends(self.chosen):
+            yield {**vars(trend), **self._shared, "state": trend.state.value}
 
     @property
     def _shared(self) -> Row:
@@ -70,6 +62,12 @@ class RowSource:
 
 def _scores(scores: Any) -> Row:
     return {"scores": scores, **{name: None if scores is None else scores[name] for name in EMOTIONS}}
+
+
+def _relative(found: RelativeResult | None) -> Row:
+    names = {"scores": "relative", "label": "relative_label", "confidence": "relative_confidence"}
+    names |= {"is_uncertain": "relative_is_uncertain", "baseline_id": "baseline_id", "n_notes": "baseline_n_notes"}
+    return {name: None if found is None else getattr(found, field) for field, name in names.items()}
 
 
 def _times(note: AppNote) -> Row:

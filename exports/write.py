@@ -11,7 +11,7 @@ from db import Engine
 from db.rows import Model
 from db.snapshot import Selection, take_snapshot
 from exports.delimited import write_csv
-from exports.dictionary import WORDS, TableOf
+from exports.dictionary import TABLES, WORDS, TableOf
 from exports.json_lines import write_json_lines
 from exports.parquet import write_parquet
 from exports.place import new_place
@@ -37,13 +37,13 @@ class Written:
         n_rows: rows of each file or table.
         taken_at: the moment of the database that they show.
         model: whose scores they are; None where no model is active.
-        is_without_days: whether days are left out, because another model than the active one was asked for.
+        n_behind: people whose days and trends do not show their newest notes yet.
     """
 
     n_rows: dict[str, int]
     taken_at: datetime
     model: Model | None
-    is_without_days: bool
+    n_behind: int
 
 
 _Writer = Callable[[RowSource, Path, dict[str, Any]], dict[str, int]]
@@ -75,7 +75,7 @@ def write_export(
         about["rows"] = n_rows
         (folder / ABOUT).write_text(as_line(about) + "\n", encoding="utf-8")
         snapshot.require_nobody_erased(engine)
-    return Written(n_rows=n_rows, taken_at=snapshot.taken_at, model=source.model, is_without_days=not source.has_days)
+    return Written(n_rows=n_rows, taken_at=snapshot.taken_at, model=source.model, n_behind=about["n_behind"])
 
 
 def describe(source: RowSource, *, form: Format, version: str) -> dict[str, Any]:
@@ -93,7 +93,8 @@ def describe(source: RowSource, *, form: Format, version: str) -> dict[str, Any]
         "model": None
         if model is None
         else {"name": model.name, "version": model.version, "labels": list(model.labels)},
-        "columns": {table.name: _describe(table) for table in source.tables},
+        "n_behind": source.snapshot.count_behind(chosen),
+        "columns": {table.name: _describe(table) for table in TABLES},
     }
 
 
@@ -104,18 +105,18 @@ def _describe(table: TableOf) -> dict[str, str]:
 def _write_csv(source: RowSource, folder: Path, _about: dict[str, Any]) -> dict[str, int]:
     return {
         table.name: write_csv(folder / f"{table.name}.csv", [c.name for c in table.columns], source.read(table))
-        for table in source.tables
+        for table in TABLES
     }
 
 
 def _write_json_lines(source: RowSource, folder: Path, _about: dict[str, Any]) -> dict[str, int]:
-    return {table.name: write_json_lines(folder / f"{table.name}.jsonl", source.read(table)) for table in source.tables}
+    return {table.name: write_json_lines(folder / f"{table.name}.jsonl", source.read(table)) for table in TABLES}
 
 
 def _write_parquet(source: RowSource, folder: Path, about: dict[str, Any]) -> dict[str, int]:
     return {
         table.name: write_parquet(folder / f"{table.name}.parquet", table, source.read(table), about=about)
-        for table in source.tables
+        for table in TABLES
     }
 
 

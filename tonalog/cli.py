@@ -20,7 +20,7 @@ _COMMANDS = {
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
     "show": ("tonalog.commands.read", "Show one recording with its segments."),
     "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),
-    "export": ("tonalog.commands.export", "Write notes, segments and days into files."),
+    "export": ("tonalog.commands.export", "Write notes, segments, days and trends into files."),
     "erase": ("tonalog.commands.erase", "Erase a person or a recording from database and storage."),
     "retention": ("tonalog.commands.erase", "Erase what is older than an age."),
     "subjects": ("tonalog.commands.subjects", "Store people's names as keyed hashes."),

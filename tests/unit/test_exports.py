@@ -19,6 +19,7 @@ from db_samples import (
     scores,
     take,
 )
+from export_samples import UNUSUAL, export, keep_person
 from sqlalchemy import text
 
 from config.escaping import read_cell
@@ -29,19 +30,20 @@ from db.reasons import ErasureScope, Lane
 from db.snapshot import Selection, take_snapshot
 from exports import write
 from exports.errors import ExportError
-from exports.write import Format, write_export
+from exports.write import Format
 
 READERS = {
     Format.CSV: "read_csv('{path}.csv', auto_detect=true)",
     Format.JSONL: "read_json('{path}.jsonl', format='newline_delimited')",
     Format.PARQUET: "read_parquet('{path}.parquet')",
 }
-VIEWS = {"notes": "v1_note", "segments": "v1_segment", "days": "v1_subject_day"}
+VIEWS = {"notes": "v1_note", "segments": "v1_segment", "days": "subject_days", "trends": "subject_trends"}
 # Columns with the same name and meaning in view and file, and which of them order the rows.
 SHARED = {
     "notes": ["recording_id", "subject", "status", "reason", "label", "confidence", "anger", "happiness", "neutral"],
     "segments": ["recording_id", "idx", "start_ms", "end_ms", "speech_ms", "anger", "sadness", "arousal", "valence"],
-    "days": ["subject", "day", "week", "n_notes", "n_uncertain", "speech_ms", "anger", "sadness", "arousal"],
+    "days": ["subject", "day", "week", "n_scored", "n_no_speech", "n_failed", "n_pending", "speech_ms", "arousal"],
+    "trends": ["subject", "measure", "state", "reason", "as_of", "since"],
 }
 NAMES = (
     *("=1+1", "@SUM(A1)", "-1", "+cmd|' /C calc'!A0", "a;=1", "'quoted'", '"doubled"', "a,b", "null", "1e5", "true"),
@@ -52,12 +54,6 @@ NAMES = (
 @pytest.fixture
 def engine(tmp_path):
     return new_sqlite(tmp_path)
-
-
-def export(engine, target, form, **chosen):
-    model = chosen.pop("model", None)
-    selection = Selection(**{"tenant": "default", **chosen})
-    return write_export(engine, selection, target, form=form, model=model, version="0")
 
 
 def read(folder, form, table, columns):
@@ -79,6 +75,7 @@ def plain(rows):
 @pytest.mark.parametrize("form", Format)
 def test_duckdb_reads_the_same_numbers_as_the_views_show(engine, tmp_path, form, table):
     fill(engine)
+    keep_person(engine)
 
     export(engine, tmp_path / "out", form)
 
@@ -101,6 +98,7 @@ def test_another_tenants_rows_are_in_no_export(engine, tmp_path, form):
 
 def test_only_notes_of_the_chosen_days_and_person_are_exported(engine, tmp_path):
     fill(engine)
+    keep_person(engine)
     period = {"since": days_later(1).date(), "until": days_later(3).date()}
 
     export(engine, tmp_path / "days", Format.JSONL, subject="anna", **period)
@@ -108,7 +106,8 @@ def test_only_notes_of_the_chosen_days_and_person_are_exported(engine, tmp_path)
 
     assert [row[0] for row in read(tmp_path / "days", Format.JSONL, "notes", ["recording_id"])] == [2, 3, 4]
     assert {row[0] for row in read(tmp_path / "days", Format.JSONL, "segments", ["recording_id"])} == {4}
-    assert [str(row[0]) for row in read(tmp_path / "days", Format.JSONL, "days", ["day"])] == [str(period["until"])]
+    days = [str(row[0]) for row in read(tmp_path / "days", Format.JSONL, "days", ["day"])]
+    assert days == [str(days_later(n).date()) for n in (1, 2, 3)]
     assert read(tmp_path / "ben", Format.JSONL, "notes", ["subject"]) == [("ben",)]
 
 
@@ -176,7 +175,7 @@ def test_a_fifth_label_is_in_every_format(engine, tmp_path):
     ledger.finish(engine, take(engine, 1), a_result(pooled=pooled))
     for form in Format:
         export(engine, tmp_path / form, form)
-        for table in VIEWS:
+        for table in ("notes", "segments"):
             (row, *_) = read(tmp_path / form, form, table, ["subject", "scores"])
             found = json.loads(row[1]) if isinstance(row[1], str) else row[1]
             assert dict(found) == pytest.approx(pooled)
@@ -205,17 +204,43 @@ def test_parquet_has_types_times_in_utc_and_says_which_model_scored(engine, tmp_
     assert (first["recorded_at_local"] - first["recorded_at"].replace(tzinfo=None)).seconds == 3600
 
 
-def test_another_model_is_exported_without_days_and_says_so(engine, tmp_path):
+def test_another_model_has_rows_of_its_own(engine, tmp_path):
     fill(engine)
+    keep_person(engine)
     models.add_model(engine, a_model("2.0"))
 
     written = export(engine, tmp_path / "out", Format.CSV, model="2.0")
 
-    assert written.is_without_days
-    assert not (tmp_path / "out" / "days.csv").exists()
+    assert written.n_rows == {"notes": 8, "segments": 0, "days": 0, "trends": 0}
     assert {row[0] for row in read(tmp_path / "out", Format.CSV, "notes", ["status"])} == {"pending"}
     with pytest.raises(RowNotFound, match="there is no model 9"):
         export(engine, tmp_path / "none", Format.CSV, model="9")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_relative_scores_stand_beside_what_the_model_hears(engine, tmp_path, form):
+    fill(engine)
+    keep_person(engine)
+
+    export(engine, tmp_path / "out", form)
+
+    columns = ["recording_id", "label", "relative_label", "relative_confidence", "baseline_n_notes", "relative"]
+    found = {row[0]: row[1:] for row in read(tmp_path / "out", form, "notes", columns)}
+    assert found[4][:4] == ("sadness", "anger", 0.4, 2)
+    relative = found[4][4]
+    assert dict(json.loads(relative) if isinstance(relative, str) else relative) == UNUSUAL
+    assert found[1][:4] == ("sadness", None, None, 0)
+
+
+def test_people_whose_days_are_not_made_anew_yet_are_counted(engine, tmp_path):
+    fill(engine)
+    keep_person(engine)
+
+    written = export(engine, tmp_path / "out", Format.CSV)
+    anna = export(engine, tmp_path / "anna", Format.CSV, subject="anna")
+
+    assert (written.n_behind, anna.n_behind) == (1, 0)
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["n_behind"] == 1
 
 
 @pytest.mark.parametrize("form", Format)
@@ -224,11 +249,12 @@ def test_a_database_without_a_model_is_exported_as_pending(engine, tmp_path, for
 
     written = export(engine, tmp_path / "out", form)
 
-    assert written.n_rows == {"notes": 1, "segments": 0, "days": 0}
+    assert written.n_rows == {"notes": 1, "segments": 0, "days": 0, "trends": 0}
 
 
 def test_what_is_written_meanwhile_is_in_no_table(engine, tmp_path):
     fill(engine)
+    keep_person(engine)
     with take_snapshot(engine) as snapshot:
         chosen = Selection(tenant="default", model_id=1)
         before = len(list(snapshot.notes(chosen)))

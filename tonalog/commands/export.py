@@ -55,7 +55,7 @@ def export_command(
     until: datetime | None,
     model: str | None,
 ) -> None:
-    """Write notes, segments and days of one tenant into files.
+    """Write notes, segments, days and trends of one tenant into files.
 
     They show one moment of the database. Whoever ends this early finds nothing under --out.
     """
@@ -91,5 +91,7 @@ def _find(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> s
 def _report(written: Written, target: Path) -> None:
     counts = ", ".join(f"{n} {name}" for name, n in written.n_rows.items())
     say(f"{target}: {counts}, as of {when(written.taken_at)} UTC")
-    if written.is_without_days:
-        say("Days are left out: they are kept of the active model only.")
+    if written.n_behind:
+        say(
+            f"Days and trends of {written.n_behind} people do not show their newest notes yet: the scheduler makes them anew."
+        )
