@@ -124,6 +124,11 @@ class Snapshot:
         for values in self.stream(wanted.order_by(c.subject, c.measure)):
             yield as_trend(values)
 
+    def keys(self, chosen: Selection) -> dict[int, str]:
+        """Read the storage keys of the notes by id; they may hold names."""
+        wanted = select(_r.id, _r.key).where(_r.state == RecordingState.LIVE, *_fits(chosen))
+        return {row["id"]: row["key"] for row in self.stream(wanted)}
+
     def count_behind(self, chosen: Selection) -> int:
         """Count the people whose notes have changed since their days and trends were made."""
         c = subject_marks.c

@@ -22,12 +22,14 @@ class RowSource:
         snapshot: that moment.
         chosen: which notes.
         model: whose scores; None where no model is registered yet.
+        has_keys: whether storage keys may be shown where a format has room for them.
     """
 
-    def __init__(self, snapshot: Snapshot, chosen: Selection, *, model: Model | None) -> None:
+    def __init__(self, snapshot: Snapshot, chosen: Selection, *, model: Model | None, has_keys: bool = False) -> None:
         self.snapshot = snapshot
         self.chosen = replace(chosen, model_id=None if model is None else model.id)
         self.model = model
+        self.has_keys = has_keys
 
     def read(self, table: TableOf) -> Iterator[Row]:
         """Read the rows of a table, each with the columns of the dictionary in order."""

@@ -10,8 +10,10 @@ from typing import Any
 from db import Engine
 from db.rows import Model
 from db.snapshot import Selection, take_snapshot
+from exports.audformat_tables import write_audformat
 from exports.delimited import write_csv
 from exports.dictionary import TABLES, WORDS, TableOf
+from exports.fhir import write_fhir
 from exports.json_lines import write_json_lines
 from exports.parquet import write_parquet
 from exports.place import new_place
@@ -27,6 +29,8 @@ class Format(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    AUDFORMAT = "audformat"
+    FHIR = "fhir"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,14 @@ _Writer = Callable[[RowSource, Path, dict[str, Any]], dict[str, int]]
 
 
 def write_export(
-    engine: Engine, chosen: Selection, target: Path, *, form: Format, model: str | None, version: str
+    engine: Engine,
+    chosen: Selection,
+    target: Path,
+    *,
+    form: Format,
+    model: str | None,
+    version: str,
+    has_keys: bool = False,
 ) -> Written:
     """Write an export into a new folder, or into a ZIP where the name ends so.
 
@@ -61,6 +72,7 @@ def write_export(
         form: as what.
         model: VERSION or NAME-VERSION; None: the active one.
         version: of this release, for the record.
+        has_keys: name files by their storage keys, which may hold names, where the format names files.
 
     Raises:
         ExportError: the target is taken or cannot be written, or the format's extra is missing.
@@ -69,7 +81,7 @@ def write_export(
     """
     with new_place(target) as folder:
         with take_snapshot(engine) as snapshot:
-            source = RowSource(snapshot, chosen, model=snapshot.find_model(model))
+            source = RowSource(snapshot, chosen, model=snapshot.find_model(model), has_keys=has_keys)
             about = describe(source, form=form, version=version)
             n_rows = _WRITERS[form](source, folder, about)
         about["rows"] = n_rows
@@ -120,8 +132,15 @@ def _write_parquet(source: RowSource, folder: Path, about: dict[str, Any]) -> di
     }
 
 
+def _write_audformat(source: RowSource, folder: Path, about: dict[str, Any]) -> dict[str, int]:
+    keys = source.snapshot.keys(source.chosen) if source.has_keys else None
+    return write_audformat(source, folder, about, name_file=str if keys is None else keys.__getitem__)
+
+
 _WRITERS: dict[Format, _Writer] = {
     Format.CSV: _write_csv,
     Format.JSONL: _write_json_lines,
     Format.PARQUET: _write_parquet,
+    Format.AUDFORMAT: _write_audformat,
+    Format.FHIR: write_fhir,
 }

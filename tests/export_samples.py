@@ -101,6 +101,6 @@ def a_trend(measure, *, tenant="default", subject="anna"):
 
 def export(engine, target, form, **chosen):
     """Write an export of the tenant `default`, or of what is chosen."""
-    model = chosen.pop("model", None)
+    others = {"model": chosen.pop("model", None), "has_keys": chosen.pop("has_keys", False)}
     selection = Selection(**{"tenant": "default", **chosen})
-    return write_export(engine, selection, target, form=form, model=model, version="0")
+    return write_export(engine, selection, target, form=form, version="0", **others)

@@ -43,6 +43,9 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--since", type=_DAY, help="First local day, such as 2026-03-01. Notes without a time are left out.")
 @click.option("--until", type=_DAY, help="Last local day, itself included.")
 @click.option("--model", help="VERSION or NAME-VERSION; the active one if not given.")
+@click.option(
+    "--with-keys", "has_keys", is_flag=True, help="With audformat: storage keys as names of files; they may hold names."
+)
 def export_command(
     *,
     run: Path | None,
@@ -54,6 +57,7 @@ def export_command(
     since: datetime | None,
     until: datetime | None,
     model: str | None,
+    has_keys: bool,
 ) -> None:
     """Write notes, segments, days and trends of one tenant into files.
 
@@ -68,6 +72,8 @@ def export_command(
         raise TonalogError(f"Give --format ({allowed}) and --out (a new folder, or a name that ends in .zip).")
     if since is not None and until is not None and until < since:
         raise TonalogError(f"--until {until:%Y-%m-%d} is before --since {since:%Y-%m-%d}: give it a later day.")
+    if has_keys and form != Format.AUDFORMAT:
+        raise TonalogError(f"--with-keys does not apply to --format {form}: only {Format.AUDFORMAT} names files.")
     settings = Settings.read()
     engine = open_database(settings)
     whose = choose_tenant(settings, tenant)
@@ -77,7 +83,9 @@ def export_command(
         since=None if since is None else since.date(),
         until=None if until is None else until.date(),
     )
-    written = write_export(engine, chosen, target, form=Format(form), model=model, version=version("tonalog"))
+    written = write_export(
+        engine, chosen, target, form=Format(form), model=model, version=version("tonalog"), has_keys=has_keys
+    )
     _report(written, target)
 
 
