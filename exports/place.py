@@ -46,7 +46,7 @@ def new_place(target: Path) -> Iterator[Path]:
 def _pack(folder: Path) -> Path:
     target = folder.parent / "export.zip"
     with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(folder).as_posix())
     target.chmod(0o600)
     shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """Writes one export: whole, of one moment, and of nobody who was erased meanwhile."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,7 @@ from exports.dictionary import TABLES, WORDS, TableOf
 from exports.fhir import write_fhir
 from exports.json_lines import write_json_lines
 from exports.parquet import write_parquet
+from exports.person import CopyAudio, Keeping, write_person
 from exports.place import new_place
 from exports.rows import RowSource
 from exports.texts import as_line
@@ -31,6 +32,26 @@ class Format(StrEnum):
     PARQUET = "parquet"
     AUDFORMAT = "audformat"
     FHIR = "fhir"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How an export is written.
+
+    Attributes:
+        version: of this release, for the record.
+        model: VERSION or NAME-VERSION; None: the active one.
+        has_keys: whether files are named by their storage keys, which may hold names, where the format names files.
+        keeping: how long what is kept, for a person to read.
+        copy_audio: writes the audio of a person's note into a file; None: audio is left out.
+    """
+
+    version: str
+    model: str | None = None
+    has_keys: bool = False
+    keeping: Keeping = field(default_factory=Keeping)
+    copy_audio: CopyAudio | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +74,7 @@ class Written:
 _Writer = Callable[[RowSource, Path, dict[str, Any]], dict[str, int]]
 
 
-def write_export(
-    engine: Engine,
-    chosen: Selection,
-    target: Path,
-    *,
-    form: Format,
-    model: str | None,
-    version: str,
-    has_keys: bool = False,
-) -> Written:
+def write_export(engine: Engine, chosen: Selection, target: Path, *, form: Format, options: Options) -> Written:
     """Write an export into a new folder, or into a ZIP where the name ends so.
 
     Args:
@@ -70,24 +82,30 @@ def write_export(
         chosen: which notes; `subject` as subjects are stored.
         target: a name that is free.
         form: as what.
-        model: VERSION or NAME-VERSION; None: the active one.
-        version: of this release, for the record.
-        has_keys: name files by their storage keys, which may hold names, where the format names files.
+        options: how.
 
     Raises:
-        ExportError: the target is taken or cannot be written, or the format's extra is missing.
+        ExportError: the target is taken or cannot be written, or the format cannot be written of this selection.
         RowNotFound: there is no such model.
         ErasedMeanwhile: somebody was erased before it was whole; nothing is left.
+        StorageError: audio cannot be read.
     """
     with new_place(target) as folder:
         with take_snapshot(engine) as snapshot:
-            source = RowSource(snapshot, chosen, model=snapshot.find_model(model), has_keys=has_keys)
-            about = describe(source, form=form, version=version)
-            n_rows = _WRITERS[form](source, folder, about)
+            model = snapshot.find_model(options.model)
+            source = RowSource(snapshot, chosen, model=model, has_keys=options.has_keys)
+            about = describe(source, form=form, version=options.version)
+            n_rows = _write(source, folder, about, form=form, options=options)
         about["rows"] = n_rows
         (folder / ABOUT).write_text(as_line(about) + "\n", encoding="utf-8")
         snapshot.require_nobody_erased(engine)
     return Written(n_rows=n_rows, taken_at=snapshot.taken_at, model=source.model, n_behind=about["n_behind"])
+
+
+def _write(source: RowSource, folder: Path, about: dict[str, Any], *, form: Format, options: Options) -> dict[str, int]:
+    if form is Format.PERSON:
+        return write_person(source, folder, about, keeping=options.keeping, copy_audio=options.copy_audio)
+    return _WRITERS[form](source, folder, about)
 
 
 def describe(source: RowSource, *, form: Format, version: str) -> dict[str, Any]:

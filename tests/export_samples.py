@@ -9,7 +9,7 @@ from db.people_rows import SubjectDay, SubjectTrend
 from db.people_writes import NewBaseline, NewRelative, PersonChange, write_person
 from db.reasons import BaselineState, TrendState
 from db.snapshot import Selection
-from exports.write import write_export
+from exports.write import Options, write_export
 
 UNUSUAL = {"anger": 0.4, "happiness": 0.3, "neutral": 0.2, "sadness": 0.1}
 
@@ -101,6 +101,8 @@ def a_trend(measure, *, tenant="default", subject="anna"):
 
 def export(engine, target, form, **chosen):
     """Write an export of the tenant `default`, or of what is chosen."""
-    others = {"model": chosen.pop("model", None), "has_keys": chosen.pop("has_keys", False)}
+    options = Options(
+        version="0", **{name: chosen.pop(name) for name in Options.__dataclass_fields__ if name in chosen}
+    )
     selection = Selection(**{"tenant": "default", **chosen})
-    return write_export(engine, selection, target, form=form, version="0", **others)
+    return write_export(engine, selection, target, form=form, options=options)

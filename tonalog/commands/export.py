@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from config.settings import Settings
 from db import Engine, people
+from db.person_rows import StoredObject
 from db.snapshot import Selection
-from exports.write import Format, Written, write_export
+from exports.person import Keeping
+from exports.write import Format, Options, Written, write_export
+from storage.open import open_bucket
 from tonalog.errors import TonalogError
 from tonalog.report import when
 from tonalog.screen import say
@@ -22,6 +28,7 @@ Examples:
   tonalog export --format csv --out scores
   tonalog export --format parquet --out march.zip --since 2026-03-01 --until 2026-03-31
   tonalog export --format jsonl --out ana --subject ana
+  tonalog export --format person --out ana.zip --subject ana --with-audio
 """
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -46,6 +53,7 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option(
     "--with-keys", "has_keys", is_flag=True, help="With audformat: storage keys as names of files; they may hold names."
 )
+@click.option("--with-audio", "has_audio", is_flag=True, help="With person: the recordings too, copied from storage.")
 def export_command(
     *,
     run: Path | None,
@@ -58,6 +66,7 @@ def export_command(
     until: datetime | None,
     model: str | None,
     has_keys: bool,
+    has_audio: bool,
 ) -> None:
     """Write notes, segments, days and trends of one tenant into files.
 
@@ -72,6 +81,8 @@ def export_command(
         raise TonalogError(f"Give --format ({allowed}) and --out (a new folder, or a name that ends in .zip).")
     if since is not None and until is not None and until < since:
         raise TonalogError(f"--until {until:%Y-%m-%d} is before --since {since:%Y-%m-%d}: give it a later day.")
+    if has_audio and form != Format.PERSON:
+        raise TonalogError(f"--with-audio does not apply to --format {form}: only {Format.PERSON} has audio.")
     if has_keys and form != Format.AUDFORMAT:
         raise TonalogError(f"--with-keys does not apply to --format {form}: only {Format.AUDFORMAT} names files.")
     settings = Settings.read()
@@ -83,9 +94,14 @@ def export_command(
         since=None if since is None else since.date(),
         until=None if until is None else until.date(),
     )
-    written = write_export(
-        engine, chosen, target, form=Format(form), model=model, version=version("tonalog"), has_keys=has_keys
+    options = Options(
+        version=version("tonalog"),
+        model=model,
+        has_keys=has_keys,
+        keeping=Keeping(retention_days=settings.retention_days, api_audit_days=settings.api_audit_days),
+        copy_audio=partial(_copy_audio, settings) if has_audio else None,
     )
+    written = write_export(engine, chosen, target, form=Format(form), options=options)
     _report(written, target)
 
 
@@ -94,6 +110,12 @@ def _find(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> s
     if not people.is_known(engine, tenant, found):
         raise TonalogError(say_nobody(engine, settings, subject, tenant=tenant))
     return found
+
+
+def _copy_audio(settings: Settings, place: StoredObject, file: BinaryIO) -> None:
+    store = open_bucket(settings, place.store, place.bucket)
+    with store.open(place.key, version_tag=place.version_tag, size_bytes=place.size_bytes) as opened:
+        shutil.copyfileobj(opened.file, file)
 
 
 def _report(written: Written, target: Path) -> None:
