@@ -10,6 +10,7 @@ from api.problems import Problem, bad_parameter, no_such
 from db import api_keys, people
 from db.api_keys import ApiKey
 from db.reasons import Scope
+from db.tenancy import ask_for
 from storage.identity import MAX_SUBJECT_CHARACTERS, clean_name
 
 _bearer = HTTPBearer(auto_error=False, description="A key that `tonalog keys create` printed.")
@@ -30,6 +31,7 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
         raise Problem(401, "unauthorized", detail=detail, headers={"WWW-Authenticate": challenge})
     key = found[0]
     request.state.caller = key
+    ask_for(key.tenant)
     wait_s = context.limiter.take(key.id)
     if wait_s is not None:
         detail = f"This key asks too often: try again in {wait_s} s."

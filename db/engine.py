@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from db.errors import DatabaseError, translate
+from db.tenancy import announce
 
 SQLITE_BUSY_TIMEOUT_S = 30.0
 POSTGRES_CONNECT_TIMEOUT_S = 10
@@ -61,6 +62,7 @@ def make_engine(
             isolation_level="READ COMMITTED",
             connect_args={"options": _POSTGRES_SESSION, **options},
         )
+        event.listen(engine, "begin", announce)
     _translate_errors(engine)
     return engine
 

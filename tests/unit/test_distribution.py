@@ -71,6 +71,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
         "db",
         "exports",
         "models",
+        "people",
         "scheduler",
         "storage",
         "tonalog",

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import subprocess
+import sys
 import zipfile
 from html.parser import HTMLParser
 
 import pytest
 from api_samples import a_key, fill
+from command import ROOT
 from db_samples import MONDAY, a_recording, days_later, new_sqlite
 from export_samples import export, keep_person
 from sqlalchemy import text
@@ -21,6 +24,15 @@ from exports.errors import ExportError
 from exports.person import Keeping
 from exports.write import Format
 
+ALONE = """
+import sys
+from pathlib import Path
+from db.engine import make_engine
+from db.snapshot import Selection
+from exports.write import Format, Options, write_export
+chosen = Selection(tenant="default", subject="anna")
+write_export(make_engine(sys.argv[1]), chosen, Path(sys.argv[2]), form=Format.PERSON, options=Options(version="0"))
+"""
 HOSTILE = "<script>alert('ana')</script> =1+1 & \u202ecanary"
 
 
@@ -201,3 +213,13 @@ def test_a_table_that_nobody_knows_is_an_error_and_not_left_out(engine, tmp_path
 
     with pytest.raises(DatabaseError, match="does not know: moods"):
         export(engine, tmp_path / "out", Format.PERSON, subject="anna")
+
+
+def test_the_tables_are_known_to_a_process_that_has_read_nothing_else(engine, tmp_path):
+    """As `tonalog export` is: no migration has loaded the schema there."""
+    fill(engine)
+    url = engine.url.render_as_string(hide_password=False)
+
+    subprocess.run([sys.executable, "-c", ALONE, url, str(tmp_path / "out")], cwd=ROOT, check=True)
+
+    assert len(document(tmp_path / "out")["recordings"]) == 7

@@ -45,8 +45,9 @@ POSTGRES = {
         IF {_WAS_THERE} THEN {_INSERT} {_MARK_OLD} END IF;
         IF {_IS_THERE} THEN {_INSERT} {_MARK_NEW} END IF;
     """,
-    # Of results and of jobs: both name their recording by the same column.
-    "mark_scored_recording": _OF_RECORDING.replace("{id}", "recording_id"),
+    # Locked, so that a result that is written while its note goes to somebody else marks that person.
+    "mark_scored_recording": _OF_RECORDING.replace("{id}", "recording_id").replace("NULL;", "NULL FOR SHARE;"),
+    "mark_ended_recording": _OF_RECORDING.replace("{id}", "recording_id"),
 }
 POSTGRES_FUNCTION = """
 CREATE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -63,7 +64,7 @@ POSTGRES_TRIGGERS = {
     "EXECUTE FUNCTION {schema}.mark_changed_recording()",
     "results_mark_inserts": "AFTER INSERT ON results FOR EACH ROW EXECUTE FUNCTION {schema}.mark_scored_recording()",
     "jobs_mark_ends": f"AFTER UPDATE OF state ON jobs FOR EACH ROW WHEN ({_HAS_ENDED_OR_COMES_BACK}) "
-    "EXECUTE FUNCTION {schema}.mark_scored_recording()",
+    "EXECUTE FUNCTION {schema}.mark_ended_recording()",
 }
 _SQLITE_DIFFERENT = _IS_DIFFERENT.format(differs="IS NOT")
 SQLITE_TRIGGERS = {
@@ -224,7 +225,10 @@ def _trends() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_subject_trends_model_id_models")),
         sa.PrimaryKeyConstraint("tenant", "subject", "model_id", "measure", name=op.f("pk_subject_trends")),
     )
-    op.create_index("ix_subject_trends_as_of", "subject_trends", ["as_of"])
+    says_more = sa.text("state <> 'insufficient'")
+    op.create_index(
+        "ix_subject_trends_as_of", "subject_trends", ["as_of"], sqlite_where=says_more, postgresql_where=says_more
+    )
 
 
 def _marks() -> None:
