@@ -6,6 +6,7 @@ from fastapi import Request
 
 from api.audit import AuditWriter
 from api.erasing import Eraser
+from api.exporting import Exporter
 from api.limits import RateLimiter
 from db import Engine
 from storage.pseudonyms import SubjectNaming
@@ -21,6 +22,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        exporter: writes exports.
     """
 
     engine: Engine
@@ -28,6 +30,7 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    exporter: Exporter
 
 
 def context_of(request: Request) -> Context:

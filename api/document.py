@@ -19,6 +19,7 @@ _WITH_KEY = {
     "429": "The key asks too often; `Retry-After` says how long to wait.",
 }
 _NOT_FOUND = {"404": "There is no such thing, or it is another tenant's."}
+_CONFLICT = {"409": "It cannot be done as things are now; `type` says why."}
 _GONE = {"410": "What comes after this cursor is not kept any more."}
 _TAG = {"ETag": {"description": "Changes whenever the answer does.", "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
@@ -61,18 +62,24 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         errors.pop("422")
     else:
         errors |= _WITH_KEY
-        if "{" in path or any(parameter["name"] == "model" for parameter in operation.get("parameters", [])):
+        if (
+            "{" in path
+            or path == "/v1/exports"
+            or any(parameter["name"] == "model" for parameter in operation.get("parameters", []))
+        ):
             errors |= _NOT_FOUND
         if path == "/v1/changes":
             errors |= _GONE
+        if path.startswith("/v1/exports") and (method == "post" or path.endswith("/content")):
+            errors |= _CONFLICT
     answers.pop("422", None)
     for status, text in sorted(errors.items()):
         answers[status] = _problem(text, has_wait=status in {"429", "503"})
     if method == "get" and path.startswith("/v1"):
         answers["200"]["headers"] = _TAG
         answers["304"] = {"description": "Nothing has changed since the answer with this ETag.", "headers": _TAG}
-    if method == "delete":
-        answers["202"]["headers"] = _LOCATION
+    for status in {"201", "202"} & answers.keys():
+        answers[status]["headers"] = _LOCATION
 
 
 def _problem(text: str, *, has_wait: bool) -> dict[str, Any]:
