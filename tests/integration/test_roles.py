@@ -230,6 +230,8 @@ MAY_DELETE = {
     ("scheduler", "subject_aliases"),
     ("scheduler", "changes"),
     ("scheduler", "api_audit"),
+    ("http", "exports"),
+    ("eraser", "exports"),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),
     *(("eraser", table) for table in OF_PEOPLE),
 }
@@ -241,6 +243,7 @@ MAY_INSERT = {
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
     ("http", "api_audit"),
+    ("http", "exports"),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results", "baseline_notes")),
 }
 
