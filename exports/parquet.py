@@ -10,7 +10,8 @@ from exports.dictionary import Kind, TableOf
 from exports.errors import ExportError
 from exports.texts import as_line
 
-ROW_GROUP = 50_000  # rows in memory at once
+ROW_GROUP = 50_000  # rows, in memory as Arrow
+_BATCH = 2_500  # rows in memory as Python's objects, which take ten times as much
 
 
 def write_parquet(path: Path, table: TableOf, rows: Iterable[dict[str, Any]], *, about: dict[str, Any]) -> int:
@@ -32,17 +33,23 @@ def write_parquet(path: Path, table: TableOf, rows: Iterable[dict[str, Any]], *,
     schema = pa.schema(fields, metadata={"tonalog": as_line(about)})
     n_rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for group in _groups(table, rows):
-            writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=ROW_GROUP)
-            n_rows += len(group)
+        for group in _groups(pa, table, rows, schema=schema):
+            writer.write_table(group, row_group_size=ROW_GROUP)
+            n_rows += group.num_rows
     return n_rows
 
 
-def _groups(table: TableOf, rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _groups(pa: ModuleType, table: TableOf, rows: Iterable[dict[str, Any]], *, schema: Any) -> Iterator[Any]:
     documents = [column.name for column in table.columns if column.kind is Kind.DOCUMENT]
     left = ({**row, **{name: _as_text(row[name]) for name in documents}} for row in rows)
-    while group := list(islice(left, ROW_GROUP)):
-        yield group
+    batches: list[Any] = []
+    while batch := list(islice(left, _BATCH)):
+        batches.append(pa.Table.from_pylist(batch, schema=schema))
+        if sum(part.num_rows for part in batches) >= ROW_GROUP:
+            yield pa.concat_tables(batches)
+            batches = []
+    if batches:
+        yield pa.concat_tables(batches)
 
 
 def _as_text(document: Any) -> str | None:

@@ -115,7 +115,8 @@ def test_only_notes_of_the_chosen_days_and_person_are_exported(engine, tmp_path)
 def test_more_notes_than_a_page_are_all_there_once(engine, tmp_path, form, monkeypatch):
     fill(engine)
     monkeypatch.setattr("db.snapshot.PAGE", 3)
-    monkeypatch.setattr("exports.parquet.ROW_GROUP", 2)
+    monkeypatch.setattr("exports.parquet.ROW_GROUP", 4)
+    monkeypatch.setattr("exports.parquet._BATCH", 2)
 
     written = export(engine, tmp_path / "out", form)
 
