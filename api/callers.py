@@ -40,7 +40,7 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
     return key
 
 
-def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+async def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     """Take keys that may read.
 
     Raises:
@@ -49,7 +49,7 @@ def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     return _require(key, Scope.READ)
 
 
-def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+async def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     """Take keys that may erase.
 
     Raises:
@@ -73,8 +73,8 @@ def find_person(request: Request, context: Context, key: ApiKey, subject: str) -
     if clean_name(subject) is not None:
         fingerprint = context.naming.fingerprint
         wanted = context.naming.find(subject)
-        person = people.find_present_name(context.engine, key.tenant, wanted, subject_key=fingerprint)
-        if people.is_known(context.engine, key.tenant, person):
+        person = people.find_known(context.engine, key.tenant, wanted, subject_key=fingerprint)
+        if person is not None:
             request.state.subject = person
             return person
     raise no_such("subject")

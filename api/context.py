@@ -10,6 +10,7 @@ from api.exporting import Exporter
 from api.limits import RateLimiter
 from db import Engine
 from storage.pseudonyms import SubjectNaming
+from trends.person_trend import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Context:
         audit: writes down what was answered.
         eraser: finishes erasures.
         exporter: writes exports.
+        needed: how much there has to be of a person before a trend has a number.
     """
 
     engine: Engine
@@ -31,9 +33,10 @@ class Context:
     audit: AuditWriter
     eraser: Eraser
     exporter: Exporter
+    needed: Evidence
 
 
-def context_of(request: Request) -> Context:
-    """Give the server's context to a handler."""
+async def context_of(request: Request) -> Context:
+    """Give the server's context to a handler; it waits for nothing, and what is not async would go through a thread."""
     context: Context = request.app.state.context
     return context

@@ -13,8 +13,8 @@ from db.engine import read_only_options, reading
 from db.errors import ErasedMeanwhile
 from db.models import choose, read_models
 from db.notes import AppNote, read_page
-from db.people_rows import RelativeResult, SubjectDay, SubjectTrend, as_relative, as_trend
-from db.people_schema import relative_results, subject_baselines, subject_days, subject_marks, subject_trends
+from db.people_rows import SubjectDay, SubjectTrend, as_trend
+from db.people_schema import subject_days, subject_marks, subject_trends
 from db.reasons import ErasureScope, RecordingState
 from db.results import read_scores
 from db.rows import Model
@@ -81,13 +81,12 @@ class Snapshot:
             return choose(self.models, wanted)
         return next((model for model in self.models if model.is_active), None)
 
-    def notes(self, chosen: Selection) -> Iterator[tuple[AppNote, RelativeResult | None]]:
-        """Read the notes in order of their id, each with its scores relative to the person's own past."""
+    def notes(self, chosen: Selection) -> Iterator[AppNote]:
+        """Read the notes in order of their id, each with scores relative to the person's own past."""
         after_id = 0
         while True:
             page = read_page(self.connection, *_fits(chosen), model_id=chosen.model_id, after_id=after_id, limit=PAGE)
-            relative = self._relative([note.id for note in page], chosen.model_id)
-            yield from ((note, relative.get(note.id)) for note in page)
+            yield from page
             if len(page) < PAGE:
                 return
             after_id = page[-1].id
@@ -152,13 +151,6 @@ class Snapshot:
                 raise ErasedMeanwhile(
                     "Somebody was erased while this was being written: nothing was kept, run it again."
                 )
-
-    def _relative(self, ids: list[int], model_id: int | None) -> dict[int, RelativeResult]:
-        x, b = relative_results.c, subject_baselines.c
-        rows = relative_results.outerjoin(subject_baselines, b.id == x.baseline_id)
-        wanted = select(*x, b.state, b.n_notes).select_from(rows).where(x.model_id == model_id, x.recording_id.in_(ids))
-        found = [as_relative(row._asdict()) for row in self.connection.execute(wanted)] if ids else []
-        return {row.recording_id: row for row in found}
 
     def _windows(self, ids: list[int], model_id: int) -> Iterator[dict[str, Any]]:
         c = segments.c

@@ -42,8 +42,8 @@ _Json = dict[str, Any]
 def write_fhir(source: RowSource, folder: Path, _about: _Json) -> dict[str, int]:
     """Write `Observation.ndjson` and `CodeSystem.json`; gives how many Observations."""
     observations = (
-        make_observation(note, relative, tenant=source.chosen.tenant, model=source.model)
-        for note, relative in source.snapshot.notes(source.chosen)
+        make_observation(note, tenant=source.chosen.tenant, model=source.model)
+        for note in source.snapshot.notes(source.chosen)
     )
     n_rows = write_json_lines(folder / "Observation.ndjson", observations)
     code_system = make_code_system(source.model)
@@ -51,7 +51,7 @@ def write_fhir(source: RowSource, folder: Path, _about: _Json) -> dict[str, int]
     return {"Observation": n_rows}
 
 
-def make_observation(note: AppNote, relative: RelativeResult | None, *, tenant: str, model: Model | None) -> _Json:
+def make_observation(note: AppNote, *, tenant: str, model: Model | None) -> _Json:
     """Write one note; what has no score says why in `dataAbsentReason`."""
     status, absent = _STATES[note.status]
     observation: _Json = {
@@ -73,7 +73,7 @@ def make_observation(note: AppNote, relative: RelativeResult | None, *, tenant: 
         observation["issued"] = note.scored_at.astimezone(UTC).isoformat()
     if absent is None and note.label is not None:
         observation["valueCodeableConcept"] = _concept(note.label, _of_label(note.label))
-        observation["component"] = list(_components(note, relative))
+        observation["component"] = list(_components(note))
     else:
         coded: _Json = {"coding": [{"system": _ABSENT_SYSTEM, "code": absent}]}
         observation["dataAbsentReason"] = coded if note.reason is None else {**coded, "text": note.reason}
@@ -101,11 +101,11 @@ def make_code_system(model: Model | None) -> _Json:
     }
 
 
-def _components(note: AppNote, relative: RelativeResult | None) -> Iterator[_Json]:
+def _components(note: AppNote) -> Iterator[_Json]:
     yield from (_amount(label, _of_label(label), score) for label, score in (note.scores or {}).items())
     yield {"code": _concept("is-uncertain", _SINGLE["is-uncertain"]), "valueBoolean": note.is_uncertain}
-    if relative is not None and relative.scores is not None:
-        yield from _relative(relative, relative.scores)
+    if note.relative is not None and note.relative.scores is not None:
+        yield from _relative(note.relative, note.relative.scores)
     for name, text in _DIMENSIONS.items():
         if getattr(note, name) is not None:
             yield _amount(name, text, getattr(note, name))

@@ -40,8 +40,8 @@ class RowSource:
             yield {name: values[name] for name in names}
 
     def _notes(self) -> Iterator[Row]:
-        for note, relative in self.snapshot.notes(self.chosen):
-            of_note = {**vars(note), **_scores(note.scores), **_times(note), **_relative(relative)}
+        for note in self.snapshot.notes(self.chosen):
+            of_note = {**vars(note), **_scores(note.scores), **_times(note), **_relative(note.relative)}
             yield {**of_note, **self._shared, "recording_id": note.id}
 
     def _segments(self) -> Iterator[Row]:

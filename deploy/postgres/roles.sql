@@ -207,7 +207,7 @@ BEGIN
         ('http', 'SELECT', 'erasures'),
         ('http', 'SELECT (id, erasure_id)', 'erasure_objects'),
         ('http', 'SELECT', 'erasure_requests'),
-        ('http', 'SELECT', 'v1_subject_day'),
+        ('http', 'SELECT (tenant, subject)', 'subject_marks'),
         ('http', 'SELECT', 'api_keys'),
         ('http', 'INSERT', 'api_audit'),
         ('http', 'SELECT, UPDATE (position)', 'changes'),
