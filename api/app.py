@@ -8,10 +8,18 @@ from fastapi import FastAPI
 from api import document, idempotent, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, notes, people, service, uploads
+from api.routes import changes, erasures, exports, notes, people, service, uploads
 
-# Exports and webhooks get a module each in `api.routes`, and their routers a place here.
-_ROUTERS = (notes.router, people.router, changes.router, erasures.router, uploads.router, service.router)
+# Webhooks get a module in `api.routes`, and their router a place here.
+_ROUTERS = (
+    notes.router,
+    people.router,
+    changes.router,
+    erasures.router,
+    uploads.router,
+    exports.router,
+    service.router,
+)
 
 
 def make_app(context: Context, *, version: str) -> FastAPI:
@@ -26,13 +34,16 @@ def make_app(context: Context, *, version: str) -> FastAPI:
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         context.audit.start()
         context.eraser.start()
+        context.exporter.start()
         yield
+        context.exporter.stop()
         context.eraser.stop()
         context.audit.stop()
 
     # Its pages of documentation load scripts from elsewhere.
     app = FastAPI(title="Tonalog", version=version, lifespan=run, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
+    app.state.routes = [route for router in _ROUTERS for route in router.routes]
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)

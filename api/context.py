@@ -6,6 +6,7 @@ from fastapi import Request
 
 from api.audit import AuditWriter
 from api.erasing import Eraser
+from api.exporting import Exporter
 from api.limits import RateLimiter
 from api.uploading import Uploads
 from db import Engine
@@ -23,6 +24,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        exporter: writes exports.
         needed: how much there has to be of a person before a trend has a number.
         uploads: where uploads go.
     """
@@ -32,6 +34,7 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    exporter: Exporter
     needed: Evidence
     uploads: Uploads
 

@@ -69,6 +69,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
         "api",
         "config",
         "db",
+        "exports",
         "models",
         "people",
         "scheduler",
