@@ -1,0 +1,122 @@
+"""Reads what is kept of a person and puts it together for the person's page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from db import Engine, models
+from db.people_rows import SubjectBaseline, SubjectDay, read_baseline, read_days, read_trends
+from db.reasons import BaselineState
+from db.rows import Model
+from pictures.person import Measure, Mix, OwnBaseline, PersonPage
+from trends import Day, TrendSettings
+from trends import read_baseline as read_rule_of
+from trends.kept_trend import read_person_trend
+
+MANIFEST_KEY = "baseline"
+
+
+def collect_person(
+    engine: Engine,
+    tenant: str,
+    subject: str,
+    *,
+    settings: TrendSettings | None = None,
+    shown_as: str | None = None,
+    remark: str | None = None,
+) -> PersonPage | None:
+    """Collect a person's page under the active model; None where nothing is kept of the person.
+
+    Args:
+        engine: the database.
+        tenant: whose person.
+        subject: the present name, as subjects are stored.
+        settings: that trends are judged by.
+        shown_as: the name on the page, if not that.
+        remark: one sentence on where the notes come from.
+    """
+    known = {model.id: model for model in models.list_models(engine)}
+    active = next((model for model in known.values() if model.is_active), None)
+    if active is None:
+        return None
+    by_model = {one: read_days(engine, tenant, subject, model_id=one) for one in known}
+    days = by_model[active.id]
+    if not days:
+        return None
+    settings = settings or TrendSettings()
+    trends = read_trends(engine, tenant, subject, model_id=active.id)
+    as_of = max([days[-1].day, *(trend.as_of for trend in trends)])
+    order = {label: place for place, label in enumerate(active.labels)}
+    measures = [
+        Measure(
+            name=kept.measure,
+            trend=read_person_trend(kept.trend, chart=kept.chart),
+            days=tuple(_as_day(day, known[one], kept.measure) for one, found in by_model.items() for day in found),
+        )
+        for kept in sorted(trends, key=lambda trend: (order.get(trend.measure, len(order)), trend.measure))
+    ]
+    return PersonPage(
+        subject=shown_as or subject,
+        tenant=tenant,
+        as_of=as_of,
+        settings=settings,
+        measures=tuple(measures),
+        mix=mix_recent(days, active.labels, as_of=as_of, n_days=settings.recent_days),
+        own=_read_own(active, read_baseline(engine, tenant, subject, model_id=active.id)),
+        remark=remark,
+    )
+
+
+def mix_recent(days: Sequence[SubjectDay], labels: Sequence[str], *, as_of: date, n_days: int) -> Mix | None:
+    """Return the mean scores of the scored notes of the last days; None where there are none.
+
+    The relative ones are over the days that have some, each day by its scored notes.
+    """
+    first = as_of - timedelta(days=n_days - 1)
+    recent = [day for day in days if first <= day.day <= as_of and day.scores is not None and day.n_scored]
+    if not recent:
+        return None
+    related = [day for day in recent if day.relative is not None]
+    n_notes = sum(day.n_scored for day in recent)
+    n_related = sum(day.n_scored for day in related)
+    scores = {name: sum(day.scores[name] * day.n_scored for day in recent if day.scores) / n_notes for name in labels}
+    relative = None
+    if n_related:
+        relative = {
+            name: sum(day.relative[name] * day.n_scored for day in related if day.relative) / n_related
+            for name in labels
+        }
+    return Mix(first_day=recent[0].day, last_day=recent[-1].day, n_notes=n_notes, scores=scores, relative=relative)
+
+
+def _as_day(day: SubjectDay, model: Model, measure: str) -> Day:
+    found = (day.levels or {}).get(measure)
+    return Day(
+        day=day.day,
+        model=f"{model.name}-{model.version}",
+        level=None if found is None else found["level"],
+        error=None if found is None else found["error"],
+        n_scored=day.n_scored,
+        n_uncertain=day.n_uncertain,
+        n_no_speech=day.n_no_speech,
+        n_failed=day.n_failed,
+        n_pending=day.n_pending,
+        speech_s=day.speech_ms / 1000,
+    )
+
+
+def _read_own(model: Model, kept: SubjectBaseline | None) -> OwnBaseline | None:
+    raw = model.manifest.get(MANIFEST_KEY)
+    if raw is None:
+        return None
+    needed = read_rule_of(raw, labels=model.labels).rule.min_notes
+    if kept is None:
+        return OwnBaseline(is_personal=False, n_notes=0, needed_notes=needed)
+    return OwnBaseline(
+        is_personal=kept.state is BaselineState.PERSONAL,
+        n_notes=kept.n_notes,
+        needed_notes=needed,
+        first_day=kept.first_at.date(),
+        last_day=kept.last_at.date(),
+    )
