@@ -23,7 +23,6 @@ def collect_person(
     subject: str,
     *,
     settings: TrendSettings | None = None,
-    shown_as: str | None = None,
     remark: str | None = None,
 ) -> PersonPage | None:
     """Collect a person's page under the active model; None where nothing is kept of the person.
@@ -33,7 +32,6 @@ def collect_person(
         tenant: whose person.
         subject: the present name, as subjects are stored.
         settings: that trends are judged by.
-        shown_as: the name on the page, if not that.
         remark: one sentence on where the notes come from.
     """
     known = {model.id: model for model in models.list_models(engine)}
@@ -57,7 +55,7 @@ def collect_person(
         for kept in sorted(trends, key=lambda trend: (order.get(trend.measure, len(order)), trend.measure))
     ]
     return PersonPage(
-        subject=shown_as or subject,
+        subject=subject,
         tenant=tenant,
         as_of=as_of,
         settings=settings,

@@ -23,6 +23,7 @@ from trends import Day, TrendState
 
 WIDTHS = (880, 336)  # px: of a desk and of a telephone
 _LEFT = 40
+_BAR = 17  # px of a bar with the gap below it
 _COUNTS = ("scored", "uncertain", "silent", "failed", "pending")
 
 
@@ -85,32 +86,30 @@ def draw_coverage(page: PersonPage, *, width: int) -> Figure:
 
 def draw_mix(mix: Mix, *, width: int) -> Figure:
     """Draw the mean scores of the recent notes: what is unusual for the person above what the model hears."""
-    labels = list(mix.scores)
-    name_width = 92 if width > WIDTHS[1] else 82
-    plot = Plot(left=name_width, right=width - 44, top=4, bottom=0)
+    rows = {"relative": mix.relative, "heard": mix.scores}
+    shown = {kind: scores for kind, scores in rows.items() if scores is not None}
+    step = _BAR * len(shown) + 10
+    plot = Plot(left=92 if width > WIDTHS[1] else 82, right=width - 44, top=4, bottom=0)
     scale = Scale(first=0, last=1, start=plot.left, end=plot.right)
     marks: list[Mark] = []
-    for place, label in enumerate(labels):
-        top = 4 + place * 44
-        marks.append(words("label", 0, top + 22, label))
-        rows = [("relative", mix.relative), ("heard", mix.scores)]
-        for row, (kind, scores) in enumerate(rows):
-            if scores is not None:
-                y, score = top + row * 17, scores.get(label, 0.0)
-                marks.append(
-                    rect(kind, plot.left, y, max(scale(score), plot.left + 1), y + 14, title=f"{label}, {kind}")
-                )
-                marks.append(words("tick", scale(score) + 5, y + 11.5, f"{score:.2f}".removeprefix("0")))
+    for place, label in enumerate(mix.scores):
+        top = plot.top + place * step
+        marks.append(words("label", 0, top + _BAR * len(shown) / 2 + 3, label))
+        for row, (kind, scores) in enumerate(shown.items()):
+            y, score = top + row * _BAR, scores.get(label, 0.0)
+            end = max(scale(score), plot.left + 1)
+            marks.append(rect(kind, plot.left, y, end, y + _BAR - 3, title=f"{label}, {kind} {score:.2f}"))
+            marks.append(words("tick", end + 5, y + _BAR - 5.5, f"{score:.2f}".removeprefix("0")))
     listed = "; ".join(
-        f"{label} {'' if mix.relative is None else f'{mix.relative.get(label, 0):.2f} relative, '}{score:.2f} heard"
-        for label, score in mix.scores.items()
+        f"{label} " + ", ".join(f"{scores.get(label, 0.0):.2f} {kind}" for kind, scores in shown.items())
+        for label in mix.scores
     )
     return Figure(
         name=f"mix-{width}",
-        title="Mean scores of the recent notes",
+        title="Mean scores of the notes",
         text=listed,
         width=width,
-        height=len(labels) * 44,
+        height=len(mix.scores) * step + 2,
         marks=tuple(marks),
     )
 
