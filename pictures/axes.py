@@ -90,9 +90,9 @@ def draw_day_axis(scale: DayScale, plot: Plot, *, text_width: float = 52) -> lis
     while day <= scale.last:
         at = scale(day)
         marks.append(line("axis", at, plot.bottom, at, plot.bottom + 4))
-        has_room = plot.left <= at - text_width / 3 and at + text_width / 3 <= plot.right + 12
-        anchor = "middle" if has_room else ("start" if at < (plot.left + plot.right) / 2 else "end")
-        marks.append(words("tick", at, plot.bottom + 17, say_day(day), anchor=anchor))
+        # The last one would stand outside the figure, and moved to the left it would touch its neighbour.
+        if at + text_width / 3 <= plot.right + 8:
+            marks.append(words("tick", at, plot.bottom + 17, say_day(day), anchor="middle"))
         day += timedelta(days=step)
     return marks
 

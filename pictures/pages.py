@@ -11,8 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pictures.describe_note import describe_note
+from pictures.describe_operations import describe_operations
 from pictures.describe_person import describe_person
 from pictures.note import NotePage
+from pictures.operations import OperationsPage
 from pictures.person import PersonPage
 from pictures.person_words import MEANING
 
@@ -25,6 +27,11 @@ def render_person(page: PersonPage) -> str:
 def render_note(page: NotePage) -> str:
     """Write a note's page."""
     return _environment().get_template("note.html").render(**describe_note(page))
+
+
+def render_operations(page: OperationsPage) -> str:
+    """Write the operator's page."""
+    return _environment().get_template("operations.html").render(**describe_operations(page))
 
 
 def content_security_policy() -> str:

@@ -4,9 +4,10 @@ import pytest
 from browser import open_browser
 
 from pictures.note import Envelope
-from pictures.pages import content_security_policy, render_note, render_person
+from pictures.pages import content_security_policy, render_note, render_operations, render_person
 from tests.unit.persons import a_person
 from tests.unit.test_note_page import a_page, related
+from tests.unit.test_operations_page import busy_page
 
 PHONE_PX = 360
 SMALLEST_TEXT_PX = 11.5
@@ -17,6 +18,7 @@ def make_pages():
     return {
         "person": render_person(a_person()),
         "too few notes": render_person(a_person(n_days=5, mix=None)),
+        "operations": render_operations(busy_page()),
         "note": render_note(a_page(relative=related(), envelope=envelope)),
     }
 

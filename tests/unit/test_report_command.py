@@ -146,10 +146,22 @@ def test_a_file_that_browsers_may_not_play_is_said_and_not_embedded(engine, home
     assert "A browser may not play .amr files" in (home / "note.html").read_text()
 
 
+def test_a_report_of_operations_counts_all_tenants_or_one(engine, home):
+    write(engine, home, {"a.wav": wav(make_voice(3.0))})
+    ledger.finish(engine, take(engine, 1), a_result())
+
+    call("--operations", "--out", home / "all.html")
+    call("--operations", "--tenant", "clinic", "--out", home / "clinic.html")
+
+    assert "1 of 1 live recordings have a result" in (home / "all.html").read_text()
+    assert "0 of 0 live recordings have a result" in (home / "clinic.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((), "Give one of"),
+        (("--operations", "--note", "1"), "Give one of"),
         (("--subject", "ana", "--note", "1"), "Give one of"),
         (("--subject", "ana", "--with-audio"), "--with-audio goes with --note"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,23 @@ _EPILOG = """\b
 Examples:
   tonalog report --subject ana --out ana.html
   tonalog report --note ana/2026-03-02T08-15-00Z.ogg --with-audio --out note.html
+  tonalog report --operations --out operations.html
 """
 
 
 @click.command(name="report", epilog=_EPILOG)
 @click.option("--subject", help="A person: days, own baseline, recent level, shifts.")
 @click.option("--note", help="A recording, by its id or key: waveform, speech, scores.")
-@click.option("--tenant", help="Whose person; TONALOG_TENANT or 'default' if not given.")
+@click.option("--operations", is_flag=True, help="Lanes, output, failures, coverage, drift of scores; false alarms.")
+@click.option("--tenant", help="Whose person: TONALOG_TENANT or 'default' if not given; of --operations: all.")
 @click.option("--with-audio", is_flag=True, help="Embed the recording of --note, so that the page plays it.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
-def report_command(*, subject: str | None, note: str | None, tenant: str | None, with_audio: bool, out: Path) -> None:
+def report_command(
+    *, subject: str | None, note: str | None, operations: bool, tenant: str | None, with_audio: bool, out: Path
+) -> None:
     """Write one page of HTML that needs nothing else: no server, no network, no script (extra report or api)."""
-    if (subject is None) == (note is None):
-        raise click.UsageError("Give one of --subject and --note.")
+    if (subject is not None) + (note is not None) + operations != 1:
+        raise click.UsageError("Give one of --subject, --note and --operations.")
     if with_audio and note is None:
         raise click.UsageError("--with-audio goes with --note: other pages play nothing.")
     pages = load_pages()
@@ -40,9 +45,10 @@ def report_command(*, subject: str | None, note: str | None, tenant: str | None,
     engine = open_database(settings)
     if subject is not None:
         html = _write_person(engine, settings, pages, subject=subject, tenant=choose_tenant(settings, tenant))
-    else:
-        assert note is not None
+    elif note is not None:
         html = _write_note(engine, settings, pages, wanted=note, tenant=tenant, with_audio=with_audio)
+    else:
+        html = _write_operations(engine, pages, tenant=tenant)
     save(out, html)
 
 
@@ -117,6 +123,13 @@ def _write_note(
     )
     write: Callable[[Any], str] = pages.render_note
     return write(page)
+
+
+def _write_operations(engine: Engine, pages: Any, *, tenant: str | None) -> str:
+    from pictures.operations import collect_operations  # noqa: PLC0415
+
+    write: Callable[[Any], str] = pages.render_operations
+    return write(collect_operations(engine, at=datetime.now(UTC), tenant=tenant))
 
 
 def _need_model(model: Model | None) -> Model:
