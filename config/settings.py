@@ -158,6 +158,12 @@ class Settings(BaseSettings):
     changes_days: int = Field(
         30, ge=1, le=36_500, description="How long the feed of changes of the HTTP API goes back."
     )
+    trend_baseline_days: int = Field(
+        60,
+        ge=60,
+        le=365,
+        description="Observed days that a person's trends are judged against; those of a person who has them stay.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     @field_validator("broker_url")

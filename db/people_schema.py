@@ -136,7 +136,13 @@ subject_trends = Table(
     Column("chart", Document, nullable=False),  # a list, empty where the state is insufficient
     Column("refreshed_at", UtcDateTime, nullable=False),
     one_of("state", TrendState),
-    Index("ix_subject_trends_as_of", "as_of"),
+)
+# Those that may grow old without a new note.
+Index(
+    "ix_subject_trends_as_of",
+    subject_trends.c.as_of,
+    sqlite_where=text("state <> 'insufficient'"),
+    postgresql_where=text("state <> 'insufficient'"),
 )
 
 # Whose rows have to be made again; triggers write here in the transaction of each change (migration 0011), and the refresh

@@ -218,6 +218,7 @@ def test_only_the_migrator_changes_the_schema_results_stay_and_models_are_its_ow
         run(getattr(granted, role), statement)
 
 
+OF_PEOPLE = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 MAY_DELETE = {
     ("eraser", "results"),
     ("eraser", "segments"),
@@ -229,6 +230,8 @@ MAY_DELETE = {
     ("scheduler", "subject_aliases"),
     ("scheduler", "changes"),
     ("scheduler", "api_audit"),
+    *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),
+    *(("eraser", table) for table in OF_PEOPLE),
 }
 MAY_INSERT = {
     ("worker", "attempts"),
@@ -238,6 +241,7 @@ MAY_INSERT = {
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
     ("http", "api_audit"),
+    *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results", "baseline_notes")),
 }
 
 

@@ -19,10 +19,14 @@ NAMED = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 
 ENDED = "('DEAD', 'CANCELLED')"
 _HAS_ENDED_OR_COMES_BACK = f"(OLD.state IN {ENDED}) <> (NEW.state IN {ENDED})"
-# What decides whose note it is, whether it is there, and its place in time.
-PLACE = ("tenant", "subject", "recorded_at", "local_day", "uploaded_at")
-_IS_DIFFERENT = (
-    "OLD.state <> NEW.state OR " + " OR ".join(f"OLD.{name} {{differs}} NEW.{name}" for name in PLACE)
+# What decides whose note it is, whether it is there, and its place in time: of the upload only where nothing better is known.
+PLACE = ("state", "tenant", "subject", "recorded_at", "local_day", "uploaded_at")
+_AT = "COALESCE({row}.recorded_at, {row}.uploaded_at)"
+_IS_DIFFERENT = " OR ".join(
+    [
+        *(f"OLD.{name} {{differs}} NEW.{name}" for name in PLACE[:-1]),
+        f"{_AT.format(row='OLD')} {{differs}} {_AT.format(row='NEW')}",
+    ]
 )
 _WAS_THERE = "OLD.state = 'LIVE' AND OLD.subject IS NOT NULL"
 _IS_THERE = "NEW.state = 'LIVE' AND NEW.subject IS NOT NULL"
@@ -41,8 +45,9 @@ POSTGRES = {
         IF {_WAS_THERE} THEN {_INSERT} {_MARK_OLD} END IF;
         IF {_IS_THERE} THEN {_INSERT} {_MARK_NEW} END IF;
     """,
-    # Of results and of jobs: both name their recording by the same column.
-    "mark_scored_recording": _OF_RECORDING.replace("{id}", "recording_id"),
+    # Locked, so that a result that is written while its note goes to somebody else marks that person.
+    "mark_scored_recording": _OF_RECORDING.replace("{id}", "recording_id").replace("NULL;", "NULL FOR SHARE;"),
+    "mark_ended_recording": _OF_RECORDING.replace("{id}", "recording_id"),
 }
 POSTGRES_FUNCTION = """
 CREATE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -54,12 +59,12 @@ END $$
 """
 POSTGRES_TRIGGERS = {
     "recordings_mark_inserts": "AFTER INSERT ON recordings FOR EACH ROW EXECUTE FUNCTION {schema}.mark_new_recording()",
-    "recordings_mark_updates": f"AFTER UPDATE OF state, {', '.join(PLACE)} ON recordings FOR EACH ROW "
+    "recordings_mark_updates": f"AFTER UPDATE OF {', '.join(PLACE)} ON recordings FOR EACH ROW "
     f"WHEN ({_IS_DIFFERENT.format(differs='IS DISTINCT FROM')}) "
     "EXECUTE FUNCTION {schema}.mark_changed_recording()",
     "results_mark_inserts": "AFTER INSERT ON results FOR EACH ROW EXECUTE FUNCTION {schema}.mark_scored_recording()",
     "jobs_mark_ends": f"AFTER UPDATE OF state ON jobs FOR EACH ROW WHEN ({_HAS_ENDED_OR_COMES_BACK}) "
-    "EXECUTE FUNCTION {schema}.mark_scored_recording()",
+    "EXECUTE FUNCTION {schema}.mark_ended_recording()",
 }
 _SQLITE_DIFFERENT = _IS_DIFFERENT.format(differs="IS NOT")
 SQLITE_TRIGGERS = {
@@ -220,7 +225,10 @@ def _trends() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_subject_trends_model_id_models")),
         sa.PrimaryKeyConstraint("tenant", "subject", "model_id", "measure", name=op.f("pk_subject_trends")),
     )
-    op.create_index("ix_subject_trends_as_of", "subject_trends", ["as_of"])
+    says_more = sa.text("state <> 'insufficient'")
+    op.create_index(
+        "ix_subject_trends_as_of", "subject_trends", ["as_of"], sqlite_where=says_more, postgresql_where=says_more
+    )
 
 
 def _marks() -> None:
