@@ -15,6 +15,7 @@ from trends import read_baseline as read_rule_of
 from trends.kept_trend import read_person_trend
 
 MANIFEST_KEY = "baseline"
+SHOWN_DAYS = 366  # with more, a day is narrower than a pixel of a telephone
 
 
 def collect_person(
@@ -25,7 +26,7 @@ def collect_person(
     settings: TrendSettings | None = None,
     remark: str | None = None,
 ) -> PersonPage | None:
-    """Collect a person's page under the active model; None where nothing is kept of the person.
+    """Collect a person's page under the active model, the last year of it; None where nothing is kept of the person.
 
     Args:
         engine: the database.
@@ -45,12 +46,18 @@ def collect_person(
     settings = settings or TrendSettings()
     trends = read_trends(engine, tenant, subject, model_id=active.id)
     as_of = max([days[-1].day, *(trend.as_of for trend in trends)])
+    first = as_of - timedelta(days=SHOWN_DAYS - 1)
     order = {label: place for place, label in enumerate(active.labels)}
     measures = [
         Measure(
             name=kept.measure,
             trend=read_person_trend(kept.trend, chart=kept.chart),
-            days=tuple(_as_day(day, known[one], kept.measure) for one, found in by_model.items() for day in found),
+            days=tuple(
+                _as_day(day, known[one], kept.measure)
+                for one, found in by_model.items()
+                for day in found
+                if first <= day.day <= as_of
+            ),
         )
         for kept in sorted(trends, key=lambda trend: (order.get(trend.measure, len(order)), trend.measure))
     ]

@@ -9,7 +9,7 @@ from pictures.axes import say_day
 from pictures.marks import Figure
 from pictures.person import Measure, PersonPage
 from pictures.person_figures import WIDTHS, count_notes, draw_coverage, draw_measure, draw_mix
-from pictures.person_words import HIDDEN, list_states, say_level, say_mix, say_name, say_own, say_state, say_why
+from pictures.person_words import HIDDEN, list_states, say_level, say_name, say_own, say_recent, say_state, say_why
 
 _COVERAGE_HEAD = ("day", "scored", "of them uncertain", "no speech", "failed", "pending", "minutes of speech")
 _DAYS_HEAD = ("day", "level", "one standard error below", "above", "scored notes", "model")
@@ -19,20 +19,22 @@ def describe_person(page: PersonPage) -> dict[str, Any]:
     """Return words, figures and rows of a person's page."""
     coverage = in_widths(lambda width: draw_coverage(page, width=width))
     mix = page.mix
+    states = list_states(page)
+    is_one_for_all = len(states) < len(page.measures)
     return {
         "page": page,
         "as_of": say_day(page.as_of, has_year=True),
         "model": page.measures[0].trend.model if page.measures else None,
-        "mix_words": None if mix is None else say_mix(mix),
+        "recent_words": say_recent(page),
         "own_words": say_own(page.own),
-        "states": list_states(page),
+        "states": states,
         "hidden": HIDDEN,
         "mix": None if mix is None else in_widths(lambda width: draw_mix(mix, width=width)),
         "coverage": coverage,
         "coverage_words": coverage[0].text,
         "coverage_head": _COVERAGE_HEAD,
         "coverage_rows": _list_coverage(page),
-        "measures": [_describe_measure(measure, page) for measure in page.measures],
+        "measures": [_describe_measure(measure, page, is_told=is_one_for_all) for measure in page.measures],
     }
 
 
@@ -41,11 +43,11 @@ def in_widths(draw: Callable[[int], Figure]) -> tuple[Figure, ...]:
     return tuple(draw(width) for width in WIDTHS)
 
 
-def _describe_measure(measure: Measure, page: PersonPage) -> dict[str, Any]:
+def _describe_measure(measure: Measure, page: PersonPage, *, is_told: bool) -> dict[str, Any]:
     shown = sorted((day for day in measure.days if day.level is not None), key=lambda day: (day.day, day.model))
     return {
         "name": say_name(measure.name),
-        "state": say_state(measure, page.settings).removesuffix("."),
+        "state": None if is_told else say_state(measure, page.settings).removesuffix("."),
         "why": say_why(measure, page.settings),
         "figures": in_widths(lambda width: draw_measure(measure, page, width=width)),
         "has_baseline": measure.trend.baseline is not None,

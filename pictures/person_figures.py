@@ -127,7 +127,8 @@ def _day_scale(page: PersonPage, plot: Plot) -> DayScale:
 
 def _level_scale(measure: Measure, plot: Plot) -> Scale:
     trend = measure.trend
-    values = [day.level for day in measure.days if day.level is not None]
+    shown = [(day.level, day.error or 0.0) for day in measure.days if day.level is not None]
+    values = [level + side * error for level, error in shown for side in (-1, 1)]
     if trend.baseline is not None:
         values += [trend.baseline.mean - trend.baseline.sd, trend.baseline.mean + trend.baseline.sd]
     values += [value for point in trend.chart for value in (point.low, point.high)]
@@ -160,8 +161,7 @@ def _draw_dots(measure: Measure, scale: DayScale, levels: Scale) -> list[Mark]:
             continue
         x, y = scale(day.day), levels(day.level)
         if day.error is not None:
-            ends = [min(max(levels(day.level + side * day.error), levels.end), levels.start) for side in (-1, 1)]
-            marks.append(line("error", x, ends[0], x, ends[1]))
+            marks.append(line("error", x, levels(day.level - day.error), x, levels(day.level + day.error)))
         is_other = day.model != measure.trend.model
         title = f"{say_day(day.day)}: {say_level(day.level, measure.unit)}, {day.n_scored} scored"
         marks.append(dot("day other" if is_other else "day", x, y, radius=radius, title=title))

@@ -89,6 +89,17 @@ def say_why(measure: Measure, settings: TrendSettings) -> str | None:
     return " ".join(sentences)
 
 
+def say_recent(page: PersonPage) -> str | None:
+    """Return what the recent notes come to, or since when there are none; None where there never was one."""
+    if page.mix is not None:
+        return say_mix(page.mix)
+    last = max((day.day for day in page.days if day.n_scored), default=None)
+    if last is None:
+        return None
+    n_days = page.settings.recent_days
+    return f"No scored notes in the last {n_days} days: the last one is of {say_day(last, has_year=True)}."
+
+
 def say_mix(mix: Mix) -> str:
     """Return what the recent notes come to, what is unusual first."""
     heard = _top(mix.scores)

@@ -201,6 +201,12 @@ def test_ids_are_there_once(page):
     assert len(ids) == len(set(ids))
 
 
+def test_whoever_sends_no_more_notes_is_told_so(page):
+    text = read(render_person(replace(page, mix=None))).text
+
+    assert "No scored notes in the last 14 days: the last one is of 10 May 2026." in text
+
+
 def test_a_person_without_scored_notes_has_a_page():
     page = replace(a_person(), measures=(), mix=None, own=None)
 

@@ -13,7 +13,8 @@ import pictures
 from config.settings import SHIPPED_MODELS
 from db import jobs, ledger, models, recordings
 from db.reasons import Lane
-from pictures.collect_person import collect_person
+from pictures.collect_person import SHOWN_DAYS, collect_person
+from pictures.pages import render_person
 from storage.open import open_store
 from tests.unit.persons import LABELS, a_person
 from tests.unit.recordings import encode_native
@@ -87,6 +88,17 @@ def test_a_kept_person_comes_back_as_it_was_judged(engine):
     assert found.mix.relative == pytest.approx(page.mix.relative)
     assert found.own.needed_notes == 5
     assert collect_person(engine, "clinic", "ana") is None
+
+
+def test_of_years_the_last_one_is_shown_and_the_trend_is_that_of_all(engine):
+    page = a_person(n_days=500)
+    keep(engine, page, model_id=models.active_model(engine).id)
+
+    found = collect_person(engine, "default", "ana")
+
+    assert (found.as_of - found.days[0].day).days == SHOWN_DAYS - 1
+    assert found.measures[3].trend == page.measures[3].trend
+    assert "standard deviations of single days" in render_person(found)
 
 
 def test_a_report_of_a_person_is_one_file_that_leads_with_what_is_unusual(engine, home):

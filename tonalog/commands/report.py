@@ -82,9 +82,10 @@ def save(out: Path, html: str) -> None:
 
 def _write_person(engine: Engine, settings: Settings, pages: Any, *, subject: str, tenant: str) -> str:
     from pictures.collect_person import collect_person  # noqa: PLC0415 - numpy, which most commands need not
+    from trends import TrendSettings  # noqa: PLC0415
 
     person = find_subject(engine, settings, subject, tenant=tenant)
-    page = collect_person(engine, tenant, person)
+    page = collect_person(engine, tenant, person, settings=TrendSettings(baseline_days=settings.trend_baseline_days))
     if page is None:
         known = notes.list_notes(engine, tenant, person, model_id=None, chosen=notes.NoteFilter(), limit=1)
         if not known:
