@@ -21,6 +21,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        trend_baseline_days: that trends are judged against.
     """
 
     engine: Engine
@@ -28,6 +29,7 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    trend_baseline_days: int = 60
 
 
 def context_of(request: Request) -> Context:

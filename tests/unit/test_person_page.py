@@ -210,7 +210,7 @@ def test_whoever_sends_no_more_notes_is_told_so(page):
 def test_a_person_without_scored_notes_has_a_page():
     page = replace(a_person(), measures=(), mix=None, own=None)
 
-    assert "No scored notes yet." in read(render_person(page)).text
+    assert "No days yet" in read(render_person(page)).text
 
 
 def test_a_measure_with_gaps_alone_has_a_picture():
