@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from db import Engine, models
-from db.people_rows import SubjectBaseline, SubjectDay, read_baseline, read_days, read_trends
+from db.people_rows import SubjectBaseline, SubjectDay, SubjectTrend, read_baseline, read_days, read_trends
 from db.reasons import BaselineState
 from db.rows import Model
 from pictures.person import Measure, Mix, OwnBaseline, PersonPage
@@ -19,12 +20,7 @@ SHOWN_DAYS = 366  # with more, a day is narrower than a pixel of a telephone
 
 
 def collect_person(
-    engine: Engine,
-    tenant: str,
-    subject: str,
-    *,
-    settings: TrendSettings | None = None,
-    remark: str | None = None,
+    engine: Engine, tenant: str, subject: str, *, settings: TrendSettings | None = None
 ) -> PersonPage | None:
     """Collect a person's page under the active model, the last year of it; None where nothing is kept of the person.
 
@@ -33,42 +29,64 @@ def collect_person(
         tenant: whose person.
         subject: the present name, as subjects are stored.
         settings: that trends are judged by.
-        remark: one sentence on where the notes come from.
     """
     known = {model.id: model for model in models.list_models(engine)}
     active = next((model for model in known.values() if model.is_active), None)
     if active is None:
         return None
-    by_model = {one: read_days(engine, tenant, subject, model_id=one) for one in known}
-    days = by_model[active.id]
-    if not days:
+    days = {one: read_days(engine, tenant, subject, model_id=one) for one in known}
+    if not days[active.id]:
         return None
-    settings = settings or TrendSettings()
-    trends = read_trends(engine, tenant, subject, model_id=active.id)
-    as_of = max([days[-1].day, *(trend.as_of for trend in trends)])
+    kept = Kept(
+        days=[day for found in days.values() for day in found],
+        trends=read_trends(engine, tenant, subject, model_id=active.id),
+        own=read_own(active, read_baseline(engine, tenant, subject, model_id=active.id)),
+    )
+    return make_page(kept, active, known=known, settings=settings or TrendSettings())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is kept of one person: days by every model, at least one by the active one, and the active model's trends."""
+
+    days: Sequence[SubjectDay]
+    trends: Sequence[SubjectTrend]
+    own: OwnBaseline | None
+
+
+def make_page(
+    kept: Kept, active: Model, *, known: Mapping[int, Model], settings: TrendSettings, remark: str | None = None
+) -> PersonPage:
+    """Put together a person's page.
+
+    Args:
+        kept: of the person.
+        active: model that the page is about.
+        known: models by id.
+        settings: that trends are judged by.
+        remark: one sentence on where the notes come from.
+    """
+    of_active = sorted((day for day in kept.days if day.model_id == active.id), key=lambda day: day.day)
+    as_of = max([trend.as_of for trend in kept.trends] or [of_active[-1].day])
     first = as_of - timedelta(days=SHOWN_DAYS - 1)
+    shown = [day for day in kept.days if first <= day.day <= as_of]
     order = {label: place for place, label in enumerate(active.labels)}
     measures = [
         Measure(
-            name=kept.measure,
-            trend=read_person_trend(kept.trend, chart=kept.chart),
-            days=tuple(
-                _as_day(day, known[one], kept.measure)
-                for one, found in by_model.items()
-                for day in found
-                if first <= day.day <= as_of
-            ),
+            name=trend.measure,
+            trend=read_person_trend(trend.trend, chart=trend.chart),
+            days=tuple(_as_day(day, known[day.model_id], trend.measure) for day in shown),
         )
-        for kept in sorted(trends, key=lambda trend: (order.get(trend.measure, len(order)), trend.measure))
+        for trend in sorted(kept.trends, key=lambda one: (order.get(one.measure, len(order)), one.measure))
     ]
     return PersonPage(
-        subject=subject,
-        tenant=tenant,
+        subject=of_active[0].subject,
+        tenant=of_active[0].tenant,
         as_of=as_of,
         settings=settings,
         measures=tuple(measures),
-        mix=mix_recent(days, active.labels, as_of=as_of, n_days=settings.recent_days),
-        own=_read_own(active, read_baseline(engine, tenant, subject, model_id=active.id)),
+        mix=mix_recent(of_active, active.labels, as_of=as_of, n_days=settings.recent_days),
+        own=kept.own,
         remark=remark,
     )
 
@@ -111,7 +129,8 @@ def _as_day(day: SubjectDay, model: Model, measure: str) -> Day:
     )
 
 
-def _read_own(model: Model, kept: SubjectBaseline | None) -> OwnBaseline | None:
+def read_own(model: Model, kept: SubjectBaseline | None) -> OwnBaseline | None:
+    """Return what a person's relative scores compare with; None where the model has no rule for that."""
     raw = model.manifest.get(MANIFEST_KEY)
     if raw is None:
         return None

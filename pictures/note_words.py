@@ -23,14 +23,14 @@ def say_note(page: NotePage) -> str:
     if note.status is not NoteStatus.SCORED or note.scores is None or note.label is None:
         sentence = _STATES.get(note.status, "This note has no scores.")
         return sentence if sentence.endswith(".") else f"{sentence}{f': {note.reason}' if note.reason else ''}."
-    unsure = ", but is not sure of it" if note.is_uncertain else ""
+    unsure = ", but it is not sure" if note.is_uncertain else ""
     heard = f"{note.label} ({_score(note.scores[note.label])})"
     relative = page.relative
     if relative is None or relative.scores is None or relative.label is None:
         return f"The model hears mostly {heard}{unsure}."
-    not_sure = ", though not clearly" if relative.is_uncertain else ""
+    not_sure = ", but not clearly" if relative.is_uncertain else ""
     unusual = f"{relative.label} ({_score(relative.scores[relative.label])})"
-    return f"For this person {unusual} stands out{not_sure}. The model by itself hears mostly {heard}{unsure}."
+    return f"Relative to this person: mostly {unusual}{not_sure}. As the model hears it: mostly {heard}{unsure}."
 
 
 def say_relative(page: NotePage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -16,12 +17,19 @@ from pictures.describe_person import describe_person
 from pictures.note import NotePage
 from pictures.operations import OperationsPage
 from pictures.person import PersonPage
-from pictures.person_words import MEANING
+from pictures.person_words import HIDDEN, MEANING
 
 
 def render_person(page: PersonPage) -> str:
     """Write a person's page."""
     return _environment().get_template("person.html").render(**describe_person(page))
+
+
+def render_people(people: Sequence[PersonPage], *, title: str, remark: str) -> str:
+    """Write one page on several persons, with a sentence on where their notes come from."""
+    described = [describe_person(person) for person in people]
+    template = _environment().get_template("people.html")
+    return template.render(people=described, title=title, remark=remark, hidden=HIDDEN)
 
 
 def render_note(page: NotePage) -> str:

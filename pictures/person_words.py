@@ -107,7 +107,7 @@ def say_mix(mix: Mix) -> str:
     if mix.relative is None:
         return f"In {period} the model hears mostly {heard}."
     unusual = _top(mix.relative)
-    return f"In {period}, {unusual} is what stands out most for this person; the model by itself hears mostly {heard}."
+    return f"{period[0].upper()}{period[1:]}: relative to this person mostly {unusual}; as the model hears them mostly {heard}."
 
 
 def say_own(own: OwnBaseline | None) -> str:
@@ -151,7 +151,8 @@ def _top(scores: Mapping[str, float]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    rounded = round(value, 1)
+    return f"{rounded:+.1f}".replace("-", "\N{MINUS SIGN}") if rounded else "0.0"
 
 
 def _minutes(seconds: float) -> str:

@@ -46,7 +46,7 @@ def test_a_page_is_whole_and_comes_with_its_policy(app, path):
 def test_a_person_is_told_what_is_unusual(app):
     html = app.get(subject_path("anna", "/report")).body.decode()
 
-    assert "sadness (.44) is what stands out most" in html
+    assert "relative to this person mostly sadness (.44)" in html
 
 
 def test_a_person_of_whom_nothing_is_kept_has_a_page_without_numbers(app):
@@ -81,7 +81,7 @@ def test_another_tenants_person_and_note_are_not_there(port, engine):
 
     assert clinic.get(subject_path("ben", "/report")).status == 404
     assert clinic.get("/v1/notes/1/report").status == 404
-    assert "stands out" not in clinic.get(subject_path("anna", "/report")).body.decode()
+    assert "relative to this person mostly" not in clinic.get(subject_path("anna", "/report")).body.decode()
 
 
 def test_an_unchanged_page_is_304(app):

@@ -76,7 +76,7 @@ def test_what_is_unusual_comes_before_what_the_model_hears():
     page = a_page(relative=related())
 
     assert say_note(page) == (
-        "For this person sadness (.60) stands out. The model by itself hears mostly neutral (.50), but is not sure of it."
+        "Relative to this person: mostly sadness (.60). As the model hears it: mostly neutral (.50), but it is not sure."
     )
     assert say_relative(page) == "Relative scores compare with 9 earlier notes of this person."
 

@@ -89,8 +89,8 @@ def test_every_lack_has_words(sad, reason):
 def test_what_is_unusual_leads_and_what_a_baseline_hides_is_said(page):
     text = read(render_person(page)).text
 
-    assert "sadness (.44) is what stands out most" in text
-    assert text.index("stands out most") < text.index("Table of days")
+    assert "relative to this person mostly sadness (.44)" in text
+    assert text.index("relative to this person mostly") < text.index("Table of days")
     assert HIDDEN in text
     assert MEANING in text
 

@@ -109,7 +109,7 @@ def test_a_report_of_a_person_is_one_file_that_leads_with_what_is_unusual(engine
 
     assert f"Wrote {home / 'ana.html'}" in done.output
     html = (home / "ana.html").read_text()
-    assert "sadness (.44) is what stands out most" in html
+    assert "relative to this person mostly sadness (.44)" in html
     assert "More than usual, since about" in html
 
 

@@ -12,6 +12,7 @@ import click
 from config.settings import Settings
 from db import Engine, models, notes, people_rows, results
 from db.rows import Model
+from storage.open import open_place
 from tonalog.errors import TonalogError
 from tonalog.recordings import find_one
 from tonalog.screen import say
@@ -22,6 +23,7 @@ Examples:
   tonalog report --subject ana --out ana.html
   tonalog report --note ana/2026-03-02T08-15-00Z.ogg --with-audio --out note.html
   tonalog report --operations --out operations.html
+  tonalog report --example examples/notes --out example.html
 """
 
 
@@ -29,15 +31,27 @@ Examples:
 @click.option("--subject", help="A person: days, own baseline, recent level, shifts.")
 @click.option("--note", help="A recording, by its id or key: waveform, speech, scores.")
 @click.option("--operations", is_flag=True, help="Lanes, output, failures, coverage, drift of scores; false alarms.")
+@click.option(
+    "--example",
+    metavar="PATH_OR_S3_URL",
+    help="Made-up people over weeks, of the real notes that `tonalog run` has scored there.",
+)
 @click.option("--tenant", help="Whose person: TONALOG_TENANT or 'default' if not given; of --operations: all.")
 @click.option("--with-audio", is_flag=True, help="Embed the recording of --note, so that the page plays it.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
 def report_command(
-    *, subject: str | None, note: str | None, operations: bool, tenant: str | None, with_audio: bool, out: Path
+    *,
+    subject: str | None,
+    note: str | None,
+    operations: bool,
+    example: str | None,
+    tenant: str | None,
+    with_audio: bool,
+    out: Path,
 ) -> None:
     """Write one page of HTML that needs nothing else: no server, no network, no script (extra report or api)."""
-    if (subject is not None) + (note is not None) + operations != 1:
-        raise click.UsageError("Give one of --subject, --note and --operations.")
+    if (subject is not None) + (note is not None) + operations + (example is not None) != 1:
+        raise click.UsageError("Give one of --subject, --note, --operations and --example.")
     if with_audio and note is None:
         raise click.UsageError("--with-audio goes with --note: other pages play nothing.")
     pages = load_pages()
@@ -47,6 +61,8 @@ def report_command(
         html = _write_person(engine, settings, pages, subject=subject, tenant=choose_tenant(settings, tenant))
     elif note is not None:
         html = _write_note(engine, settings, pages, wanted=note, tenant=tenant, with_audio=with_audio)
+    elif example is not None:
+        html = _write_example(engine, settings, pages, place=example)
     else:
         html = _write_operations(engine, pages, tenant=tenant)
     save(out, html)
@@ -124,6 +140,26 @@ def _write_note(
     )
     write: Callable[[Any], str] = pages.render_note
     return write(page)
+
+
+def _write_example(engine: Engine, settings: Settings, pages: Any, *, place: str) -> str:
+    from tonalog import example_people  # noqa: PLC0415
+    from trends import TrendSettings  # noqa: PLC0415
+
+    model = _need_model(models.active_model(engine))
+    store, prefix = open_place(settings, place)
+    pool = example_people.read_pool(engine, model, store=store.name, bucket=store.bucket, prefix=prefix)
+    if not any(one.status is notes.NoteStatus.SCORED for one in pool):
+        raise TonalogError(f"No scored notes of {place!r} are in the database: run `tonalog run {place}` first.")
+    people = example_people.make_people(
+        engine,
+        model,
+        pool,
+        today=datetime.now(UTC).date(),
+        settings=TrendSettings(baseline_days=settings.trend_baseline_days),
+    )
+    write: Callable[..., str] = pages.render_people
+    return write(people, title="Made-up people over weeks", remark=example_people.REMARK)
 
 
 def _write_operations(engine: Engine, pages: Any, *, tenant: str | None) -> str:
