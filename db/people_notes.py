@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
 
 from db.columns import db_now
 from db.engine import reading
@@ -124,7 +124,12 @@ def _notes(connection: Connection, tenant: str, subject: str) -> tuple[PersonNot
     of_result = and_(_s.recording_id == _r.id, _s.model_id == models.c.id)
     each = recordings.join(models, models.c.id.is_not(None)).outerjoin(jobs, of_job).outerjoin(results, of_result)
     at = func.coalesce(_r.recorded_at, _r.uploaded_at)
-    columns = [_r.id.label("recording_id"), models.c.id.label("model_id"), at.label("at"), STATUS.label("status")]
+    columns: list[ColumnElement[Any]] = [
+        _r.id.label("recording_id"),
+        models.c.id.label("model_id"),
+        at.label("at"),
+        STATUS.label("status"),
+    ]
     columns += [_r.utc_offset_min, _r.local_day, *(_s[name] for name in (*_OF_RESULT, *_TO_SCORES))]
     wanted = (
         select(*columns, _s.trend.label("movement"))

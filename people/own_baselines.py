@@ -7,7 +7,7 @@ are retired, and what was judged by them is judged anew.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from db.notes import NoteStatus
@@ -164,18 +164,16 @@ def _find_kept(rows: PersonRows, note: PersonNote, good: set[int]) -> KeptRelati
 
 def _judge(note: PersonNote, before: Sequence[_Known], section: Baseline) -> NewRelative:
     newest = max(before, key=lambda one: one.n_notes, default=None)
-    key = {"recording_id": note.recording_id, "model_id": note.model_id}
-    if newest is None:
-        return NewRelative(**key, n_notes=None)
-    if newest.offset.state is BaselineState.INSUFFICIENT:
-        return NewRelative(**key, n_notes=newest.n_notes)
+    n_notes = None if newest is None else newest.n_notes
+    unknown = NewRelative(recording_id=note.recording_id, model_id=note.model_id, n_notes=n_notes)
+    if newest is None or newest.offset.state is BaselineState.INSUFFICIENT:
+        return unknown
     labels, scores = section.reference.labels, note.scores or {}
     row = relate_scores([[scores[label] for label in labels]], newest.offset, section.rule)[0]
     best = int(row.argmax())
     confidence = float(row[best])
-    return NewRelative(
-        **key,
-        n_notes=newest.n_notes,
+    return replace(
+        unknown,
         scores=dict(zip(labels, row.tolist(), strict=True)),
         label=labels[best],
         confidence=confidence,

@@ -9,9 +9,11 @@ from db.notes import NoteStatus
 from db.people_notes import PersonNote, PersonRows
 from db.people_rows import SubjectDay
 from db.rows import Model
-from trends import Day, NoteLevel, NoteSpread, NoteState, measure_note_spread, summarise_day
+from trends import Day, NoteLevel, NoteState, measure_note_spread, summarise_day
 
 MS_PER_S = 1_000
+# How much a person's notes vary is taken from so many first days: later notes then leave the errors of earlier days alone.
+SPREAD_DAYS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +48,9 @@ def summarise_days(rows: PersonRows, model: Model, *, relative: Mapping[int, Map
     kept = []
     for day, notes in sorted(by_day.items()):
         levels = {
-            label: {"level": found[day].level, "error": found[day].error}
+            label: {"level": level, "error": error}
             for label, found in measured.items()
-            if found[day].level is not None
+            if (level := found[day].level) is not None and (error := found[day].error) is not None
         }
         kept.append(_describe(rows, model, day, notes=notes, relative=relative, levels=levels or None))
     return Days(rows=tuple(kept), by_measure={label: tuple(found.values()) for label, found in measured.items()})
@@ -56,7 +58,8 @@ def summarise_days(rows: PersonRows, model: Model, *, relative: Mapping[int, Map
 
 def _measure_days(by_day: Mapping[date, Sequence[PersonNote]], label: str, *, name: str) -> dict[date, Day]:
     levels = {day: [level for note in notes if (level := _level(note, label))] for day, notes in by_day.items()}
-    spread: NoteSpread = measure_note_spread(list(levels.values()))
+    heard = [levels[day] for day in sorted(levels) if any(note.level is not None for note in levels[day])]
+    spread = measure_note_spread(heard[:SPREAD_DAYS])
     return {day: summarise_day(day, name, notes, spread=spread) for day, notes in levels.items()}
 
 

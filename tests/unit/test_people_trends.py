@@ -93,6 +93,18 @@ def test_a_note_that_comes_late_changes_no_baseline_of_days(engine):
     assert trend_of(engine).baseline == before.baseline
 
 
+def test_a_new_note_leaves_the_days_before_it_as_they_are(engine):
+    model = add_model(engine)
+    add_notes(engine, model, "anna", make_scores(61))
+    refresh(engine, now=LAST)
+    before = read_days(engine, "default", "anna")
+
+    add_notes(engine, model, "anna", make_scores(1, seed=8), start=FIRST + timedelta(days=61))
+    refresh(engine, now=LAST)
+
+    assert read_days(engine, "default", "anna")[:61] == before
+
+
 @pytest.mark.parametrize("how", ["moved", "erased"])
 def test_a_note_that_leaves_the_days_of_a_baseline_has_it_made_anew(engine, how):
     ids = add_notes(engine, add_model(engine), "anna", make_scores(N_DAYS))
