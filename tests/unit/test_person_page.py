@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pictures.pages import content_security_policy, render_person
+from pictures.pages import content_security_policy, render_people, render_person
 from pictures.person import Measure, OwnBaseline
 from pictures.person_figures import WIDTHS, count_notes, draw_coverage, draw_measure, draw_mix, find_model_changes
 from pictures.person_words import HIDDEN, MEANING, list_states, say_lack, say_mix, say_own, say_state, say_why
@@ -195,10 +195,31 @@ def test_a_page_asks_for_nothing_from_elsewhere(page):
     assert "unsafe" not in policy
 
 
-def test_ids_are_there_once(page):
-    ids = [attrs["id"] for _, attrs in read(render_person(page)).tags if "id" in attrs]
+@pytest.mark.parametrize("n_people", [1, 3])
+def test_ids_are_there_once_and_every_one_that_is_named_is_there(page, n_people):
+    html = render_person(page)
+    if n_people > 1:
+        html = render_people(
+            [replace(page, subject=f"p{n}") for n in range(n_people)], title="People", remark="Made up."
+        )
+    tags = read(html).tags
+    ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
+    named = [name for _, attrs in tags for name in attrs.get("aria-labelledby", "").split()]
+    named += [attrs["href"].removeprefix("#") for _, attrs in tags if "href" in attrs]
 
     assert len(ids) == len(set(ids))
+    assert set(named) <= set(ids)
+    assert len(named) >= n_people * 2 * 2 * (len(LABELS) + 2)
+
+
+def test_a_page_on_several_persons_has_each_with_its_own_states(page):
+    few = a_person(n_days=5, subject="ben", mix=None)
+
+    text = read(render_people([page, few], title="Two", remark="Made up.")).text
+
+    assert "Made up." in text
+    assert "all measures too few notes yet: 5 of 60 days." in text
+    assert text.count(HIDDEN) == 1
 
 
 def test_whoever_sends_no_more_notes_is_told_so(page):
