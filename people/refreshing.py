@@ -25,7 +25,7 @@ from trends import Baseline, Day, TrendSettings, read_baseline
 
 _log = logging.getLogger(__name__)
 BATCH_PEOPLE, BATCH_NOTES = 200, 20_000
-_NOTHING = Judgement(retired_ids=(), baselines=(), relative=(), scores={})
+_NOTHING = Judgement(retired_ids=(), baselines=(), gone_relative=(), relative=(), scores={})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +142,7 @@ class _Work:
             marks=rows.marks,
             retired_ids=tuple(retired),
             baselines=tuple(new for judgement in judged.values() for new in judgement.baselines),
+            gone_relative=tuple(key for judgement in judged.values() for key in judgement.gone_relative),
             relative=tuple(new for judgement in judged.values() for new in judgement.relative),
             days=differing_days(rows, new_days),
             gone_days=gone_days(rows, new_days),
