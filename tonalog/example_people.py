@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from db import Engine, results, trends
-from db.notes import NoteStatus
-from db.people_notes import PersonNote, PersonRows
+from db import Engine, trends
+from db.people_notes import PersonNote, PersonRows, read_person
 from db.people_rows import SubjectBaseline
 from db.people_writes import NewBaseline
 from db.reasons import BaselineState
 from db.rows import Model
-from people.own_baselines import Judgement, judge_notes
+from people.own_baselines import judge_notes
 from people.own_days import summarise_days
 from people.own_trends import judge_trends
 from people.tenants import Tenants
@@ -58,29 +57,13 @@ _LEAN = 2.0  # how much likelier a note is with each standard deviation of its l
 
 
 def read_pool(engine: Engine, model: Model, *, store: str, bucket: str, prefix: str = "") -> list[PersonNote]:
-    """Read the notes of one place under a model, in order of their ids."""
-    pool = []
-    for note in trends.list_notes(engine, store=store, bucket=bucket, prefix=prefix):
-        result = results.result_of(engine, note.recording_id, model.id)
-        pool.append(
-            PersonNote(
-                recording_id=note.recording_id,
-                model_id=model.id,
-                at=note.uploaded_at,
-                utc_offset_min=0,
-                local_day=note.local_day,
-                status=NoteStatus(note.status),
-                scores=note.scores,
-                label=note.label,
-                confidence=note.confidence,
-                is_uncertain=note.is_uncertain,
-                speech_ms=note.speech_ms,
-                arousal=note.arousal,
-                valence=note.valence,
-                movement={} if result is None else result.trend,
-            )
-        )
-    return sorted(pool, key=lambda one: one.recording_id)
+    """Read the notes that people sent from one place, under a model, in order of their ids."""
+    found = trends.list_notes(engine, store=store, bucket=bucket, prefix=prefix)
+    ids = {note.recording_id for note in found}
+    people = sorted({(note.tenant, note.subject) for note in found if note.subject is not None})
+    sent = (note for tenant, subject in people for note in read_person(engine, tenant, subject).notes)
+    pool = [replace(note, is_waiting=False) for note in sent if note.model_id == model.id and note.recording_id in ids]
+    return sorted(pool, key=lambda note: note.recording_id)
 
 
 def make_people(
@@ -131,7 +114,7 @@ def _send_notes(
         for hour in (8, 20)[: 1 + int(rng.random() < 0.5)]:  # noqa: PLR2004 - half of the days have two notes
             at = datetime.combine(day, time(hour, int(rng.integers(60))), tzinfo=UTC)
             chosen = pool[int(rng.choice(len(pool), p=shares))]
-            sent.append(replace(chosen, recording_id=len(sent) + 1, at=at, local_day=day))
+            sent.append(replace(chosen, recording_id=len(sent) + 1, at=at, utc_offset_min=0, local_day=day))
     return sent
 
 
@@ -148,14 +131,17 @@ def _lean(pool: Sequence[PersonNote], label: str | None) -> np.ndarray[tuple[int
 
 def _judge(rows: PersonRows, model: Model, tenants: Tenants, *, settings: TrendSettings) -> PersonPage:
     raw = model.manifest.get(MANIFEST_KEY)
-    judged = Judgement(retired_ids=(), baselines=(), relative=(), scores={})
+    scores: Mapping[int, Mapping[str, float]] = {}
+    own = read_own(model, None)
     if raw is not None:
         judged = judge_notes(rows, model, read_baseline(raw, labels=model.labels), tenants=tenants)
-    days = summarise_days(rows, model, relative=judged.scores)
+        scores = judged.scores
+        own = read_own(model, _as_kept(judged.baselines[-1], rows) if judged.baselines else None)
+    days = summarise_days(rows, model, relative=scores)
     kept = Kept(
         days=days.rows,
         trends=judge_trends(rows, model, days.by_measure, settings=settings),
-        own=read_own(model, _as_kept(judged.baselines[-1], rows) if judged.baselines else None),
+        own=own,
     )
     return make_page(kept, model, known={model.id: model}, settings=settings)
 

@@ -2,17 +2,20 @@
 
 import json
 import sys
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from db_samples import a_model, a_recording, a_result, new_sqlite, silence, take
 from kept_samples import keep
+from people_samples import FIRST, add_model, add_notes, draw_scores
 
 import pictures
 from config.settings import SHIPPED_MODELS
 from db import jobs, ledger, models, recordings
 from db.reasons import Lane
+from people import refresh
 from pictures.collect_person import SHOWN_DAYS, collect_person
 from pictures.pages import render_person
 from storage.open import open_store
@@ -211,3 +214,23 @@ def test_without_the_template_engine_it_says_what_to_install(engine, home, monke
 
     with pytest.raises(TonalogError, match=r"pip install 'tonalog\[report\]'"):
         call("--subject", "ana", "--out", home / "x.html")
+
+
+def test_what_the_refresh_keeps_is_what_the_page_shows(tmp_path):
+    engine = new_sqlite(tmp_path)
+    model = add_model(engine)
+    rng = np.random.default_rng(0)
+    add_notes(engine, model, "ana", [draw_scores(rng) for _ in range(40)])
+    refresh(engine, now=FIRST + timedelta(days=40))
+
+    page = collect_person(engine, "default", "ana")
+
+    assert page.as_of == (FIRST + timedelta(days=40)).date()
+    assert [measure.name for measure in page.measures] == list(LABELS)
+    assert sum(day.n_scored for day in page.days) == 40
+    assert page.own.is_personal
+    assert page.own.n_notes >= page.own.needed_notes
+    assert sum(page.mix.relative.values()) == pytest.approx(1)
+    html = render_person(page)
+    assert "Too few notes yet: 40 of 60 days." in html
+    assert f"Relative scores compare with {page.own.n_notes} earlier notes" in html
