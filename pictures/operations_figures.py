@@ -68,7 +68,7 @@ def draw_output(page: OperationsPage, *, width: int) -> Figure:
 
 
 def draw_weeks(label: str, weeks: Sequence[WeekScores], *, width: int) -> Figure:
-    """Draw the distribution of a label's scores week by week: the darker, the more of the week's notes."""
+    """Draw the distribution of a label's scores week by week: the fuller, the more of the week's notes."""
     plot = Plot(left=40, right=width - 8, top=8, bottom=108)
     first, last = weeks[0].week, weeks[-1].week + timedelta(days=6)
     days = DayScale(first=first, last=last, start=plot.left, end=plot.right)
