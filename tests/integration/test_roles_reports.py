@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from db_samples import a_result, new_postgres
-from kept_samples import keep
+from kept_person import keep
 from roles import Roles, add_work, claim
 
 from db import ledger, people_rows

@@ -5,7 +5,7 @@ import re
 import pytest
 from api_samples import Client, a_key, fill, running, subject_path
 from db_samples import new_sqlite
-from kept_samples import keep
+from kept_person import keep
 
 from db import models
 from pictures.pages import content_security_policy

@@ -46,7 +46,7 @@ def a_note(**others):
         "model_version": "0.6.0",
         "scored_at": datetime(2026, 3, 3, tzinfo=UTC),
     }
-    return AppNote(**known | others)
+    return AppNote(**dict.fromkeys(AppNote.__dataclass_fields__) | known | others)
 
 
 def a_page(**others):
@@ -69,7 +69,7 @@ def related(**others):
         "is_uncertain": False,
         "related_at": datetime(2026, 3, 3, tzinfo=UTC),
     }
-    return RelativeResult(**known | others)
+    return RelativeResult(**dict.fromkeys(RelativeResult.__dataclass_fields__) | known | others)
 
 
 def test_what_is_unusual_comes_before_what_the_model_hears():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from db_samples import a_model, a_recording, a_result, new_sqlite, silence, take
-from kept_samples import keep
+from kept_person import keep
 from people_samples import FIRST, add_model, add_notes, draw_scores
 
 import pictures
