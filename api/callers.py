@@ -10,6 +10,7 @@ from api.problems import Problem, bad_parameter, no_such
 from db import api_keys, people
 from db.api_keys import ApiKey
 from db.reasons import Scope
+from db.tenancy import ask_for
 from storage.identity import MAX_SUBJECT_CHARACTERS, clean_name
 
 _bearer = HTTPBearer(auto_error=False, description="A key that `tonalog keys create` printed.")
@@ -30,6 +31,7 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
         raise Problem(401, "unauthorized", detail=detail, headers={"WWW-Authenticate": challenge})
     key = found[0]
     request.state.caller = key
+    ask_for(key.tenant)
     wait_s = context.limiter.take(key.id)
     if wait_s is not None:
         detail = f"This key asks too often: try again in {wait_s} s."
@@ -38,7 +40,7 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
     return key
 
 
-def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+async def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     """Take keys that may read.
 
     Raises:
@@ -47,7 +49,7 @@ def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     return _require(key, Scope.READ)
 
 
-def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+async def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     """Take keys that may erase.
 
     Raises:
@@ -71,8 +73,8 @@ def find_person(request: Request, context: Context, key: ApiKey, subject: str) -
     if clean_name(subject) is not None:
         fingerprint = context.naming.fingerprint
         wanted = context.naming.find(subject)
-        person = people.find_present_name(context.engine, key.tenant, wanted, subject_key=fingerprint)
-        if people.is_known(context.engine, key.tenant, person):
+        person = people.find_known(context.engine, key.tenant, wanted, subject_key=fingerprint)
+        if person is not None:
             request.state.subject = person
             return person
     raise no_such("subject")

@@ -9,6 +9,7 @@ from api.erasing import Eraser
 from api.limits import RateLimiter
 from db import Engine
 from storage.pseudonyms import SubjectNaming
+from trends.person_trend import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        needed: how much there has to be of a person before a trend has a number.
         trend_baseline_days: that trends are judged against.
     """
 
@@ -29,10 +31,11 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    needed: Evidence
     trend_baseline_days: int = 60
 
 
-def context_of(request: Request) -> Context:
-    """Give the server's context to a handler."""
+async def context_of(request: Request) -> Context:
+    """Give the server's context to a handler; it waits for nothing, and what is not async would go through a thread."""
     context: Context = request.app.state.context
     return context

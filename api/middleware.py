@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import answer_error
 from db.api_audit import Access
 from db.api_keys import ApiKey
+from db.tenancy import asking
 
 _OK = 200
 _NOT_MODIFIED = 304
@@ -70,7 +71,8 @@ class Envelope:
     async def _answer(self, scope: Scope, receive: Receive) -> Answered:
         answered = Answered()
         try:
-            await self._app(scope, receive, answered.receive)
+            with asking():  # for nobody, until the key is known
+                await self._app(scope, receive, answered.receive)
             access = _as_access(scope, answered.status)
             if access is not None:
                 await asyncio.wrap_future(scope["app"].state.context.audit.write(access))

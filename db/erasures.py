@@ -45,6 +45,7 @@ from db.schema import (
     results,
     segments,
 )
+from db.tenancy import every_tenant
 
 _c = recordings.c
 _IDENTITY: dict[str, Any] = {
@@ -133,7 +134,7 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
     Returns:
         The id of the erasure; None where nothing fits `chosen`.
     """
-    with engine.begin() as connection:
+    with every_tenant(), engine.begin() as connection:  # a row that is emptied is of no tenant any more
         lock_registration(connection)
         chosen = _under_present_name(connection, chosen)
         if _count(connection, _places(chosen, scope=scope)) == 0:

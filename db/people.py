@@ -62,11 +62,27 @@ def find_present_name(engine: Engine, tenant: str, subject: str, *, subject_key:
         return present_name(connection, tenant, subject)
 
 
+def find_known(engine: Engine, tenant: str, subject: str, *, subject_key: str | None = None) -> str | None:
+    """Say what a person is called now, as `find_present_name` does; None where the tenant has no recordings of them.
+
+    Raises:
+        SubjectKeyMismatch: subjects are stored under another key, so that nobody would be found.
+    """
+    with reading(engine) as connection:
+        require_in(connection, subject_key)
+        person = present_name(connection, tenant, subject)
+        return person if _is_known(connection, tenant, person) else None
+
+
 def is_known(engine: Engine, tenant: str, subject: str) -> bool:
     """Say whether a tenant has recordings of somebody of this present name."""
-    of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
     with reading(engine) as connection:
-        return bool(connection.scalar(select(exists(select(_c.id).where(*of_person)))))
+        return _is_known(connection, tenant, subject)
+
+
+def _is_known(connection: Connection, tenant: str, subject: str) -> bool:
+    of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
+    return bool(connection.scalar(select(exists(select(_c.id).where(*of_person)))))
 
 
 def tenants_of(engine: Engine, subject: str) -> set[str]:

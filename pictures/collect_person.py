@@ -11,7 +11,7 @@ from db.people_rows import SubjectBaseline, SubjectDay, SubjectTrend, read_basel
 from db.reasons import BaselineState
 from db.rows import Model
 from pictures.person import Measure, Mix, OwnBaseline, PersonPage
-from trends import Day, TrendSettings
+from trends import Day, PersonTrend, TrendSettings
 from trends import read_baseline as read_rule_of
 from trends.kept_trend import read_person_trend
 
@@ -71,14 +71,14 @@ def make_page(
     first = as_of - timedelta(days=SHOWN_DAYS - 1)
     shown = [day for day in kept.days if first <= day.day <= as_of]
     order = {label: place for place, label in enumerate(active.labels)}
+    ordered = sorted(kept.trends, key=lambda one: (order.get(one.measure, len(order)), one.measure))
+    read = [(one.measure, _read_trend(one)) for one in ordered]
     measures = [
-        Measure(
-            name=trend.measure,
-            trend=read_person_trend(trend.trend, chart=trend.chart),
-            days=tuple(_as_day(day, known[day.model_id], trend.measure) for day in shown),
-        )
-        for trend in sorted(kept.trends, key=lambda one: (order.get(one.measure, len(order)), one.measure))
+        Measure(name=name, trend=trend, days=tuple(_as_day(day, known[day.model_id], name) for day in shown))
+        for name, trend in read
+        if trend is not None
     ]
+    active_first = sorted(shown, key=lambda day: day.model_id != active.id)
     return PersonPage(
         subject=of_active[0].subject,
         tenant=of_active[0].tenant,
@@ -88,7 +88,16 @@ def make_page(
         mix=mix_recent(of_active, active.labels, as_of=as_of, n_days=settings.recent_days),
         own=kept.own,
         remark=remark,
+        covered=tuple(_as_day(day, known[day.model_id], None) for day in active_first),
+        unread=tuple(name for name, trend in read if trend is None),
     )
+
+
+def _read_trend(kept: SubjectTrend) -> PersonTrend | None:
+    try:
+        return read_person_trend({**kept.trend, "baseline": kept.baseline}, chart=kept.chart)
+    except ValueError:
+        return None  # by another version of the method: the page says so, and the refresh makes it anew
 
 
 def mix_recent(days: Sequence[SubjectDay], labels: Sequence[str], *, as_of: date, n_days: int) -> Mix | None:
@@ -113,8 +122,8 @@ def mix_recent(days: Sequence[SubjectDay], labels: Sequence[str], *, as_of: date
     return Mix(first_day=recent[0].day, last_day=recent[-1].day, n_notes=n_notes, scores=scores, relative=relative)
 
 
-def _as_day(day: SubjectDay, model: Model, measure: str) -> Day:
-    found = (day.levels or {}).get(measure)
+def _as_day(day: SubjectDay, model: Model, measure: str | None) -> Day:
+    found = None if measure is None else (day.levels or {}).get(measure)
     return Day(
         day=day.day,
         model=f"{model.name}-{model.version}",

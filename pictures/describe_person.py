@@ -20,7 +20,7 @@ def describe_person(page: PersonPage) -> dict[str, Any]:
     coverage = in_widths(lambda width: draw_coverage(page, width=width))
     mix = page.mix
     states = list_states(page)
-    is_one_for_all = len(states) < len(page.measures)
+    is_one_for_all = len(states) < len(page.measures) + len(page.unread)
     return {
         "page": page,
         "as_of": say_day(page.as_of, has_year=True),

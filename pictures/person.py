@@ -77,6 +77,8 @@ class PersonPage:
         mix: of the recent notes; None where none is scored.
         own: baseline of the relative scores; None where the model has no rule for one.
         remark: one sentence on where the notes come from, if they are an example.
+        covered: days with notes, by any model; none: those of the first measure.
+        unread: names of measures whose trend another release kept in a way that this one cannot read.
     """
 
     subject: str
@@ -87,13 +89,15 @@ class PersonPage:
     mix: Mix | None = None
     own: OwnBaseline | None = None
     remark: str | None = None
+    covered: tuple[Day, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def days(self) -> tuple[Day, ...]:
-        """Each day once, by the model that was active last on it; their counts are those of every measure."""
-        latest: dict[date, Day] = {}
-        for day in self.measures[0].days if self.measures else ():
-            known = latest.get(day.day)
-            if known is None or day.model == self.measures[0].trend.model:
-                latest[day.day] = day
-        return tuple(latest[day] for day in sorted(latest))
+        """Each day once, by the model of the trends where that scored it; their counts are those of every measure."""
+        model = self.measures[0].trend.model if self.measures else None
+        chosen: dict[date, Day] = {}
+        for day in self.covered or (self.measures[0].days if self.measures else ()):
+            if day.day not in chosen or day.model == model:
+                chosen[day.day] = day
+        return tuple(chosen[day] for day in sorted(chosen))

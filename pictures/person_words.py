@@ -12,6 +12,7 @@ HIDDEN = (
     "A baseline hides what is always there: somebody who has sounded sad in every note looks ordinary here, because the "
     "comparison is with their own notes."
 )
+UNREAD = "kept by another release of Tonalog; the next refresh makes it anew."
 MEANING = (
     "Expressed emotion in the voice as this model hears it: not feelings, and not a diagnosis. A person is compared with "
     "their own earlier notes and with nobody else."
@@ -125,6 +126,7 @@ def say_own(own: OwnBaseline | None) -> str:
 def list_states(page: PersonPage) -> list[tuple[str, str, str]]:
     """Return each measure's name, its sentence and its state; alike lacks are told once, for all measures together."""
     found = [(say_name(one.name), say_state(one, page.settings), one.trend.state.value) for one in page.measures]
+    found += [(say_name(name), UNREAD, "unread") for name in page.unread]
     sentences = {sentence for _, sentence, _ in found}
     if len(sentences) == 1 and len(found) > 1:
         return [("All measures", *found[0][1:])]

@@ -75,7 +75,8 @@ class Client:
 @contextmanager
 def running(engine, *, carry_out=lambda: 0, **settings):
     """A real server in a thread of this process; gives its port."""
-    context = make_context(Settings.read(api_requests_per_s=10_000.0, **settings), engine, carry_out=carry_out)
+    read = Settings.read(**{"api_requests_per_s": 10_000.0, **settings})
+    context = make_context(read, engine, carry_out=carry_out)
     server = make_server(context, host="127.0.0.1", port=0, version="0")
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -6,7 +6,20 @@ import pytest
 from db_samples import a_result, new_postgres
 from roles import Roles, add_work, ask, claim, run
 
-from db import api_audit, api_keys, changes, erasures, ledger, migrate, models, notes, people, removals
+from db import (
+    api_audit,
+    api_keys,
+    changes,
+    erasures,
+    ledger,
+    migrate,
+    models,
+    notes,
+    people,
+    people_rows,
+    removals,
+    tenancy,
+)
 from db.api_audit import Access
 from db.changes import Place
 from db.erasures import Chosen
@@ -15,6 +28,13 @@ from db.notes import NoteFilter
 from db.reasons import ErasureScope, Scope
 
 ANNA = Chosen(subject="anna")
+
+
+@pytest.fixture(autouse=True)
+def request_of_the_tenant():
+    """As `api.middleware` has it around a request."""
+    with tenancy.asking("default"):
+        yield
 
 
 @pytest.fixture
@@ -40,7 +60,9 @@ def test_it_reads_all_that_it_shows_and_writes_its_audit(roles):
     assert people.is_known(http, "default", person)
     assert len(notes.list_notes(http, "default", person, model_id=1, chosen=NoteFilter(), limit=9)) == 1
     assert len(notes.list_segments(http, 1, 1)) == 2
-    assert notes.list_days(http, "default", person, limit=9) == []
+    assert people_rows.read_days(http, "default", person) == []
+    assert people_rows.read_trends(http, "default", person) == []
+    assert people_rows.is_due(http, "default", person)
     assert models.active_model(http).version == "1.0"
     assert changes.number(http) > 0
     assert changes.read(http, "default", place=Place(position=0, at=None), limit=9).changes

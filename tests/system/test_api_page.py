@@ -15,11 +15,18 @@ from db_samples import a_recording, add_active_model, days_later, new_sqlite, sc
 
 from db import api_keys, jobs, recordings
 from db.reasons import Lane, Scope
+from people import refresh
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ASKING = [block for block in BLOCKS if block.startswith("curl")]
 KEYS = [block for block in BLOCKS if block.startswith("tonalog keys")]
+PYTHON = re.compile(r"^```python\n(.+?)^```", re.MULTILINE | re.DOTALL)
+PYTHON_BLOCKS = [
+    (name, block)
+    for name in ("api.md", "migrate-from-hume.md")
+    for block in PYTHON.findall((ROOT / "docs" / name).read_text(encoding="utf-8"))
+]
 MAX_EXAMPLES = 8
 
 
@@ -37,6 +44,7 @@ def served(tmp_path_factory):
     recordings.register(engine, [*found, *(a_recording(f"anna/more-{n}.wav", subject="anna") for n in range(3))])
     jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
     score_all(engine)
+    refresh(engine)
     secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
     port = free_port()
     cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000"})
@@ -73,6 +81,24 @@ def test_the_page_has_blocks_of_both_kinds():
     assert "DELETE" in ASKING[-1]  # in the order of the page, so that the others find somebody
 
 
+def test_every_block_of_python_runs_against_the_server(served):
+    """Those that show what was called before can only be read: that API is no more."""
+    port, secret, cli = served
+    variables = {**cli.environment, "API": f"http://127.0.0.1:{port}", "KEY": secret}
+    n_run = 0
+    for name, block in PYTHON_BLOCKS:
+        compile(block, name, "exec")
+        if "import hume" in block or "from hume" in block:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-c", block], env=variables, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (name, done.stderr)
+        assert done.stdout, name
+        n_run += 1
+    assert n_run >= 3
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page shows curl, and there is none")
 def test_every_block_of_the_page_runs_and_is_answered(served):
     printed = [run_block(served, block) for block in ASKING]
@@ -101,7 +127,7 @@ def test_the_document_has_an_example_of_every_answer(served):
     assert [name for name, schema in schemas.items() if name.endswith("Body") and "examples" not in schema] == []
 
 
-def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+def run_schemathesis(served, folder, *options, **variables):
     port, secret, cli = served
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -111,18 +137,30 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served
         *("--max-examples", str(MAX_EXAMPLES)),
         *("--seed", "1"),
         *("--generation-database", "none"),
-        # A cursor of another question, or a day before another one, is of the right form and refused all the same.
-        *("--exclude-checks", "positive_data_acceptance"),
         "--no-color",
+        *options,
     ]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
 
     done = subprocess.run(
-        command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280
+        command, env={**clean, **variables}, cwd=folder, capture_output=True, text=True, check=False, timeout=280
     )
 
     assert done.returncode == 0, done.stdout[-6000:]
     assert "request failed" not in cli.worker_log()
+
+
+def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+    # A cursor of another question, or a day before another one, is of the right form and refused all the same.
+    run_schemathesis(served, tmp_path, "--exclude-checks", "positive_data_acceptance")
+
+
+def test_schemathesis_finds_no_question_that_fits_the_document_and_is_refused(served, tmp_path):
+    hooks = ROOT / "tests" / "system" / "answerable.py"
+
+    run_schemathesis(
+        served, tmp_path, "--mode", "positive", PYTHONPATH=str(hooks.parent), SCHEMATHESIS_HOOKS=hooks.stem
+    )
 
 
 def test_the_keys_of_the_page_can_be_listed_rotated_and_revoked(served):

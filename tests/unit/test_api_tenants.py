@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from api_samples import Client, a_key, fill, running
 from db_samples import a_recording, days_later, new_sqlite, score_all
+from kept_rows import keep_person
 
 from db import erasures, jobs, recordings
 from db.erasures import Chosen
@@ -33,6 +34,8 @@ def port(engine):
     recordings.register(engine, found)
     jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
     score_all(engine)
+    keep_person(engine, CANARY, tenant="clinic", personal=[12], days=[(days_later(0).date(), 1)])
+    keep_person(engine, "anna", days=[(days_later(0).date(), 1)])
     with running(engine) as port:
         yield port
 

@@ -10,14 +10,17 @@ from click.testing import CliRunner
 from db_samples import a_model, a_recording, a_result, new_sqlite, silence, take
 from kept_person import keep
 from people_samples import FIRST, add_model, add_notes, draw_scores
+from sqlalchemy import update
 
 import pictures
 from config.settings import SHIPPED_MODELS
 from db import jobs, ledger, models, recordings
+from db.people_schema import subject_trends
 from db.reasons import Lane
 from people import refresh
 from pictures.collect_person import SHOWN_DAYS, collect_person
 from pictures.pages import render_person
+from pictures.person_words import UNREAD, list_states
 from storage.open import open_store
 from tests.unit.persons import LABELS, a_person
 from tests.unit.recordings import encode_native
@@ -91,6 +94,23 @@ def test_a_kept_person_comes_back_as_it_was_judged(engine):
     assert found.mix.relative == pytest.approx(page.mix.relative)
     assert found.own.needed_notes == 5
     assert collect_person(engine, "clinic", "ana") is None
+
+
+def test_a_trend_that_cannot_be_read_is_said_and_the_rest_is_shown(engine):
+    model_id = models.active_model(engine).id
+    keep(engine, a_person(), model_id=model_id)
+    with engine.begin() as connection:
+        of_sadness = update(subject_trends).where(subject_trends.c.measure == "sadness")
+        connection.execute(of_sadness.values(trend={"of": "another release"}))
+
+    found = collect_person(engine, "default", "ana")
+
+    assert [measure.name for measure in found.measures] == ["anger", "happiness", "neutral"]
+    assert ("Sadness", UNREAD, "unread") in list_states(found)
+    assert len(found.days) == 130
+    with engine.begin() as connection:
+        connection.execute(update(subject_trends).values(trend={}))
+    assert "Notes of each day" in render_person(collect_person(engine, "default", "ana"))
 
 
 def test_of_years_the_last_one_is_shown_and_the_trend_is_that_of_all(engine):
