@@ -2,6 +2,7 @@
 
 import base64
 import inspect
+import io
 import json
 import re
 import subprocess
@@ -165,6 +166,20 @@ def test_lists_are_all_their_pages(client):
     assert [note.id for note in client.notes("anna", status="failed")] == [3]
     assert [day.day for day in client.days("anna", order="oldest", limit=1)] == [days_later(n).date() for n in range(4)]
     assert [(row.idx, row.start_ms) for row in client.segments(1, limit=1)] == [(0, 0), (1, 4500)]
+
+
+def test_pages_are_written_into_a_file(client):
+    for write in (
+        lambda file: client.report("anna", file),
+        lambda file: client.note_report(1, file),
+        client.operations_report,
+    ):
+        file = io.BytesIO()
+        n_bytes = write(file)
+        assert n_bytes == len(file.getvalue())
+        assert file.getvalue().startswith(b"<!doctype html>")
+    with pytest.raises(NotFound):
+        client.report("nobody", io.BytesIO())
 
 
 def test_records_have_types(client):
