@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from api import document, idempotent, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, exports, notes, people, service, uploads
+from api.routes import changes, erasures, exports, notes, people, reports, service, uploads
 
 # Webhooks get a module in `api.routes`, and their router a place here.
 _ROUTERS = (
@@ -18,6 +18,7 @@ _ROUTERS = (
     erasures.router,
     uploads.router,
     exports.router,
+    reports.router,
     service.router,
 )
 

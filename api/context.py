@@ -27,6 +27,7 @@ class Context:
         exporter: writes exports.
         needed: how much there has to be of a person before a trend has a number.
         uploads: where uploads go.
+        trend_baseline_days: that trends are judged against.
     """
 
     engine: Engine
@@ -37,6 +38,7 @@ class Context:
     exporter: Exporter
     needed: Evidence
     uploads: Uploads
+    trend_baseline_days: int = 60
 
 
 async def context_of(request: Request) -> Context:

@@ -44,6 +44,7 @@ def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], 
         exporter=Exporter(engine, ExportPlace.of(settings, version=metadata.version("tonalog"))),
         needed=Evidence(baseline=trends.needed_for_baseline, recent=trends.needed_recently),
         uploads=Uploads(settings),
+        trend_baseline_days=settings.trend_baseline_days,
     )
 
 

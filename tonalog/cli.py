@@ -21,6 +21,7 @@ _COMMANDS = {
     "show": ("tonalog.commands.read", "Show one recording with its segments."),
     "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),
     "export": ("tonalog.commands.export", "Write notes, segments, days and trends into files."),
+    "report": ("tonalog.commands.report", "Write a page on a person or a note (extra report)."),
     "erase": ("tonalog.commands.erase", "Erase a person or a recording from database and storage."),
     "retention": ("tonalog.commands.erase", "Erase what is older than an age."),
     "subjects": ("tonalog.commands.subjects", "Store people's names as keyed hashes."),

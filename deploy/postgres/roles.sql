@@ -199,7 +199,7 @@ BEGIN
         ('http', 'SELECT (id, tenant, subject, recorded_at, recorded_at_precision, recorded_at_source, utc_offset_min, '
             'recorded_at_zone, local_day, uploaded_at, state)', 'recordings'),
         ('http', 'SELECT', 'models'),
-        ('http', 'SELECT (id, recording_id, model_id, state, reason)', 'jobs'),
+        ('http', 'SELECT (id, recording_id, model_id, lane, state, reason)', 'jobs'),
         ('http', 'SELECT', 'results'),
         ('http', 'SELECT', 'segments'),
         ('http', 'SELECT', 'subject_aliases'),

@@ -171,6 +171,20 @@ def test_lists_are_all_their_pages(client):
     assert [(row.idx, row.start_ms) for row in client.segments(1, limit=1)] == [(0, 0), (1, 4500)]
 
 
+def test_pages_are_written_into_a_file(client):
+    for write in (
+        lambda file: client.report("anna", file),
+        lambda file: client.note_report(1, file),
+        client.operations_report,
+    ):
+        file = io.BytesIO()
+        n_bytes = write(file)
+        assert n_bytes == len(file.getvalue())
+        assert file.getvalue().startswith(b"<!doctype html>")
+    with pytest.raises(NotFound):
+        client.report("nobody", io.BytesIO())
+
+
 def test_records_have_types(client):
     note = client.note(1)
 

@@ -84,6 +84,18 @@ class Client(Caller):
         """List the scored windows of a note in order of time."""
         return self.walk(calls.LIST_SEGMENTS, note_id=note_id, model=model, limit=limit)
 
+    def report(self, subject: str, file: BinaryIO) -> int:
+        """Write a person's page of HTML into a file; gives the number of bytes."""
+        return self.download(calls.REPORT_SUBJECT, file, subject=subject)
+
+    def note_report(self, note_id: int, file: BinaryIO, *, model: str | None = None) -> int:
+        """Write a note's page of HTML into a file; gives the number of bytes."""
+        return self.download(calls.REPORT_NOTE, file, note_id=note_id, model=model)
+
+    def operations_report(self, file: BinaryIO) -> int:
+        """Write the operator's page on the tenant's recordings into a file; gives the number of bytes."""
+        return self.download(calls.REPORT_OPERATIONS, file)
+
     def models(self) -> Sequence[Model]:
         """List the registered model versions."""
         return self.ask(calls.LIST_MODELS).models
