@@ -32,6 +32,7 @@ from db.columns import db_now
 from db.corrections import forget_person
 from db.engine import reading
 from db.fences import lock_registration
+from db.people_moves import forget_erased
 from db.reasons import ErasureScope, JobState, Outcome, Reason, RecordingState
 from db.rows import DEFAULT_TENANT
 from db.schema import (
@@ -240,6 +241,7 @@ def _note_removal(connection: Connection, ids: Select[Any], erasure_id: int) -> 
 def _empty_rows(connection: Connection, ids: Select[Any]) -> None:
     people = connection.execute(select(_c.tenant, _c.subject).where(_c.id.in_(ids), _c.subject.is_not(None)).distinct())
     named = [(row.tenant, row.subject) for row in people]
+    forget_erased(connection, ids)
     for table in (segments, results, removed_audio, identity_changes):
         connection.execute(delete(table).where(table.c.recording_id.in_(ids)))
     of_job = attempts.c.job_id.in_(select(jobs.c.id).where(jobs.c.recording_id.in_(ids)))

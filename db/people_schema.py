@@ -45,6 +45,7 @@ subject_baselines = Table(
     Column("retired_at", UtcDateTime),  # when a note behind it had left the person or its place in time; NULL: good
     one_of("state", BaselineState),
     CheckConstraint("n_notes > 0 AND n_persons >= 0", name="counts"),
+    Index("ix_subject_baselines_tenant_subject", "tenant", "subject"),
 )
 Index(
     "uq_subject_baselines_good",

@@ -130,6 +130,7 @@ def _baselines() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_subject_baselines_model_id_models")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject_baselines")),
     )
+    op.create_index("ix_subject_baselines_tenant_subject", "subject_baselines", ["tenant", "subject"])
     is_good = sa.text("retired_at IS NULL")
     op.create_index(
         "uq_subject_baselines_good",
