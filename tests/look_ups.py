@@ -43,7 +43,8 @@ def of_api(engine: Engine, tenant: str, subject: str, *, model_id: int) -> dict[
     one = {"engine": engine, "tenant": tenant, "model_id": model_id}
     feed = partial(changes.read, engine, tenant, limit=N_ROWS)
     return {
-        "API: is a person known": partial(people.is_known, engine, tenant, subject),
+        "API: is a person known": partial(people.find_known, engine, tenant, subject),
+        "API: is a person's refresh due": partial(people_rows.is_due, engine, tenant, subject),
         "API: a person's notes": partial(of_person, chosen=every),
         "API: the next page of them": partial(of_person, chosen=every, after=behind),
         "API: the oldest first": partial(of_person, chosen=every, is_oldest_first=True),

@@ -206,3 +206,16 @@ def test_the_api_erases_a_person_of_the_tenant_that_asks(roles):
         run(roles.admin, "REVOKE tonalog_eraser FROM tonalog_http")  # roles are of the whole server
 
     assert ask(roles.admin, "SELECT state, tenant FROM recordings WHERE id = 4") == [("ERASED", "default")]
+
+
+def test_the_migrator_makes_a_view_anew_and_gives_it_back_to_its_owner(postgres_server):
+    with new_postgres(postgres_server) as admin:
+        roles = Roles(admin)
+        ((definition,),) = ask(roles.migrator, "SELECT pg_get_viewdef('v1_change'::regclass)")
+
+        run(roles.migrator, "DROP VIEW v1_change")
+        run(roles.migrator, f"CREATE VIEW v1_change AS {definition}")
+        run(roles.migrator, "ALTER VIEW v1_change OWNER TO tonalog_views")
+
+        owner = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'v1_change'"
+        assert ask(admin, owner) == [("tonalog_views",)]

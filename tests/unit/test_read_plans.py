@@ -15,9 +15,9 @@ from db.tenancy import asking
 
 N_NOTES, N_PEOPLE = 20_000, 200
 TENANT, SUBJECT = "tenant-7", "person-107"
-# Tables of few rows here; those of erasures are empty. By `ix_changes_new` only changes without a place are read.
+# Tables of few rows here; those of erasures and the marks are empty. By `ix_changes_new` only changes without a place are read.
 SMALL = {"models", "m", "reader_tenants", "b", "change_feed", "subject_aliases", "subject_keys", "subject_baselines"}
-SMALL |= {"erasures", "erasure_requests", "erasure_objects", "ix_changes_new"}
+SMALL |= {"subject_marks", "erasures", "erasure_requests", "erasure_objects", "ix_changes_new"}
 # A whole table, or the whole of a tenant.
 OF_SQLITE = re.compile(r"SCAN (?:TABLE )?(\w+)|SEARCH (\w+) USING .*\(tenant=\?\)$")
 OF_POSTGRES = re.compile(r"(?:Seq Scan on|Index Only Scan using|Index Scan using) (\w+)(?: on)?(?: (\w+))?")
