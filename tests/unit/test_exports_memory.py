@@ -21,7 +21,7 @@ write_export(
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 FEW, MANY = 1_000, 10_000  # notes, each with three segments
-MAX_GROWTH_MIB = 24  # all rows at once would be more than 60
+MAX_GROWTH_MIB = 16  # all rows at once would be 36
 
 
 @pytest.fixture
