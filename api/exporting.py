@@ -20,6 +20,7 @@ from exports.write import Format, Options, write_export
 from storage.pseudonyms import SubjectNaming
 
 LOOK_S = 30.0  # how often files are held against the database, where nobody wakes the thread
+_STOP_S = 10.0
 _MAX_TRIES = 3  # of an export during which people are erased
 _log = logging.getLogger(__name__)
 
@@ -80,10 +81,10 @@ class Exporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the export that is being written."""
+        """End after the export that is being written, or leave it to the next process where it takes long."""
         self._is_over.set()
         self._has_work.set()
-        self._thread.join()
+        self._thread.join(_STOP_S)
 
     def wake(self) -> None:
         """Say that an export was asked for or deleted, or somebody erased."""

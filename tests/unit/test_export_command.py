@@ -111,6 +111,6 @@ def test_it_prints_what_it_wrote(home):
     done = CliRunner().invoke(cli, ["export", "--format", "csv", "--out", str(home / "x")])
 
     assert "1 notes, 0 segments" in done.output
-    assert "of 1 people do not show their newest notes yet" in done.output.replace("\n", " ")
+    assert "do not show the newest notes yet (people: 1)" in done.output.replace("\n", " ")
     with (home / "x" / "notes.csv").open(newline="") as file:
         assert [row["subject"] for row in csv.DictReader(file)] == ["anna"]

@@ -123,5 +123,5 @@ def _report(written: Written, target: Path) -> None:
     say(f"{target}: {counts}, as of {when(written.taken_at)} UTC")
     if written.n_behind:
         say(
-            f"Days and trends of {written.n_behind} people do not show their newest notes yet: the scheduler makes them anew."
+            f"Days and trends do not show the newest notes yet (people: {written.n_behind}); the scheduler makes them anew."
         )
