@@ -162,3 +162,9 @@ def test_a_long_note_says_the_same_as_short_ones(name):
 
     middle = np.exp(np.mean(np.log(short)))
     assert long == pytest.approx(middle, rel=0.06)
+
+
+def test_a_voice_over_400_hz_is_told_an_octave_low():
+    found = measure(speak(np.full(8 * RATE_HZ, 440.0), size=1.35, jitter=0.002))
+
+    assert semitones(found["pitch_median_hz"] / 440.0) == pytest.approx(-12, abs=0.2)
