@@ -1,8 +1,6 @@
 """Writes the exports that were asked for, in the background, and removes the files that nobody may have any more."""
 
 import logging
-import os
-import shutil
 import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,6 +13,7 @@ from db.export_jobs import ExportJob
 from db.snapshot import Selection
 from db.tenancy import asking, every_tenant
 from exports.errors import ExportError
+from exports.kept_files import folder_in, remove_others
 from exports.person import Keeping
 from exports.write import Format, Options, write_export
 from storage.pseudonyms import SubjectNaming
@@ -46,7 +45,7 @@ class ExportPlace:
         """Take the settings of this process."""
         keeping = Keeping(retention_days=settings.retention_days, api_audit_days=settings.api_audit_days)
         return cls(
-            folder=settings.home / "exports",
+            folder=folder_in(settings.home),
             keep=timedelta(days=settings.exports_days),
             options=Options(version=version, keeping=keeping),
             naming=SubjectNaming.of(settings),
@@ -157,13 +156,7 @@ class Exporter:
 
     def _remove_files(self, *, is_first: bool) -> None:
         export_jobs.expire(self._engine)
-        known = export_jobs.file_tokens(self._engine)
-        for entry in os.scandir(self.place.folder):
-            if entry.name.startswith("."):
-                if is_first:  # what a killed process was writing; another one that shares the folder starts over
-                    shutil.rmtree(entry.path, ignore_errors=True)
-            elif entry.name.removesuffix(".zip").rpartition("-")[2] not in known:
-                Path(entry.path).unlink(missing_ok=True)
+        remove_others(self.place.folder, export_jobs.file_tokens(self._engine), is_start=is_first)
 
 
 def _reason(error: Exception) -> str:

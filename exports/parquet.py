@@ -10,7 +10,7 @@ from exports.dictionary import Kind, TableOf
 from exports.errors import ExportError
 from exports.texts import as_line
 
-ROW_GROUP = 50_000  # rows, in memory as Arrow
+ROW_GROUP = 20_000  # rows, in memory as Arrow
 _BATCH = 2_500  # rows in memory as Python's objects, which take ten times as much
 
 

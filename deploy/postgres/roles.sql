@@ -224,7 +224,7 @@ BEGIN
         ('http', 'SELECT, INSERT, UPDATE, DELETE', 'exports'),
         ('http', 'USAGE', 'exports_id_seq'),
         ('scheduler', 'SELECT (subject), UPDATE (subject)', 'exports'),
-        ('eraser', 'SELECT (tenant, subject), DELETE', 'exports'),
+        ('eraser', 'SELECT (tenant, subject, file_token), DELETE', 'exports'),
         -- The scheduler numbers the feed and deletes what is old of it and of the audit; a rename follows into the audit.
         ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
         ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 
 import pytest
+from api_samples import a_key
 from click.testing import CliRunner
 from command import NOTES, ROOT
 from db_samples import a_recording, days_later, new_sqlite
 
-from db import recordings
+from db import export_jobs, recordings
+from db.export_jobs import NewExport
 from storage.local import LocalStore
 from storage.objects import StoredObject
 from tonalog.cli import cli
@@ -114,3 +117,23 @@ def test_it_prints_what_it_wrote(home):
     assert "do not show the newest notes yet (people: 1)" in done.output.replace("\n", " ")
     with (home / "x" / "notes.csv").open(newline="") as file:
         assert [row["subject"] for row in csv.DictReader(file)] == ["anna"]
+
+
+def test_an_erasure_removes_the_files_that_were_asked_for_over_http(home):
+    folder = home / "notes"
+    shutil.copytree(NOTES / "ana", folder / "ana")
+    engine = new_sqlite(home)
+    store = LocalStore(folder)
+    (page,) = store.list_objects()
+    recordings.register(engine, [as_new(store, found) for found in page])
+    a_key(engine)
+    export_jobs.add(engine, NewExport(tenant="default", key_id=1, format="csv"), keep=timedelta(days=1))
+    job = export_jobs.claim(engine)
+    (home / "exports").mkdir()
+    (home / "exports" / f"{job.id}-{job.file_token}.zip").write_bytes(b"of ana")
+
+    done = CliRunner().invoke(cli, ["erase", "--subject", "ana"])
+
+    assert done.exit_code == 0, done.output
+    assert "Removed 1 exports" in done.output
+    assert list((home / "exports").iterdir()) == []

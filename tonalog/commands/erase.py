@@ -8,9 +8,10 @@ from functools import partial
 import click
 
 from config.settings import Settings
-from db import Engine, erasures, recordings, removals
+from db import Engine, erasures, export_jobs, recordings, removals
 from db.erasures import Chosen, Extent
 from db.reasons import ErasureScope, RecordingState
+from exports.kept_files import folder_in, remove_others
 from scheduler.erasing import Carried, carry_out
 from scheduler.retention import expired
 from storage.open import open_bucket
@@ -170,6 +171,8 @@ def _list_old(engine: Engine, chosen: Chosen, *, scope: ErasureScope, n_days: in
 
 def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: ErasureScope) -> None:
     erasure_id = None if chosen is None else erasures.begin(engine, chosen, scope=scope)
+    if erasure_id is not None and scope is ErasureScope.ALL:
+        _remove_exports(settings, engine)
     if chosen is not None and erasure_id is None:
         say("What was chosen is not there any more: somebody else erased, renamed or replaced it meanwhile.")
     carried = carry_out(engine, partial(open_bucket, settings))
@@ -179,6 +182,13 @@ def _erase(settings: Settings, engine: Engine, chosen: Chosen | None, *, scope: 
             "else. Run the same command again to finish."
         )
     _tell_done(engine, erasure_id, carried)
+
+
+def _remove_exports(settings: Settings, engine: Engine) -> None:
+    # The rows are gone with the erasure; the files of this home too, before an API looks after them.
+    n_removed = remove_others(folder_in(settings.home), export_jobs.file_tokens(engine))
+    if n_removed:
+        say(f"Removed {n_removed} exports of the HTTP API that may have held what was erased.")
 
 
 def _tell_done(engine: Engine, erasure_id: int | None, carried: Carried) -> None:
