@@ -32,6 +32,7 @@ from db.columns import db_now
 from db.corrections import forget_person
 from db.engine import reading
 from db.fences import lock_registration
+from db.outbox import add_erasure
 from db.reasons import ErasureScope, JobState, Outcome, Reason, RecordingState
 from db.rows import DEFAULT_TENANT
 from db.schema import (
@@ -156,7 +157,7 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
         if scope is ErasureScope.AUDIO:
             _note_removal(connection, ids, erasure_id)
         else:
-            _empty_rows(connection, ids)
+            _empty_rows(connection, ids, erasure_id)
         audit = {"n_recordings": n_recordings, "n_results": n_results}
         connection.execute(update(erasures).where(erasures.c.id == erasure_id).values(audit))
         return erasure_id
@@ -236,14 +237,17 @@ def _note_removal(connection: Connection, ids: Select[Any], erasure_id: int) -> 
     connection.execute(insert(removed_audio).from_select(columns, new))
 
 
-def _empty_rows(connection: Connection, ids: Select[Any]) -> None:
-    people = connection.execute(select(_c.tenant, _c.subject).where(_c.id.in_(ids), _c.subject.is_not(None)).distinct())
-    named = [(row.tenant, row.subject) for row in people]
+def _empty_rows(connection: Connection, ids: Select[Any], erasure_id: int) -> None:
+    whose = select(_c.tenant, _c.subject, _c.id).where(_c.id.in_(ids), _c.subject.is_not(None)).order_by(_c.id)
+    named: dict[tuple[str, str], list[int]] = {}
+    for row in connection.execute(whose):
+        named.setdefault((row.tenant, row.subject), []).append(row.id)
     for table in (segments, results, removed_audio, identity_changes):
         connection.execute(delete(table).where(table.c.recording_id.in_(ids)))
     of_job = attempts.c.job_id.in_(select(jobs.c.id).where(jobs.c.recording_id.in_(ids)))
     connection.execute(update(attempts).where(of_job).values(detail=None))
     # Last, since it takes away the keys by which the recordings were found.
     connection.execute(update(recordings).where(_c.id.in_(ids)).values(_IDENTITY))
-    for tenant, subject in named:
+    for (tenant, subject), note_ids in named.items():
         forget_person(connection, tenant, subject)
+        add_erasure(connection, tenant, subject, erasure_id=erasure_id, note_ids=note_ids)
