@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from api import document, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, notes, service
+from api.routes import changes, erasures, notes, service, webhooks
 
-# Trends, uploads, exports and webhooks get a module each in `api.routes`, and their routers a place here.
-_ROUTERS = (notes.router, changes.router, erasures.router, service.router)
+# Trends, uploads and exports get a module each in `api.routes`, and their routers a place here.
+_ROUTERS = (notes.router, changes.router, erasures.router, webhooks.router, service.router)
 
 
 def make_app(context: Context, *, version: str) -> FastAPI:

@@ -7,6 +7,7 @@ from fastapi import Request
 from api.audit import AuditWriter
 from api.erasing import Eraser
 from api.limits import RateLimiter
+from api.webhooks.addresses import Network
 from db import Engine
 from storage.pseudonyms import SubjectNaming
 
@@ -21,6 +22,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        webhook_networks: where webhooks may go besides public addresses.
     """
 
     engine: Engine
@@ -28,6 +30,7 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    webhook_networks: tuple[Network, ...] = ()
 
 
 def context_of(request: Request) -> Context:

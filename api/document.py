@@ -19,6 +19,7 @@ _WITH_KEY = {
     "429": "The key asks too often; `Retry-After` says how long to wait.",
 }
 _NOT_FOUND = {"404": "There is no such thing, or it is another tenant's."}
+_CONFLICT = {"409": "It cannot be done as things are now; `type` says why."}
 _GONE = {"410": "What comes after this cursor is not kept any more."}
 _TAG = {"ETag": {"description": "Changes whenever the answer does.", "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
@@ -63,6 +64,8 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         errors |= _WITH_KEY
         if "{" in path or any(parameter["name"] == "model" for parameter in operation.get("parameters", [])):
             errors |= _NOT_FOUND
+        if method == "post" and path.startswith("/v1/webhook-endpoints") and not path.endswith("/rotate"):
+            errors |= _CONFLICT
         if path == "/v1/changes":
             errors |= _GONE
     answers.pop("422", None)
@@ -71,8 +74,10 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     if method == "get" and path.startswith("/v1"):
         answers["200"]["headers"] = _TAG
         answers["304"] = {"description": "Nothing has changed since the answer with this ETag.", "headers": _TAG}
-    if method == "delete":
+    if path == "/v1/subjects/{subject}" and method == "delete":
         answers["202"]["headers"] = _LOCATION
+    if "201" in answers:
+        answers["201"]["headers"] = {"Location": {"description": "What was made.", "schema": {"type": "string"}}}
 
 
 def _problem(text: str, *, has_wait: bool) -> dict[str, Any]:

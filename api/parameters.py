@@ -44,6 +44,8 @@ Subject = Annotated[
 ]
 NoteId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[17])]
 ErasureId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[4])]
+EndpointId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[3])]
+DeliveryId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[41])]
 Limit = Annotated[int, BeforeValidator(_plain_number), Query(ge=1, le=MAX_LIMIT, description="Rows on a page.")]
 Cursor = Annotated[
     str | None, Query(min_length=1, max_length=500, description="`next_cursor` of the page before; none to begin.")

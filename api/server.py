@@ -35,6 +35,7 @@ def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], 
         limiter=RateLimiter(settings.api_requests_per_s, clock=time.monotonic),
         audit=AuditWriter(partial(api_audit.record, engine)),
         eraser=Eraser(carry_out),
+        webhook_networks=settings.webhook_networks,
     )
 
 
