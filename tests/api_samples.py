@@ -35,12 +35,15 @@ class Client:
         self.port = port
         self.key = key
 
-    def ask(self, method, path, *, headers=None, **parameters):
+    def ask(self, method, path, *, headers=None, document=None, **parameters):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         query = "?" + urlencode(parameters, doseq=True) if parameters else ""
+        body = None if document is None else json.dumps(document)
+        if body is not None:
+            sent["Content-Type"] = "application/json"
         try:
-            connection.request(method, path + query, headers={**sent, **(headers or {})})
+            connection.request(method, path + query, body, headers={**sent, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         finally:

@@ -8,13 +8,18 @@ import pytest
 from api_samples import Client, a_key, fill, running
 from db_samples import a_recording, days_later, new_sqlite, score_all
 
-from db import erasures, jobs, recordings
+from db import delivery_log, erasures, jobs, recordings, webhooks
 from db.erasures import Chosen
-from db.reasons import ErasureScope, Lane, Scope
+from db.reasons import ErasureScope, EventKind, Lane, Scope
 
 CANARY = "canary-of-the-clinic"
 # Parameter of a path -> what the clinic has of it; `fill` has made eleven recordings before.
-OF_CLINIC = {"subject": CANARY, "note_id": 12, "erasure_id": 1}
+OF_CLINIC = {"subject": CANARY, "note_id": 12, "erasure_id": 1, "endpoint_id": 1, "delivery_id": 1}
+# Route -> a document that it takes, where it needs one.
+DOCUMENTS = {
+    ("POST", "/v1/webhook-endpoints"): {"url": "https://app.example/", "events": ["note.scored"]},
+    ("PATCH", "/v1/webhook-endpoints/{endpoint_id}"): {"disabled": True},
+}
 SHARED = {"/v1/models", "/healthz", "/readyz"}  # the same for every tenant
 
 
@@ -33,6 +38,10 @@ def port(engine):
     recordings.register(engine, found)
     jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
     score_all(engine)
+    endpoint, _ = webhooks.create(
+        engine, "clinic", url="https://canary.example/", description=CANARY, events=[EventKind.NOTE_SCORED]
+    )
+    delivery_log.add_test(engine, endpoint.id)
     with running(engine) as port:
         yield port
 
@@ -63,19 +72,19 @@ def test_every_route_refuses_or_shows_nothing_of_another_tenant(app, clinic, rou
     tried = 0
     for method, path in routes:
         own = clinic.ask("GET", filled(path)) if method == "GET" else None
-        other = app.ask(method, filled(path))
+        other = app.ask(method, filled(path), document=DOCUMENTS.get((method, path)))
         tried += 1
 
         assert "canary" not in other.body.decode(), path
         if "{" in path:
             assert other.status == 404, (method, path, other.status)
         else:
-            assert other.status == 200
+            assert other.status == (201 if method == "POST" else 200)
         if own is not None:
             assert own.status == 200, (path, own.body)  # so that the refusal is not one of everybody
             assert path in SHARED or own.body != other.body
     assert tried == len(routes) >= 11
-    assert {method for method, _ in routes} == {"GET", "DELETE"}
+    assert {method for method, _ in routes} == {"GET", "DELETE", "PATCH", "POST"}
 
 
 def test_after_all_that_the_other_tenants_person_is_still_there(clinic, app, routes):
