@@ -46,7 +46,8 @@ def add(
     Returns:
         Whether a row was written. None is where the person has no recording.
     """
-    if not connection.scalar(select(exists().where(_w.tenant == tenant, _w.disabled_at.is_(None)))):
+    # By these two columns: whoever adds may read no other.
+    if not connection.scalar(select(exists(select(_w.tenant).where(_w.tenant == tenant, _w.disabled_at.is_(None))))):
         return False
     recording_id = None
     if subject is not None:

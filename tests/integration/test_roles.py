@@ -192,7 +192,7 @@ def views(roles):
     return sorted((name, owner, sorted(rights.strip("{}").split(","))) for name, owner, rights in found)
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -229,6 +229,8 @@ MAY_DELETE = {
     ("scheduler", "subject_aliases"),
     ("scheduler", "changes"),
     ("scheduler", "api_audit"),
+    ("http", "webhook_endpoints"),
+    *(("webhooks", table) for table in ("webhook_secrets", "webhook_events", "webhook_deliveries")),
 }
 MAY_INSERT = {
     ("worker", "attempts"),
@@ -238,10 +240,13 @@ MAY_INSERT = {
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
     ("http", "api_audit"),
+    *(("http", table) for table in ("webhook_endpoints", "webhook_secrets", "webhook_deliveries")),
+    *((role, "webhook_events") for role in ("scheduler", "eraser")),
+    ("webhooks", "webhook_deliveries"),
 }
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
 @pytest.mark.parametrize("table", [*TABLES, *VIEWS])
 def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role, table):
     for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):

@@ -18,7 +18,7 @@ from tonalog.session import open_database
 if TYPE_CHECKING:
     from api.webhooks.sender import Sender
 
-N_CONNECTIONS = 8  # to the database; roles.sql allows two such processes
+N_CONNECTIONS = 4  # to the database; roles.sql allows two such processes
 _EPILOG = """\b
 Examples:
   tonalog webhooks
