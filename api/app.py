@@ -33,6 +33,7 @@ def make_app(context: Context, *, version: str) -> FastAPI:
     # Its pages of documentation load scripts from elsewhere.
     app = FastAPI(title="Tonalog", version=version, lifespan=run, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
+    app.state.routes = [route for router in _ROUTERS for route in router.routes]
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from db.errors import DatabaseError, DatabaseUnavailable, FeedExpired, SchemaOutdated, SubjectKeyMismatch
@@ -119,10 +120,19 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return Problem(404, "no-route", detail="There is nothing at this path: /openapi.json lists what there is.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = headers.get("Allow") or headers.get("allow", "")
-        detail = f"{request.method} is not possible here; allowed are {allowed or 'other methods'}."
-        return Problem(405, "method-not-allowed", detail=detail, headers=headers)
+        allowed = _methods_at(request) or headers.get("Allow") or headers.get("allow") or ""
+        detail = f"{request.method} is not possible here; allowed are {allowed}."
+        return Problem(405, "method-not-allowed", detail=detail, headers={"Allow": allowed})
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI could not read the bytes of a body
+        return bad_parameter("body", "", message="not JSON in UTF-8", value="")
     return Problem(error.status_code, "refused", detail=str(error.detail), headers=headers)
+
+
+def _methods_at(request: Request) -> str:
+    """List what can be done at a path; Starlette's own header names the methods of one route of several."""
+    routes: list[APIRoute] = request.app.state.routes
+    here = [route for route in routes if route.path_regex.match(request.scope["path"])]
+    return ", ".join(sorted({method for route in here for method in route.methods or ()}))
 
 
 def _of_validation(error: RequestValidationError) -> Problem:

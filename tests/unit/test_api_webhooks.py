@@ -125,7 +125,7 @@ def test_a_document_that_cannot_be_used_is_refused_by_name(app, change, named):
     assert [(error["in"], error["name"]) for error in answer["errors"]] == [("body", named)]
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"{" * 100_000])
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"\xa9{", b"{" * 100_000])
 def test_what_is_no_document_is_refused(app, raw):
     status, answer, _ = app.send("POST", ROUTE, raw=raw)
 
@@ -265,3 +265,9 @@ def test_secrets_are_in_their_own_table_only(engine, app):
     secret = make(app)["secret"]
 
     assert dump(engine).count(secret) == 1
+
+
+def test_a_method_that_is_not_possible_names_all_that_are(app):
+    answer = app.ask("PUT", f"{ROUTE}/1")
+
+    assert (answer.status, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
