@@ -55,7 +55,7 @@ def score(engine, name):
 
 
 def test_the_receiver_of_the_page_takes_what_is_sent_and_nothing_else(served):
-    app, cli, engine = served
+    app, _, engine = served
     port = free_port()
     document = {"url": f"http://127.0.0.1:{port}/", "events": ["note.scored", "subject.erased"]}
     made = app.ask("POST", "/v1/webhook-endpoints", document=document).json
