@@ -168,6 +168,12 @@ class Settings(BaseSettings):
         None, description="CA certificates of the hosts that webhooks go to, besides those of the system."
     )
     webhook_days: int = Field(30, ge=1, le=36_500, description="How long deliveries of webhooks are kept.")
+    trend_baseline_days: int = Field(
+        60,
+        ge=60,
+        le=365,
+        description="Observed days that a person's trends are judged against; those of a person who has them stay.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     @field_validator("broker_url")

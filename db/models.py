@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, and_, case, exists, func, insert, sel
 from db.columns import db_now
 from db.engine import reading
 from db.errors import ConstraintViolated, ModelConflict, ModelIncomplete, RowNotFound
+from db.people_marks import mark_everybody
 from db.reasons import JobState, Reason, RecordingState
 from db.rows import Model, NewModel
 from db.schema import jobs, models, recordings, results
@@ -76,6 +77,7 @@ def activate(engine: Engine, model_id: int, *, force: bool = False) -> Model:
         ).one_or_none()
         if row is None:
             raise RowNotFound(f"there is no model with id {model_id}: `tonalog models list` shows what there is")
+        mark_everybody(connection)  # pending notes and trends are those of the active model
         return as_model(row._asdict())
 
 

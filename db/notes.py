@@ -125,7 +125,7 @@ _DAY = table(
     column("scores", Document),
     *(column(name, Double) for name in DIMENSIONS),
 )
-_STATUS = case(
+STATUS = case(
     (_s.status == ResultStatus.SCORED, NoteStatus.SCORED.value),
     (_s.status == ResultStatus.NO_SPEECH, NoteStatus.NO_SPEECH.value),
     (jobs.c.state == JobState.DEAD, NoteStatus.FAILED.value),
@@ -242,7 +242,7 @@ def _notes(model_id: int | None) -> Select[Any]:
     )
     columns: list[ColumnElement[Any]] = [_r[name] for name in _OF_RECORDING]
     columns += [_s[name] for name in (*_OF_RESULT, *_TO_SCORES)]
-    columns += [_STATUS.label("status"), _REASON.label("reason"), _s.created_at.label("scored_at")]
+    columns += [STATUS.label("status"), _REASON.label("reason"), _s.created_at.label("scored_at")]
     columns += [models.c.name.label("model_name"), models.c.version.label("model_version")]
     return select(*columns).select_from(rows).where(_r.state == RecordingState.LIVE)
 
@@ -254,7 +254,7 @@ def _fits(chosen: NoteFilter) -> list[ColumnElement[bool]]:
     if chosen.until is not None:
         fits.append(_r.local_day <= chosen.until)
     if chosen.status is not None:
-        fits.append(_STATUS.in_([chosen.status.value]))
+        fits.append(STATUS.in_([chosen.status.value]))
     return fits
 
 

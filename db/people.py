@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, select, update
 
+from db import people_moves
 from db.aliases import present_name, redirect
 from db.api_schema import api_audit
 from db.columns import db_now
@@ -178,6 +179,16 @@ def _move(connection: Connection, tenant: str, old: str, *, new: str, cause: Cha
     names = ["recording_id", "changed_at", "cause", "field", "old_value", "new_value"]
     connection.execute(insert(identity_changes).from_select(names, audit))
     redirect(connection, tenant, old, new=new)
+    is_rename = cause is ChangeCause.RENAME
+    if is_rename:
+        since = people_moves.before_rename(connection, tenant, old, new=new)
+    else:
+        people_moves.before_merge(connection, tenant, old)
     of_audit = (api_audit.c.tenant == tenant, api_audit.c.subject == old)
     connection.execute(update(api_audit).where(*of_audit).values(subject=new))
-    return connection.execute(update(recordings).where(*of_person).values(subject=new)).rowcount
+    n_moved = connection.execute(update(recordings).where(*of_person).values(subject=new)).rowcount
+    if is_rename:
+        people_moves.after_rename(connection, tenant, old, new=new, since=since)
+    else:
+        people_moves.after_merge(connection, tenant, old)
+    return n_moved

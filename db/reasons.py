@@ -109,6 +109,22 @@ class Scope(StrEnum):
     WRITE = "write"
 
 
+class BaselineState(StrEnum):
+    """How much is known of what is usual for a person; the words of `trends.BaselineState`, as rows hold them."""
+
+    INSUFFICIENT = "insufficient"
+    PERSONAL = "personal"
+
+
+class TrendState(StrEnum):
+    """Where a person's recent days are; the words of `trends.TrendState`, as rows hold them."""
+
+    STABLE = "stable"
+    SHIFTED_UP = "shifted_up"
+    SHIFTED_DOWN = "shifted_down"
+    INSUFFICIENT = "insufficient"
+
+
 class SlotState(StrEnum):
     """Whether the nightly run of one slot has been finished."""
 

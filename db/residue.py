@@ -8,6 +8,14 @@ from sqlalchemy import Connection, Engine, TextClause, text
 from db.api_schema import api_audit
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
+from db.people_schema import (
+    baseline_notes,
+    relative_results,
+    subject_baselines,
+    subject_days,
+    subject_marks,
+    subject_trends,
+)
 from db.schema import (
     attempts,
     erasure_objects,
@@ -35,6 +43,12 @@ _TABLES = tuple(
         jobs,
         attempts,
         api_audit,
+        subject_baselines,
+        baseline_notes,
+        relative_results,
+        subject_days,
+        subject_trends,
+        subject_marks,
     )
 )
 _STATISTICS = "pg_statistic"  # where PostgreSQL keeps values that were common in a column

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, exists, insert, select, update
 
+from db import people_moves
 from db.api_schema import api_audit
 from db.columns import db_now
 from db.engine import reading
 from db.errors import SubjectKeyMismatch
 from db.fences import lock_registration
+from db.people_schema import subject_marks
 from db.schema import identity_changes, recordings, subject_aliases, subject_keys
 
 _OTHER_KEY = "subjects in this database are stored under another key: set TONALOG_SUBJECT_KEY to the key it began with"
@@ -76,7 +78,11 @@ def rehash(engine: Engine, fingerprint: str, *, store: Callable[[str], str]) -> 
             raise SubjectKeyMismatch(_OTHER_KEY)
         if stored is not None:
             return 0
+        since = people_moves.last_mark(connection)
         people = _rewrite(connection, recordings.c.subject, store=store)
+        people_moves.forget_corrections(connection, since=since)
+        for table in (*people_moves.OF_PEOPLE, subject_marks):
+            _rewrite(connection, table.c.subject, store=store)
         _rewrite(connection, subject_aliases.c.alias, store=store)
         _rewrite(connection, subject_aliases.c.subject, store=store)
         _rewrite(connection, api_audit.c.subject, store=store)

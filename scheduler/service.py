@@ -12,6 +12,7 @@ from config.settings import Settings
 from db import Engine, api_audit, changes, models, slots, subject_keys
 from db.engine import make_engine
 from db.leases import expire_leases
+from people import Refreshed, refresh
 from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
@@ -20,11 +21,13 @@ from scheduler.retention import run_due_retention
 from scheduler.scan import scan
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
+from trends import TrendSettings
 
 _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
 SWEEP_PULSE = "sweep"
 _SLOT_LEASE_S = 900.0
+_PEOPLE_S = 5.0  # of a tick: some hundreds of people
 
 
 class SchedulerError(Exception):
@@ -43,7 +46,7 @@ class Service:
         return make_engine(self._settings.database)
 
     def tick(self) -> None:
-        """Do all that is due: a nightly slot, expired leases, jobs to publish, what to erase or forget; and leave a pulse.
+        """Do all that is due: a nightly slot, expired leases, jobs to publish, what to erase or forget, people; and leave a pulse.
 
         The pulse says that a scheduler is running, so nothing else leaves it.
         """
@@ -52,6 +55,7 @@ class Service:
         slots.pulse(self._engine, SWEEP_PULSE)
         self.retention()
         self.forget()
+        self.refresh_people(budget_s=min(_PEOPLE_S, self._settings.sweep_s / 3))
 
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""
@@ -88,6 +92,15 @@ class Service:
         """Delete what the feed of changes and the audit of the HTTP API keep no longer."""
         changes.expire(self._engine, keep=timedelta(days=self._settings.changes_days))
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
+
+    def refresh_people(self, *, budget_s: float | None = None) -> Refreshed:
+        """Make anew what is kept of people whose notes have changed.
+
+        Args:
+            budget_s: how long, so that a sweep is not held up by an import; the next one goes on. None: to the end.
+        """
+        settings = TrendSettings(baseline_days=self._settings.trend_baseline_days)
+        return refresh(self._engine, settings=settings, budget_s=budget_s)
 
     def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
         """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.

@@ -62,6 +62,10 @@ class LocalRun:
                 time.sleep(_POLL_S)
             bar.show(now)
 
+    def refresh_people(self) -> None:
+        """Make anew baselines, relative scores, days and trends of everybody whose notes have changed."""
+        self._service.refresh_people()
+
     def _progress(self) -> Progress:
         place = self.place
         return progress(self.engine, self._model.id, store=place.store, bucket=place.bucket, prefix=place.prefix)

@@ -8,9 +8,11 @@ from config.settings import Settings
 from db import Engine, history, results, trends
 from db.errors import show_url
 from db.models import active_model
+from db.people_rows import read_relative
 from db.rows import Model
 from db.trends import Note
 from tonalog.local_run import Place
+from tonalog.person_words import needed_notes
 from tonalog.report import labels_of, local_time, minutes, score_cells, shortened
 from tonalog.screen import Cell, fits, new_table, say, show, stacked
 from tonalog.sparkline import sparkline
@@ -36,9 +38,21 @@ def print_report(engine: Engine, place: Place, settings: Settings) -> None:
     if len(notes) > _MAX_ROWS:
         say(f"... and {len(notes) - _MAX_ROWS} more: `tonalog status`, or SQL on the view v1_note.")
     say(_summary(notes))
+    _say_relative(engine, notes, model=model)
     where = str(settings.home.resolve() / "tonalog.db") if settings.database_url is None else show_url(engine.url)
     say(f"Database: {where}")
     say("Scores are a model's guess at how a voice sounds. They are no diagnosis.")
+
+
+def _say_relative(engine: Engine, notes: list[Note], *, model: Model | None) -> None:
+    """Say of how many notes it is known what is unusual for the person."""
+    needed = None if model is None else needed_notes(model)
+    found = read_relative(engine, [note.recording_id for note in notes[:_MAX_ROWS]])
+    if needed is None or not found:
+        return
+    n_known = sum(one.scores is not None for one in found.values())
+    few = f"{len(found) - n_known} have fewer than {needed} earlier notes of their person"
+    say(f"Relative to the person's own past: {n_known} notes are judged, {few}. `tonalog show NOTE` has both scores.")
 
 
 def _print_table(rows: list[list[Cell]], labels: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from db import api_schema, webhook_schema  # noqa: F401 - their tables belong to the metadata
+from db import api_schema, people_schema, webhook_schema  # noqa: F401 - their tables belong to the metadata
 from db.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

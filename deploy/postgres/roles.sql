@@ -244,6 +244,25 @@ BEGIN
         ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
         ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),
         ('scheduler', 'SELECT (id, at, tenant, subject), DELETE, UPDATE (subject)', 'api_audit'),
+        -- The scheduler computes what is kept of people from their notes; it can retire a baseline and not change one.
+        ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (subject, retired_at)', 'subject_baselines'),
+        ('scheduler', 'SELECT, INSERT', 'baseline_notes'),
+        ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (baseline_id, scores, label, confidence, is_uncertain, related_at)',
+            'relative_results'),
+        ('scheduler', 'SELECT, INSERT, DELETE, UPDATE', 'subject_days'),
+        ('scheduler', 'SELECT, INSERT, DELETE, UPDATE', 'subject_trends'),
+        ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (subject)', 'subject_marks'),
+        ('scheduler', 'USAGE', 'subject_baselines_id_seq'),
+        ('scheduler', 'USAGE', 'subject_marks_id_seq'),
+        ('http', 'SELECT', 'subject_baselines'),
+        ('http', 'SELECT', 'relative_results'),
+        ('http', 'SELECT', 'subject_days'),
+        ('http', 'SELECT', 'subject_trends'),
+        ('eraser', 'SELECT, DELETE', 'subject_baselines'),
+        ('eraser', 'SELECT', 'baseline_notes'),
+        ('eraser', 'SELECT, DELETE', 'subject_days'),
+        ('eraser', 'SELECT, DELETE', 'subject_trends'),
+        ('eraser', 'SELECT, DELETE', 'subject_marks'),
         -- The eraser alone deletes scores; it can neither score nor register.
         ('eraser', 'SELECT', 'alembic_version'),
         ('eraser', 'SELECT, UPDATE (bucket, key, version_tag, size_bytes, subject, subject_source, recorded_at, '
@@ -288,7 +307,8 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
-        'results', 'segments', 'jobs', 'attempts', 'api_audit']
+        'results', 'segments', 'jobs', 'attempts', 'api_audit', 'subject_baselines', 'baseline_notes', 'relative_results',
+        'subject_days', 'subject_trends', 'subject_marks']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);

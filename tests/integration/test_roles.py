@@ -218,6 +218,7 @@ def test_only_the_migrator_changes_the_schema_results_stay_and_models_are_its_ow
         run(getattr(granted, role), statement)
 
 
+OF_PEOPLE = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 MAY_DELETE = {
     ("eraser", "results"),
     ("eraser", "segments"),
@@ -231,6 +232,8 @@ MAY_DELETE = {
     ("scheduler", "api_audit"),
     ("http", "webhook_endpoints"),
     *(("webhooks", table) for table in ("webhook_secrets", "webhook_events", "webhook_deliveries")),
+    *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),
+    *(("eraser", table) for table in OF_PEOPLE),
 }
 MAY_INSERT = {
     ("worker", "attempts"),
@@ -243,6 +246,7 @@ MAY_INSERT = {
     *(("http", table) for table in ("webhook_endpoints", "webhook_secrets", "webhook_deliveries")),
     *((role, "webhook_events") for role in ("scheduler", "eraser")),
     ("webhooks", "webhook_deliveries"),
+    *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results", "baseline_notes")),
 }
 
 

@@ -18,7 +18,7 @@ from tonalog.local_worker import LocalWorker, WorkerCannotStart
 
 TONALOG = Path(sys.executable).with_name("tonalog")
 NOTE = NOTES / "luca" / "2026-03-02T12-30-00Z.m4a"
-ROOMS = ("config", "db", "scheduler", "storage", "tonalog", "trends", "worker")
+ROOMS = ("config", "db", "people", "scheduler", "storage", "tonalog", "trends", "worker")
 LIBRARIES = ("celery", "celeryconfig", "click", "django", "json", "numpy", "sitecustomize", "sqlalchemy", "typing")
 
 

@@ -70,6 +70,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
         "config",
         "db",
         "models",
+        "people",
         "scheduler",
         "storage",
         "tonalog",

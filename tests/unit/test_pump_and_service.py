@@ -4,8 +4,9 @@ import tempfile
 from collections import Counter
 
 import pytest
-from db_samples import add_active_model, add_jobs, count, days_later, new_sqlite
+from db_samples import add_active_model, add_jobs, count, days_later, new_sqlite, scores
 from kombu.exceptions import OperationalError
+from people_samples import add_model, add_notes
 from sqlalchemy import select, update
 
 from config.queues import SCORE_TASK, lane_queue
@@ -122,6 +123,15 @@ def test_a_schedulers_tick_forgets_what_the_api_keeps_no_longer(engine):
     with engine.connect() as connection:
         assert 1 not in connection.scalars(select(changes_table.c.id)).all()
     assert count(engine, "changes") == n_before - 1 > 0
+
+
+def test_a_schedulers_tick_makes_days_of_people_whose_notes_changed(tmp_path):
+    engine = new_sqlite(tmp_path)
+    add_notes(engine, add_model(engine), "anna", [scores()])
+
+    Service(Settings(database_url=str(engine.url)), Bell()).tick()
+
+    assert (count(engine, "subject_days"), count(engine, "subject_marks")) == (1, 0)
 
 
 def test_a_scan_without_a_place_says_what_to_set(tmp_path):

@@ -10,8 +10,10 @@ import click
 from config.plain_text import exact
 from config.settings import Settings
 from db import Engine, corrections, history, models, recordings, results, trends
+from db.people_rows import RelativeResult, read_relative, read_trends
 from db.rows import Model, Recording
 from db.trends import Note
+from tonalog import person_words
 from tonalog.errors import TonalogError
 from tonalog.report import DIMENSIONS, in_local_time, labels_of, local_time, minutes, score_cells, shortened, when
 from tonalog.screen import Table, fits, headline, message, new_table, say, say_json, show, width
@@ -53,19 +55,29 @@ def show_command(recording: str) -> None:
 def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
     """Show one person's notes in order of recording time, and a picture of each emotion over them.
 
-    Times are those of the recorder's own clock.
+    Times are those of the recorder's own clock. A note's label and scores are what the model hears; what is unusual for
+    this person is relative to the person's own earlier notes, and there once there are enough of them.
     """
+    from trends import TrendSettings  # noqa: PLC0415 - numpy, which the other commands on rows do not need
+
     settings = Settings.read()
     engine = open_database(settings)
     whose = choose_tenant(settings, tenant)
-    notes = trends.subject_trend(engine, find_subject(engine, settings, subject, tenant=whose), tenant=whose)
+    person = find_subject(engine, settings, subject, tenant=whose)
+    notes = trends.subject_trend(engine, person, tenant=whose)
     if not notes:
         raise TonalogError(say_nobody(engine, settings, subject, tenant=whose))
     labels = labels_of(models.active_model(engine))
+    relative = read_relative(engine, [note.recording_id for note in notes])
     if as_json:
-        say_json([_as_dict(note, labels) for note in notes])
+        say_json([_as_dict(note, labels, relative=relative.get(note.recording_id)) for note in notes])
         return
-    _print_trend(notes, labels)
+    by = TrendSettings(baseline_days=settings.trend_baseline_days)
+    for line in person_words.describe_trends(read_trends(engine, whose, person), by):
+        say(line)
+    _print_trend(notes, labels, relative=relative)
+    if any(found.scores is not None for found in relative.values()):
+        say(person_words.HIDDEN)
 
 
 def _one(engine: Engine, wanted: str) -> Recording:
@@ -109,14 +121,18 @@ def _show_result(engine: Engine, found: Recording, *, model: Model) -> None:
     unsure = " (uncertain)" if result.is_uncertain else ""
     say("")
     headline(f"{model.name}-{model.version}", f": {result.label or 'no speech'}{unsure}; {head}")
+    beside = read_relative(engine, [found.id], model_id=model.id).get(found.id)
+    relative = person_words.describe_relative(beside, model=model)
+    if relative is not None:
+        say(f"relative to the person's own past: {relative}")
     say(f"length {minutes(result.duration_ms)}, speech {minutes(result.speech_ms)}, {result.n_windows} windows")
     columns = ["start", "end", "speech", *model.labels, *result.dimensions]
     table = new_table("Segments", columns, right=columns)
     for segment in result.segments:
         label = max(segment.scores, key=segment.scores.__getitem__)
         clock = [minutes(segment.start_ms), minutes(segment.end_ms), f"{segment.speech_ms / 1000:.1f} s"]
-        beside = [f"{segment.dimensions[name]:.2f}" for name in result.dimensions]
-        table.add_row(*clock, *score_cells(segment.scores, label, labels=model.labels), *beside)
+        numbers = [f"{segment.dimensions[name]:.2f}" for name in result.dimensions]
+        table.add_row(*clock, *score_cells(segment.scores, label, labels=model.labels), *numbers)
     if result.segments:
         show(table)
     for label, trend in result.trend.items():
@@ -140,7 +156,7 @@ def _show_attempts(engine: Engine, job_id: int, *, title: str) -> None:
     show(table)
 
 
-def _as_dict(note: Note, labels: Sequence[str]) -> dict[str, Any]:
+def _as_dict(note: Note, labels: Sequence[str], *, relative: RelativeResult | None) -> dict[str, Any]:
     moment = in_local_time(note)
     return {
         "recording_id": note.recording_id,
@@ -157,6 +173,7 @@ def _as_dict(note: Note, labels: Sequence[str]) -> dict[str, Any]:
         "confidence": note.confidence,
         "is_uncertain": note.is_uncertain,
         "scores": _by_label(note.scores, labels),
+        "relative": person_words.as_json(relative),
         "dimensions": {name: value for name in DIMENSIONS if (value := getattr(note, name)) is not None},
         "slope_per_min": _by_label(note.slope_per_min, labels),
         "speech_ms": note.speech_ms,
@@ -169,9 +186,11 @@ def _by_label(values: Mapping[str, float | None] | None, labels: Sequence[str]) 
     return None if values is None else {name: values.get(name) for name in labels}
 
 
-def _print_trend(notes: list[Note], labels: Sequence[str]) -> None:
-    table = _trend_table(notes, labels, headings=labels)
-    show(table if fits(table) else _trend_table(notes, labels, headings=shortened(labels)), may_fold=True)
+def _print_trend(notes: list[Note], labels: Sequence[str], *, relative: Mapping[int, RelativeResult]) -> None:
+    table = _trend_table(notes, labels, headings=labels, relative=relative)
+    if not fits(table):
+        table = _trend_table(notes, labels, headings=shortened(labels), relative=relative)
+    show(table, may_fold=True)
     scored = [note.scores for note in notes if note.scores is not None and note.recorded_at is not None]
     longest = max(map(len, labels))
     n_bars = width() - longest - _PICTURE_MARGIN
@@ -182,13 +201,18 @@ def _print_trend(notes: list[Note], labels: Sequence[str]) -> None:
     say(f"Each bar is {bar} of known time, 0 to 1. Compare a person with their own past, not with others.")
 
 
-def _trend_table(notes: list[Note], labels: Sequence[str], *, headings: Sequence[str]) -> Table:
-    columns = ["recorded at", "length", "label", *headings, "state"]
+def _trend_table(
+    notes: list[Note], labels: Sequence[str], *, headings: Sequence[str], relative: Mapping[int, RelativeResult]
+) -> Table:
+    unusual = {one: cell for one, found in relative.items() if (cell := person_words.relative_cell(found))}
+    columns = ["recorded at", "length", "label", *headings, *(["relative"] if unusual else []), "state"]
     table = new_table(f"Notes of {notes[0].subject or 'unknown'}", columns, right=["length", *headings])
     for note in notes:
         length = "" if note.duration_ms is None else minutes(note.duration_ms)
         label = f"{note.label}?" if note.is_uncertain else (note.label or "")
         state = note.status if note.reason is None else f"{note.status}: {note.reason}"
         cells = score_cells(note.scores, note.label, labels=labels)
+        if unusual:
+            cells.append(unusual.get(note.recording_id, ""))
         table.add_row(local_time(note), length, label, *cells, state)
     return table

@@ -44,4 +44,5 @@ def run_command(
     say(f"{found.n_listed} recordings found, {found.n_new} new{corrected}; {found.n_jobs} new jobs.")
     say_unknown(found, path_or_url)
     run.work()
+    run.refresh_people()
     print_report(run.engine, run.place, settings)
