@@ -6,7 +6,7 @@ trend or erasure. Both happen in the transaction of the change, so that an event
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, exists, func, insert, select
@@ -113,6 +113,13 @@ def fan_out(engine: Engine) -> int:
             new = {"state": DeliveryState.PENDING, "n_attempts": 0, "created_at": db_now(), "next_at_s": db_now_s()}
             connection.execute(insert(webhook_deliveries).values(new), rows)
     return len(taken)
+
+
+def expire(engine: Engine, *, keep: timedelta) -> int:
+    """Delete events that no sender took for this long, since none is running; gives how many."""
+    with engine.begin() as connection:
+        now: datetime = connection.execute(select(db_now())).scalar_one()
+        return connection.execute(delete(webhook_events).where(_e.at < now - keep)).rowcount
 
 
 def new_message_id() -> str:

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, api_audit, changes, models, slots, subject_keys
+from db import Engine, api_audit, changes, models, outbox, slots, subject_keys
 from db.engine import make_engine
 from db.leases import expire_leases
 from people import Refreshed, refresh
@@ -89,9 +89,10 @@ class Service:
         )
 
     def forget(self) -> None:
-        """Delete what the feed of changes and the audit of the HTTP API keep no longer."""
+        """Delete what the feed of changes, the audit of the HTTP API and the outbox of webhooks keep no longer."""
         changes.expire(self._engine, keep=timedelta(days=self._settings.changes_days))
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
+        outbox.expire(self._engine, keep=timedelta(days=self._settings.webhook_days))
 
     def refresh_people(self, *, budget_s: float | None = None) -> Refreshed:
         """Make anew what is kept of people whose notes have changed.

@@ -17,7 +17,6 @@ from api.webhooks import messages
 from api.webhooks.post import NotSent
 from db import Engine, deliveries, outbox
 from db.deliveries import Attempt, DueEndpoint, Taken
-from db.errors import DatabaseError
 from db.reasons import DeliveryState, EventKind
 
 # After the example of the Standard Webhooks specification (section "Deliverability and reliability").
@@ -80,8 +79,8 @@ class Sender:
             while not self._is_over.is_set():
                 try:
                     self._tick(pool)
-                except DatabaseError as error:
-                    _log.warning("webhooks wait for the database", extra={"error": type(error).__name__})
+                except Exception as error:  # noqa: BLE001 - a database that is away now may be back in a second
+                    _log.warning("webhooks wait", extra={"error": type(error).__name__})
                     self._is_over.wait(POLL_S)
                 self._has_news.wait(POLL_S)
                 self._has_news.clear()

@@ -226,7 +226,7 @@ BEGIN
         ('http', 'USAGE', 'webhook_secrets_id_seq'),
         ('http', 'USAGE', 'webhook_deliveries_id_seq'),
         ('scheduler', 'SELECT (tenant, disabled_at)', 'webhook_endpoints'),
-        ('scheduler', 'INSERT', 'webhook_events'),
+        ('scheduler', 'SELECT (at), INSERT, DELETE', 'webhook_events'),
         ('scheduler', 'USAGE', 'webhook_events_id_seq'),
         ('eraser', 'SELECT (tenant, disabled_at)', 'webhook_endpoints'),
         ('eraser', 'INSERT', 'webhook_events'),

@@ -230,6 +230,7 @@ MAY_DELETE = {
     ("scheduler", "subject_aliases"),
     ("scheduler", "changes"),
     ("scheduler", "api_audit"),
+    ("scheduler", "webhook_events"),
     ("http", "webhook_endpoints"),
     *(("webhooks", table) for table in ("webhook_secrets", "webhook_events", "webhook_deliveries")),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),

@@ -14,6 +14,7 @@ from db import delivery_log, erasures, ledger, migrate, outbox, webhooks
 from db.erasures import Chosen
 from db.errors import DatabaseError
 from db.reasons import DeliveryState, ErasureScope, EventKind
+from people import refresh
 
 EVENTS = [EventKind.NOTE_SCORED, EventKind.DAY_UPDATED, EventKind.SUBJECT_ERASED]
 
@@ -29,8 +30,11 @@ def test_each_does_its_part_of_the_way_from_a_score_to_a_message(roles):
     endpoint, secret = webhooks.create(roles.http, "default", url="https://app.example/", description="", events=EVENTS)
     new = webhooks.rotate(roles.http, "default", endpoint.id, grace=timedelta(hours=1)).secret
     ledger.finish(roles.worker, claim(roles, job_id), a_result())
+    assert refresh(roles.scheduler).n_people == 1
+    assert ask(roles.admin, "SELECT kind FROM webhook_events ORDER BY id") == [("note.scored",)]  # its day is unknown
     with roles.scheduler.begin() as connection:
         assert outbox.add(connection, "default", EventKind.DAY_UPDATED, subject="anna")
+    assert outbox.expire(roles.scheduler, keep=timedelta(days=1)) == 0
     delivery_log.add_test(roles.http, endpoint.id)
     sent = []
 

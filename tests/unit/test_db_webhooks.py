@@ -336,6 +336,15 @@ def test_deliveries_are_forgotten_in_time(engine):
     assert told(engine, endpoint) == []
 
 
+def test_events_that_no_sender_takes_are_forgotten_in_time(engine):
+    an_endpoint(engine)
+    add_active_model(engine)
+
+    assert outbox.expire(engine, keep=timedelta(days=1)) == 0
+    assert outbox.expire(engine, keep=timedelta(seconds=-1)) == 1
+    assert count(engine, "webhook_events") == 0
+
+
 def test_no_row_holds_a_name(engine):
     add_active_model(engine)
     an_endpoint(engine)
