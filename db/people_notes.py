@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, false, func, or_, select
 
 from db.columns import db_now
 from db.engine import reading
@@ -14,13 +14,14 @@ from db.notes import STATUS, NoteStatus
 from db.people_marks import Mark, read_marks
 from db.people_rows import SubjectBaseline, SubjectDay, SubjectTrend, as_baseline, as_trend
 from db.people_schema import baseline_notes, relative_results, subject_baselines, subject_days, subject_trends
-from db.reasons import RecordingState
+from db.reasons import JobState, RecordingState
 from db.results import read_scores
 from db.rows import Model
 from db.schema import DIMENSIONS, EMOTIONS, jobs, models, recordings, results
 
 _r, _s, _b, _x = recordings.c, results.c, subject_baselines.c, relative_results.c
 _OF_RESULT = ("label", "confidence", "is_uncertain", "speech_ms", *DIMENSIONS)
+_OPEN = (JobState.PENDING, JobState.QUEUED, JobState.RUNNING)
 _TO_SCORES = (*EMOTIONS, "extra_scores")
 
 
@@ -29,7 +30,7 @@ class PersonNote:
     """A live note of a person under one model; what is of the result is None unless it is scored.
 
     `at` is the time of recording, or of the upload where that is not known; notes of a person are ordered by it and,
-    where it is the same, by their id. `movement` is the result's `trend`, by label or dimension.
+    where it is the same, by their id. `movement` is the result's `trend`, by label or dimension. `is_waiting` says that its job has not ended; a pending note may have none.
     """
 
     recording_id: int
@@ -38,6 +39,7 @@ class PersonNote:
     utc_offset_min: int | None
     local_day: date | None
     status: NoteStatus
+    is_waiting: bool
     scores: Mapping[str, float] | None
     label: str | None
     confidence: float | None
@@ -130,6 +132,7 @@ def _notes(connection: Connection, tenant: str, subject: str) -> tuple[PersonNot
         at.label("at"),
         STATUS.label("status"),
     ]
+    columns += [func.coalesce(jobs.c.state.in_(_OPEN), false()).label("is_waiting")]
     columns += [_r.utc_offset_min, _r.local_day, *(_s[name] for name in (*_OF_RESULT, *_TO_SCORES))]
     wanted = (
         select(*columns, _s.trend.label("movement"))

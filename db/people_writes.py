@@ -15,8 +15,10 @@ from db.people_marks import Mark, delete_marks, read_marks
 from db.people_rows import SubjectDay, SubjectTrend
 from db.people_schema import baseline_notes, relative_results, subject_baselines, subject_days, subject_trends
 from db.person_events import read_trend_states, tell_person
+from db.reasons import RecordingState
+from db.schema import recordings
 
-_b, _d, _t, _x = subject_baselines.c, subject_days.c, subject_trends.c, relative_results.c
+_b, _d, _r, _t, _x = subject_baselines.c, subject_days.c, recordings.c, subject_trends.c, relative_results.c
 BATCH = 500
 
 
@@ -54,8 +56,8 @@ class NewRelative:
 class PersonChange:
     """All that differs between what is kept of a person and what follows from the notes.
 
-    `days` and `trends` hold only new and different rows; what is gone is named by its key: (model, day) and
-    (model, measure).
+    `days` and `trends` hold only new and different rows; what is gone is named by its key: (recording, model), (model, day)
+    and (model, measure).
     """
 
     tenant: str
@@ -63,6 +65,7 @@ class PersonChange:
     marks: tuple[Mark, ...]
     retired_ids: tuple[int, ...] = ()
     baselines: tuple[NewBaseline, ...] = ()
+    gone_relative: tuple[tuple[int, int], ...] = ()
     relative: tuple[NewRelative, ...] = ()
     days: tuple[SubjectDay, ...] = ()
     gone_days: tuple[tuple[int, date], ...] = ()
@@ -85,6 +88,7 @@ def write_person(engine: Engine, change: PersonChange) -> bool:
             return False
         before = read_trend_states(connection, change.tenant, change.subject)
         _retire(connection, change.retired_ids)
+        _forget_relative(connection, change)
         _add_baselines(connection, change)
         _add_relative(connection, change)
         _write_days(connection, change)
@@ -105,6 +109,25 @@ def _retire(connection: Connection, ids: Sequence[int]) -> None:
     if ids:
         connection.execute(delete(relative_results).where(_x.baseline_id.in_(ids)))
         connection.execute(update(subject_baselines).where(_b.id.in_(ids)).values(retired_at=db_now()))
+
+
+def _forget_relative(connection: Connection, change: PersonChange) -> None:
+    """Delete relative scores that do not hold: of notes that are to be judged anew later, and of those that have left.
+
+    Whoever a note has gone to may have judged it already.
+    """
+    for recording_id, model_id in change.gone_relative:
+        connection.execute(delete(relative_results).where(_x.recording_id == recording_id, _x.model_id == model_id))
+    of_person = select(_b.id).where(_b.tenant == change.tenant, _b.subject == change.subject)
+    of_nobody = select(_r.id).where(or_(_r.subject.is_(None), _r.state != RecordingState.LIVE))
+    is_left = or_(_x.baseline_id.in_(of_person), and_(_x.baseline_id.is_(None), _x.recording_id.in_(of_nobody)))
+    for recording_id in {mark.recording_id for mark in change.marks if mark.recording_id is not None}:
+        is_elsewhere = _x.recording_id.not_in(
+            select(_r.id).where(
+                _r.tenant == change.tenant, _r.subject == change.subject, _r.state == RecordingState.LIVE
+            )
+        )
+        connection.execute(delete(relative_results).where(_x.recording_id == recording_id, is_elsewhere, is_left))
 
 
 def _add_baselines(connection: Connection, change: PersonChange) -> None:

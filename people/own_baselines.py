@@ -1,7 +1,7 @@
 """A person's own baselines and relative scores under one model, by rules under which history does not rewrite itself.
 
 A baseline is made of the person's first notes, at each of `BASELINE_STEPS`, and stays. A note is judged once, by the newest
-baseline all of whose notes lie before it. A note that comes late and lies earlier changes neither. Only a correction
+baseline all of whose notes lie before it, as soon as all notes before it have been through. A note that comes late and lies earlier changes neither. Only a correction
 does: where a note behind a baseline has left the person or its place in time, that baseline and those after it
 are retired, and what was judged by them is judged anew.
 """
@@ -9,6 +9,7 @@ are retired, and what was judged by them is judged anew.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import takewhile
 
 from db.notes import NoteStatus
 from db.people_notes import KeptBaseline, KeptRelative, PersonNote, PersonRows
@@ -37,6 +38,7 @@ class Judgement:
 
     retired_ids: tuple[int, ...]
     baselines: tuple[NewBaseline, ...]
+    gone_relative: tuple[tuple[int, int], ...]
     relative: tuple[NewRelative, ...]
     scores: Mapping[int, Mapping[str, float]]
 
@@ -56,9 +58,9 @@ def judge_notes(rows: PersonRows, model: Model, section: Baseline, *, tenants: T
     Raises:
         ValueError: a stored score is no distribution, or a stored baseline lacks a label of the model.
     """
-    notes = scored_notes(rows, model)
+    notes, n_settled = _find_scored(rows, model)
     kept, retired = _sort_out(rows, model, notes)
-    made = _make_baselines(rows, model, section, notes=notes, kept=kept, tenants=tenants)
+    made = _make_baselines(rows, model, section, notes=notes[:n_settled], kept=kept, tenants=tenants)
     places = {note.recording_id: place for place, note in enumerate(notes)}
     known = [
         _Known(
@@ -69,33 +71,47 @@ def judge_notes(rows: PersonRows, model: Model, section: Baseline, *, tenants: T
         for one in kept
     ]
     known += [_Known(n_notes=new.n_notes, place=new.n_notes - 1, offset=_read_new(new, section)) for new in made]
-    relative, scores = [], {}
+    gone, relative, scores = [], [], {}
     good = {one.row.id for one in kept}
     for place, note in enumerate(notes):
         before = _find_kept(rows, note, good)
-        if before is None:
+        found = None if before is None else before.scores
+        if before is None and place < n_settled:
             new = _judge(note, [one for one in known if one.place < place], section)
             relative.append(new)
-        found = before.scores if before is not None else new.scores
+            found = new.scores
+        elif before is None and (note.recording_id, model.id) in rows.relative:
+            gone.append((note.recording_id, model.id))  # it is judged anew later
         if found is not None:
             scores[note.recording_id] = found
-    return Judgement(retired_ids=retired, baselines=tuple(made), relative=tuple(relative), scores=scores)
+    return Judgement(
+        retired_ids=retired,
+        baselines=tuple(made),
+        gone_relative=tuple(gone),
+        relative=tuple(relative),
+        scores=scores,
+    )
 
 
 def measure_newest_own(rows: PersonRows, model: Model, section: Baseline) -> OwnOffset | None:
     """Return what the person's notes say by themselves at the last step that they reach; None where that is kept already."""
-    notes = scored_notes(rows, model)
+    notes, n_settled = _find_scored(rows, model)
     kept, _ = _sort_out(rows, model, notes)
     newest = max((one.row.n_notes for one in kept), default=0)
-    steps = [step for step in BASELINE_STEPS if newest < step <= len(notes)]
+    steps = [step for step in BASELINE_STEPS if newest < step <= n_settled]
     if not steps:
         return None
     return measure_own_offset(_collect(notes[: steps[-1]], section), section.reference, section.rule)
 
 
-def scored_notes(rows: PersonRows, model: Model) -> list[PersonNote]:
-    """Return the person's scored notes under a model, first one first."""
-    return [note for note in rows.notes if note.model_id == model.id and note.status is NoteStatus.SCORED]
+def _find_scored(rows: PersonRows, model: Model) -> tuple[list[PersonNote], int]:
+    """Return the person's scored notes under a model, and how many lie before the first that is still to be scored.
+
+    An import is scored in any order. Were the notes behind such a note judged, it would come late.
+    """
+    of_model = [note for note in rows.notes if note.model_id == model.id]
+    n_settled = sum(note.status is NoteStatus.SCORED for note in takewhile(lambda note: not note.is_waiting, of_model))
+    return [note for note in of_model if note.status is NoteStatus.SCORED], n_settled
 
 
 def _sort_out(

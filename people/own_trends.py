@@ -3,6 +3,8 @@
 The last day that counts is today on the person's clock, not the day of the last note: whoever sends no more notes has
 too few recent days before long, and the state says so. The clock is that of the newest note that says its offset, UTC
 where none does. Days after today, which a wrong clock gives, do not count until they have come.
+
+A baseline of days is kept once all notes up to its last day have been through: an import is scored in any order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,11 +57,21 @@ def _judge(
         reason=trend.reason.value,
         as_of=today,
         since=None if trend.shift is None else trend.shift.since,
-        baseline=None if trend.baseline is None else trend.baseline.as_dict(),
+        baseline=None if trend.baseline is None or _is_early(rows, trend.baseline) else trend.baseline.as_dict(),
         chart=tuple(plain.pop("chart")),
         trend=plain,
         refreshed_at=rows.now,
     )
+
+
+def _is_early(rows: PersonRows, baseline: DayBaseline) -> bool:
+    """Say whether a note of a baseline's time is still to be scored, so that the baseline is not to be kept yet."""
+    waiting = [note.local_day for note in rows.notes if note.is_waiting and note.local_day is not None]
+    return not _is_kept(rows, baseline) and any(day <= baseline.last_day for day in waiting)
+
+
+def _is_kept(rows: PersonRows, baseline: DayBaseline) -> bool:
+    return any(trend.baseline == baseline.as_dict() for trend in rows.trends)
 
 
 def _find_baseline(rows: PersonRows, model: Model, label: str) -> DayBaseline | None:

@@ -25,7 +25,7 @@ from trends import Baseline, Day, TrendSettings, read_baseline
 
 _log = logging.getLogger(__name__)
 BATCH_PEOPLE, BATCH_NOTES = 200, 20_000
-_NOTHING = Judgement(retired_ids=(), baselines=(), relative=(), scores={})
+_NOTHING = Judgement(retired_ids=(), baselines=(), gone_relative=(), relative=(), scores={})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,34 +55,39 @@ def refresh(
     Args:
         engine: the database.
         settings: how trends are judged; by default `TrendSettings()`. `n_measures` follows from each model.
-        budget_s: no further person is begun after so many seconds; None: all are.
+        budget_s: no further person is begun after so many seconds, but one is in any case; None: all are.
         now: the moment that trends are judged as of; None: the database's clock.
     """
     end_s = None if budget_s is None else time.monotonic() + budget_s
     mark_aged(engine)
     work = _Work(engine, settings or TrendSettings())
-    n_people = 0
+    n_people = n_tried = 0
     while True:
-        people = _read_batch(engine, list_marked(engine, limit=BATCH_PEOPLE, but=work.failed), now=now)
+        names = list_marked(engine, limit=BATCH_PEOPLE, but=work.failed)
+        people = _read_batch(engine, names, now=now, until_s=None if end_s is None else (time.monotonic() + end_s) / 2)
         if not people:
             return Refreshed(n_people=n_people, n_failed=len(work.failed), is_done=True)
         for rows in people:
             work.look_ahead(rows)
         for rows in people:
-            if end_s is not None and time.monotonic() >= end_s:
+            if n_tried and end_s is not None and time.monotonic() >= end_s:
                 return Refreshed(n_people=n_people, n_failed=len(work.failed), is_done=False)
+            n_tried += 1
             change = work.compute(rows)
             n_people += change is not None and write_person(engine, change)
 
 
-def _read_batch(engine: Engine, names: Iterable[tuple[str, str]], *, now: datetime | None) -> list[PersonRows]:
+def _read_batch(
+    engine: Engine, names: Iterable[tuple[str, str]], *, now: datetime | None, until_s: float | None
+) -> list[PersonRows]:
+    """Read the first of these people, as many as memory and half of the time that is left allow, and one at least."""
     people: list[PersonRows] = []
     n_notes = 0
     for tenant, subject in names:
         rows = read_person(engine, tenant, subject)
         people.append(rows if now is None else replace(rows, now=now))
         n_notes += len(rows.notes)
-        if n_notes >= BATCH_NOTES:
+        if n_notes >= BATCH_NOTES or (until_s is not None and time.monotonic() >= until_s):
             break
     return people
 
@@ -142,6 +147,7 @@ class _Work:
             marks=rows.marks,
             retired_ids=tuple(retired),
             baselines=tuple(new for judgement in judged.values() for new in judgement.baselines),
+            gone_relative=tuple(key for judgement in judged.values() for key in judgement.gone_relative),
             relative=tuple(new for judgement in judged.values() for new in judgement.relative),
             days=differing_days(rows, new_days),
             gone_days=gone_days(rows, new_days),

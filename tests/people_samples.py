@@ -5,9 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from db_samples import PLENTY, a_model, a_recording, a_result, take
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from db import jobs, ledger, models, pump, recordings
+from db.people_rows import read_relative
+from db.people_schema import (
+    baseline_notes,
+    relative_results,
+    subject_baselines,
+    subject_days,
+    subject_marks,
+    subject_trends,
+)
 from db.reasons import Lane
 from db.schema import EMOTIONS
 from db.schema import jobs as jobs_table
@@ -20,6 +29,8 @@ REFERENCE = Reference(
     tuple(tuple(-0.4 if row == column else -2.5 for column in range(4)) for row in range(4)),
 )
 SECTION = Baseline(REFERENCE, BaselineRule(MIDDLE_MIX))
+TABLES = (subject_baselines, baseline_notes, relative_results, subject_days, subject_trends)
+STAMPS = {"created_at", "related_at", "refreshed_at"}
 
 
 def add_model(engine, version="1.0", section=SECTION, **others):
@@ -80,3 +91,40 @@ def add_notes(engine, model, subject, scores, *, start=FIRST, step=timedelta(day
     ids = register(engine, subject, [start + step * place for place in range(len(scores))], tenant=tenant)
     score(engine, model, dict(zip(ids, map(a_scored, scores), strict=True)))
     return ids
+
+
+def everything(engine, but=STAMPS):
+    """All rows that are kept, without when they were written."""
+    with engine.connect() as connection:
+        return {
+            table.name: [
+                {name: value for name, value in row._asdict().items() if name not in but}
+                for row in connection.execute(select(table).order_by(*table.primary_key.columns))
+            ]
+            for table in TABLES
+        }
+
+
+def n_notes_behind(engine, ids):
+    """By which baseline each note was judged, as the number of notes behind it."""
+    found = read_relative(engine, ids)
+    return [found[recording_id].n_notes for recording_id in ids]
+
+
+def make_scores(n, seed=0, shift=(0.0, 0.0, 0.0, 0.0)):
+    rng = np.random.default_rng(seed)
+    return [draw_scores(rng, shift) for _ in range(n)]
+
+
+def mark(engine, subject, tenant="default"):
+    with engine.begin() as connection:
+        connection.execute(insert(subject_marks).values(tenant=tenant, subject=subject))
+
+
+def correct(engine, recording_id, **others):
+    """Give a registered note another person or time, as `identify` does."""
+    known = recordings.get(engine, recording_id)
+    values = {"subject": known.subject, "recorded_at": known.recorded_at} | others
+    changed = a_recording(known.key, known.version_tag, tenant=known.tenant, **values)
+    if recordings.correct(engine, [changed], cause="identify") != 1:
+        raise LookupError(f"recording {recording_id} was not corrected")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from db_samples import new_postgres
-from people_samples import add_model, add_notes, register
+from people_samples import add_model, add_notes, make_scores, register
 from roles import Roles, ask, run
 
 from db import erasures, people, people_writes, subject_keys
@@ -14,7 +14,6 @@ from db.people_notes import read_person
 from db.people_rows import read_baseline, read_baseline_by_id, read_days, read_relative, read_trends
 from db.reasons import ErasureScope
 from people import refresh
-from tests.unit.test_people_refresh import make_scores
 
 NAMED = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from db_samples import a_model, count, new_sqlite
-from people_samples import FIRST, a_scored, add_model, add_notes, score
+from people_samples import FIRST, a_scored, add_model, add_notes, everything, make_scores, n_notes_behind, score
 from sqlalchemy import select
 
 from db import erasures, models, people, subject_keys
@@ -14,7 +14,6 @@ from db.people_rows import read_baseline, read_days, read_relative, read_trends
 from db.people_schema import baseline_notes, relative_results, subject_baselines, subject_marks
 from db.reasons import ErasureScope
 from people import refresh
-from tests.unit.test_people_refresh import everything, make_scores, n_notes_behind
 
 ALL = ErasureScope.ALL
 NAMED = ("subject_baselines", "baseline_notes", "relative_results", "subject_days", "subject_trends", "subject_marks")

@@ -1,62 +1,38 @@
 """What is kept of a person follows from the notes, and does not rewrite itself; also run on PostgreSQL in tests/integration."""
 
-from collections import Counter
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from db_samples import a_recording, count, new_sqlite, silence
-from people_samples import FIRST, SECTION, a_scored, add_model, add_notes, draw_scores, register, score
-from sqlalchemy import insert, select
+from people_samples import (
+    FIRST,
+    SECTION,
+    a_scored,
+    add_model,
+    add_notes,
+    correct,
+    everything,
+    make_scores,
+    mark,
+    n_notes_behind,
+    register,
+    score,
+)
 
 from db import recordings
 from db.people_marks import count_marked
 from db.people_notes import read_person
-from db.people_rows import read_baseline, read_baseline_by_id, read_days, read_relative, read_trends
-from db.people_schema import (
-    baseline_notes,
-    relative_results,
-    subject_baselines,
-    subject_days,
-    subject_marks,
-    subject_trends,
-)
+from db.people_rows import read_baseline, read_days, read_relative, read_trends
 from db.reasons import BaselineState, TrendState
 from people import BASELINE_STEPS, refresh
 from trends import TrendState as JudgedState
 from trends import collect_notes, measure_offset, relate_scores
 from trends.personal import BaselineState as JudgedBaseline
 
-TABLES = (subject_baselines, baseline_notes, relative_results, subject_days, subject_trends)
-STAMPS = {"created_at", "related_at", "refreshed_at"}
-
 
 @pytest.fixture
 def engine(tmp_path):
     return new_sqlite(tmp_path)
-
-
-def everything(engine, but=STAMPS):
-    """All rows that are kept, without when they were written."""
-    with engine.connect() as connection:
-        return {
-            table.name: [
-                {name: value for name, value in row._asdict().items() if name not in but}
-                for row in connection.execute(select(table).order_by(*table.primary_key.columns))
-            ]
-            for table in TABLES
-        }
-
-
-def n_notes_behind(engine, ids):
-    """By which baseline each note was judged, as the number of notes behind it."""
-    found = read_relative(engine, ids)
-    return [found[recording_id].n_notes for recording_id in ids]
-
-
-def make_scores(n, seed=0, shift=(0.0, 0.0, 0.0, 0.0)):
-    rng = np.random.default_rng(seed)
-    return [draw_scores(rng, shift) for _ in range(n)]
 
 
 def test_the_words_of_rows_are_those_of_the_arithmetic():
@@ -111,84 +87,6 @@ def test_refreshing_twice_is_refreshing_once(engine):
     mark(engine, "anna")
     assert refresh(engine).n_people == 1
     assert everything(engine, but=()) == kept
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_uploads_changes_nothing(tmp_path, seed):
-    scores = make_scores(14)
-    times = [FIRST + timedelta(days=place) for place in range(14)]
-    kept = []
-    for order in (range(14), np.random.default_rng(seed).permutation(14)):
-        folder = tmp_path / str(len(kept))
-        folder.mkdir()
-        engine = new_sqlite(folder)
-        model = add_model(engine)
-        for place in order:
-            (recording_id,) = register(engine, "anna", [times[place]])
-            score(engine, model, {recording_id: a_scored(scores[place])})
-        refresh(engine)
-        found = {note.recording_id: note.at for note in read_person(engine, "default", "anna").notes}
-        relative = {found[one.recording_id]: one.scores for one in read_relative(engine, list(found)).values()}
-        kept.append((relative, read_baseline(engine, "default", "anna", model_id=1).offset_values))
-
-    assert kept[0] == kept[1]
-
-
-def test_a_note_that_comes_late_and_lies_earlier_changes_nothing_that_is_there(engine):
-    model = add_model(engine)
-    ids = add_notes(engine, model, "anna", make_scores(11))
-    refresh(engine)
-    before = everything(engine)
-
-    (late,) = add_notes(engine, model, "anna", make_scores(1, seed=5), start=FIRST + timedelta(days=7, hours=1))
-    (first,) = add_notes(engine, model, "anna", make_scores(1, seed=6), start=FIRST - timedelta(days=1))
-    refresh(engine)
-
-    after = everything(engine)
-    assert after["subject_baselines"] == before["subject_baselines"]
-    assert [row for row in after["relative_results"] if row["recording_id"] in ids] == before["relative_results"]
-    assert n_notes_behind(engine, [late, first]) == [5, 0]
-    assert read_relative(engine, [first])[first].scores is None
-
-
-def test_a_note_that_leaves_retires_the_baselines_that_it_is_behind(engine):
-    model = add_model(engine)
-    ids = add_notes(engine, model, "anna", make_scores(12))
-    refresh(engine)
-    old = {row["n_notes"]: row["id"] for row in everything(engine)["subject_baselines"]}
-
-    correct(engine, ids[3], subject="ben")
-    refresh(engine)
-
-    rows = everything(engine)["subject_baselines"]
-    assert Counter((row["n_notes"], row["subject"], row["retired_at"] is None) for row in rows) == Counter(
-        [
-            (1, "anna", True),
-            (3, "anna", True),
-            (5, "anna", False),
-            (5, "anna", True),
-            (10, "anna", False),
-            (10, "anna", True),
-            (1, "ben", True),
-        ]
-    )
-    left = [one for one in ids if one != ids[3]]
-    used = [read_relative(engine, left)[one].baseline_id for one in left]
-    assert all(baseline_id not in (old[5], old[10]) for baseline_id in used)
-    assert n_notes_behind(engine, left) == [0, 1, 1, 3, 3, 5, 5, 5, 5, 5, 10]
-    assert n_notes_behind(engine, [ids[3]]) == [0]
-    assert read_baseline_by_id(engine, old[10]).retired_at is not None
-
-
-def test_a_note_whose_time_is_corrected_is_judged_anew(engine):
-    model = add_model(engine)
-    ids = add_notes(engine, model, "anna", make_scores(12))
-    refresh(engine)
-
-    correct(engine, ids[0], recorded_at=FIRST + timedelta(days=40))
-    refresh(engine)
-
-    assert n_notes_behind(engine, ids) == [10, 0, 1, 1, 3, 3, 5, 5, 5, 5, 5, 10]
 
 
 def test_others_of_the_tenant_are_behind_a_baseline_and_other_tenants_are_not(engine):
@@ -303,8 +201,8 @@ def test_a_spent_budget_leaves_the_others_marked(engine):
 
     done = refresh(engine, budget_s=0)
 
-    assert (done.n_people, done.is_done) == (0, False)
-    assert count_marked(engine) == 2
+    assert (done.n_people, done.is_done) == (1, False)  # one in any case: else a small budget would never end
+    assert count_marked(engine) == 1
 
 
 def test_a_person_who_cannot_be_computed_holds_up_nobody(engine):
@@ -317,16 +215,3 @@ def test_a_person_who_cannot_be_computed_holds_up_nobody(engine):
     assert (done.n_people, done.n_failed) == (1, 1)
     assert len(read_days(engine, "default", "ben")) == 1
     assert count_marked(engine) == 1
-
-
-def mark(engine, subject, tenant="default"):
-    with engine.begin() as connection:
-        connection.execute(insert(subject_marks).values(tenant=tenant, subject=subject))
-
-
-def correct(engine, recording_id, **others):
-    """Give a registered note another person or time, as `identify` does."""
-    known = recordings.get(engine, recording_id)
-    values = {"subject": known.subject, "recorded_at": known.recorded_at} | others
-    changed = a_recording(known.key, known.version_tag, tenant=known.tenant, **values)
-    assert recordings.correct(engine, [changed], cause="identify") == 1

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from db_samples import new_sqlite
-from people_samples import FIRST, a_scored, add_model, add_notes, draw_scores, register, score
+from people_samples import FIRST, a_scored, add_model, add_notes, correct, draw_scores, make_scores, register, score
 from sqlalchemy import select
 
 from db import erasures, models
@@ -14,7 +14,6 @@ from db.people_rows import read_days, read_trends
 from db.people_schema import subject_trends
 from db.reasons import ErasureScope, TrendState
 from people import refresh
-from tests.unit.test_people_refresh import correct, make_scores
 from trends import TrendSettings, judge_person, read_day_baseline
 from trends.day import Day
 
@@ -133,6 +132,24 @@ def test_a_note_that_leaves_a_later_day_leaves_the_baseline_as_it_is(engine):
     after = trend_of(engine)
     assert after.baseline == before.baseline
     assert len(after.chart) == len(before.chart) - 1
+
+
+def test_a_baseline_of_days_is_kept_once_all_notes_of_its_time_have_been_through(engine):
+    model = add_model(engine)
+    made = make_scores(N_DAYS)
+    ids = register(engine, "anna", [FIRST + timedelta(days=place) for place in range(N_DAYS)])
+    results = {one: a_scored(scores) for one, scores in zip(ids, made, strict=True)}
+
+    score(engine, model, {one: result for one, result in results.items() if one != ids[10]})
+    refresh(engine, now=LAST)
+    early = trend_of(engine)
+    score(engine, model, {ids[10]: results[ids[10]]})
+    refresh(engine, now=LAST)
+
+    kept = read_day_baseline(trend_of(engine).baseline)
+    assert early.baseline is None
+    assert early.trend["baseline"]["n_days"] == 60
+    assert kept.last_day == FIRST.date() + timedelta(days=59)
 
 
 def test_a_shift_is_kept_with_the_day_that_it_began(engine):

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from db_samples import new_sqlite
-from people_samples import add_model, add_notes, draw_scores
+from people_samples import add_model, add_notes, draw_scores, make_scores
 
 from config.settings import Settings
 from people import refresh
-from tests.unit.test_people_refresh import make_scores
 from tonalog import run_report
 from tonalog.cli import cli
 from tonalog.local_run import Place
