@@ -27,13 +27,18 @@ Examples:
 
 
 @click.command(name="webhooks", epilog=_EPILOG)
-def webhooks_command() -> None:
+@click.option(
+    "--check", "is_check", is_flag=True, help="Send nothing: ask whether the database is ready; for health checks."
+)
+def webhooks_command(*, is_check: bool) -> None:
     """Run the sender of webhooks (extra api). It needs a way out to the hosts of apps; several of them do no harm.
 
     TERM ends the requests under way first. On SQLite `tonalog api` sends by itself.
     """
     settings = Settings.read()
-    open_database(settings)
+    open_database(settings)  # raises where it cannot be used
+    if is_check:
+        return
     logs.configure(settings.log_level)
     sender = make_sender(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
