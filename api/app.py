@@ -5,13 +5,21 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import document, problems
+from api import document, idempotent, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, notes, service, webhooks
+from api.routes import changes, erasures, notes, people, service, uploads, webhooks
 
-# Trends, uploads and exports get a module each in `api.routes`, and their routers a place here.
-_ROUTERS = (notes.router, changes.router, erasures.router, webhooks.router, service.router)
+# Exports get a module in `api.routes`, and their router a place here.
+_ROUTERS = (
+    notes.router,
+    people.router,
+    changes.router,
+    erasures.router,
+    uploads.router,
+    webhooks.router,
+    service.router,
+)
 
 
 def make_app(context: Context, *, version: str) -> FastAPI:
@@ -37,6 +45,7 @@ def make_app(context: Context, *, version: str) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
+    idempotent.install(app)
     document.install(app)
     app.add_middleware(Envelope)
     return app

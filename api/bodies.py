@@ -5,11 +5,12 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from db.notes import AppDay, AppNote, NoteStatus
+from api.person_bodies import RELATIVE, RelativeBody
+from api.shared_bodies import MODEL, SCORES, ModelName, example, name_model
+from db.notes import AppNote, NoteStatus
 from db.removals import Erasure
 from db.rows import Model, Segment
 
-_SCORES = {"anger": 0.08, "happiness": 0.11, "neutral": 0.62, "sadness": 0.19}
 _CURSOR = "WyI0YzFkMjI5OTE2NjAiLDE3XQ"
 _NOTE: dict[str, Any] = {
     "id": 17,
@@ -25,32 +26,22 @@ _NOTE: dict[str, Any] = {
     "label": "neutral",
     "confidence": 0.62,
     "is_uncertain": False,
-    "scores": _SCORES,
+    "scores": SCORES,
     "slope_per_min": {"anger": 0.0, "happiness": 0.02, "neutral": -0.03, "sadness": 0.01},
     "arousal": 0.41,
     "valence": -0.12,
     "speech_ms": 21400,
     "duration_ms": 30200,
-    "model": {"name": "speech-emotion", "version": "0.6.0"},
+    "model": MODEL,
     "scored_at": "2026-03-03T02:00:41.118000Z",
+    "relative": RELATIVE,
 }
-
-
-def _example(document: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [document]})
-
-
-class ModelName(BaseModel):
-    """Which model version scored something."""
-
-    name: str
-    version: str
 
 
 class NoteBody(BaseModel):
     """One voice note under one model version: expressed emotion in the voice as this model hears it, not feelings."""
 
-    model_config = _example(_NOTE)
+    model_config = example(_NOTE)
 
     id: int
     subject: str | None = Field(description="The person as the database writes it; null where nobody said.")
@@ -80,19 +71,31 @@ class NoteBody(BaseModel):
     duration_ms: int | None
     model: ModelName | None = Field(description="Null where no model is active.")
     scored_at: datetime | None
+    relative: RelativeBody | None = Field(
+        description="What is unusual for this person. Null unless scored, and until the refresh after it; the feed of changes "
+        "then tells the note again. Also null where the model has no rule for it, and where nobody said who speaks."
+    )
 
     @classmethod
     def of(cls, note: AppNote) -> Self:
         """Write a note."""
-        same = {name: getattr(note, name) for name in cls.model_fields if hasattr(note, name)}
-        same |= {"recorded_at": _local(note.recorded_at, note.utc_offset_min), "time_zone": note.recorded_at_zone}
-        return cls(**same | {"day": note.local_day, "model": _model_name(note.model_name, note.model_version)})
+        return cls(
+            recorded_at=_local(note.recorded_at, note.utc_offset_min),
+            time_zone=note.recorded_at_zone,
+            day=note.local_day,
+            model=name_model(note.model_name, note.model_version),
+            relative=None if note.relative is None else RelativeBody.of(note.relative),
+            **{name: getattr(note, name) for name in _SAME_OF_NOTE},
+        )
+
+
+_SAME_OF_NOTE = tuple(NoteBody.model_fields.keys() & AppNote.__dataclass_fields__.keys() - {"recorded_at", "relative"})
 
 
 class NotePage(BaseModel):
     """Notes, and where the list goes on."""
 
-    model_config = _example({"notes": [_NOTE], "next_cursor": _CURSOR})
+    model_config = example({"notes": [_NOTE], "next_cursor": _CURSOR})
 
     notes: list[NoteBody]
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
@@ -101,13 +104,13 @@ class NotePage(BaseModel):
 class SegmentBody(BaseModel):
     """One scored window of a note, half-open in ms on the original file's clock."""
 
-    model_config = _example(
+    model_config = example(
         {
             "idx": 0,
             "start_ms": 480,
             "end_ms": 8480,
             "speech_ms": 8000,
-            "scores": _SCORES,
+            "scores": SCORES,
             "arousal": 0.4,
             "valence": -0.1,
         }
@@ -139,53 +142,15 @@ class SegmentPage(BaseModel):
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
 
 
-class DayBody(BaseModel):
-    """One day of a person on the recorder's calendar: means of its scored notes, weighted by their speech."""
-
-    model_config = _example(
-        {
-            "day": "2026-03-02",
-            "week": "2026-03-02",
-            "n_notes": 2,
-            "n_uncertain": 1,
-            "speech_ms": 38000,
-            "scores": _SCORES,
-            "arousal": 0.41,
-            "valence": -0.12,
-        }
-    )
-
-    day: date
-    week: date = Field(description="The Monday of its week.")
-    n_notes: int
-    n_uncertain: int
-    speech_ms: int
-    scores: dict[str, float]
-    arousal: float | None
-    valence: float | None
-
-    @classmethod
-    def of(cls, day: AppDay) -> Self:
-        """Write a day."""
-        return cls(**{name: getattr(day, name) for name in cls.model_fields})
-
-
-class DayPage(BaseModel):
-    """Days, and where the list goes on."""
-
-    days: list[DayBody]
-    next_cursor: str | None = Field(description="For the next page; null on the last one.")
-
-
 class ModelBody(BaseModel):
     """One registered model version."""
 
-    model_config = _example(
+    model_config = example(
         {
             "name": "speech-emotion",
             "version": "0.6.0",
             "is_active": True,
-            "labels": list(_SCORES),
+            "labels": list(SCORES),
             "sha256": "b1946ac92492d2347c6235b4d2611184b1946ac92492d2347c6235b4d2611184",
             "added_at": "2026-03-01T10:00:00Z",
             "activated_at": "2026-03-01T10:00:02Z",
@@ -217,7 +182,7 @@ class ModelList(BaseModel):
 class ErasureBody(BaseModel):
     """How far an erasure is, and what it took away; it names nobody."""
 
-    model_config = _example(
+    model_config = example(
         {
             "id": 4,
             "status": "finished",
@@ -264,7 +229,7 @@ class ErasurePage(BaseModel):
 class ChangeBody(BaseModel):
     """One change: take the note as it is here, forget it, or read everything again under the new model."""
 
-    model_config = _example(
+    model_config = example(
         {"type": "note.deleted", "at": "2026-03-09T12:00:00.120000Z", "note_id": 17, "reason": "erased"}
     )
 
@@ -295,7 +260,7 @@ class ChangePage(BaseModel):
 class HealthBody(BaseModel):
     """The server works."""
 
-    model_config = _example({"status": "ok"})
+    model_config = example({"status": "ok"})
 
     status: Literal["ok"] = "ok"
 
@@ -314,7 +279,7 @@ class ProblemError(BaseModel):
 class ProblemBody(BaseModel):
     """An error (RFC 9457); programs go by `type`, people by `detail`."""
 
-    model_config = _example(
+    model_config = example(
         {
             "type": "urn:tonalog:problem:not-found",
             "title": "Not Found",
@@ -334,7 +299,3 @@ def _local(moment: datetime | None, offset_min: int | None) -> datetime | None:
     if moment is None:
         return None
     return moment.astimezone(UTC if not offset_min else timezone(timedelta(minutes=offset_min)))
-
-
-def _model_name(name: str | None, version: str | None) -> ModelName | None:
-    return None if name is None or version is None else ModelName(name=name, version=version)

@@ -5,11 +5,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api import idempotent
 from api.context import Context, context_of
 from api.problems import Problem, bad_parameter, no_such
 from db import api_keys, people
 from db.api_keys import ApiKey
 from db.reasons import Scope
+from db.tenancy import ask_for
 from storage.identity import MAX_SUBJECT_CHARACTERS, clean_name
 
 _bearer = HTTPBearer(auto_error=False, description="A key that `tonalog keys create` printed.")
@@ -21,7 +23,9 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
     """Find the key of a request, and count the request.
 
     Raises:
-        Problem: 401 without a key that is taken now; 429 where it asks too often; 422 for a parameter that the route has not.
+        Problem: 401 without a key that is taken now; 429 where it asks too often; 422 for a parameter that the route has not;
+            409 and 422 of `api.idempotent`.
+        Repeated: the request was answered before.
     """
     found = None if credentials is None else api_keys.find(context.engine, credentials.credentials)
     if found is None or not found[1]:
@@ -30,15 +34,17 @@ def authenticate(request: Request, context: SharedContext, credentials: _Credent
         raise Problem(401, "unauthorized", detail=detail, headers={"WWW-Authenticate": challenge})
     key = found[0]
     request.state.caller = key
+    ask_for(key.tenant)
     wait_s = context.limiter.take(key.id)
     if wait_s is not None:
         detail = f"This key asks too often: try again in {wait_s} s."
         raise Problem(429, "too-many-requests", detail=detail, headers={"Retry-After": str(wait_s)})
     _refuse_unknown_parameters(request)
+    idempotent.begin(request, context, key)
     return key
 
 
-def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+async def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     """Take keys that may read.
 
     Raises:
@@ -47,8 +53,8 @@ def require_read(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
     return _require(key, Scope.READ)
 
 
-def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
-    """Take keys that may erase.
+async def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+    """Take keys that may upload and erase.
 
     Raises:
         Problem: 403 for others.
@@ -71,8 +77,8 @@ def find_person(request: Request, context: Context, key: ApiKey, subject: str) -
     if clean_name(subject) is not None:
         fingerprint = context.naming.fingerprint
         wanted = context.naming.find(subject)
-        person = people.find_present_name(context.engine, key.tenant, wanted, subject_key=fingerprint)
-        if people.is_known(context.engine, key.tenant, person):
+        person = people.find_known(context.engine, key.tenant, wanted, subject_key=fingerprint)
+        if person is not None:
             request.state.subject = person
             return person
     raise no_such("subject")

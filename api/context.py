@@ -7,6 +7,7 @@ from fastapi import Request
 from api.audit import AuditWriter
 from api.erasing import Eraser
 from api.limits import RateLimiter
+from api.uploading import Uploads
 from api.webhooks.addresses import Network
 from db import Engine
 from storage.pseudonyms import SubjectNaming
@@ -22,6 +23,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        uploads: where uploads go.
         webhook_networks: where webhooks may go besides public addresses.
     """
 
@@ -30,10 +32,11 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    uploads: Uploads
     webhook_networks: tuple[Network, ...] = ()
 
 
-def context_of(request: Request) -> Context:
-    """Give the server's context to a handler."""
+async def context_of(request: Request) -> Context:
+    """Give the server's context to a handler; it waits for nothing, and what is not async would go through a thread."""
     context: Context = request.app.state.context
     return context

@@ -19,11 +19,28 @@ _WITH_KEY = {
     "429": "The key asks too often; `Retry-After` says how long to wait.",
 }
 _NOT_FOUND = {"404": "There is no such thing, or it is another tenant's."}
-_CONFLICT = {"409": "It cannot be done as things are now; `type` says why."}
 _GONE = {"410": "What comes after this cursor is not kept any more."}
+_OF_POST = {
+    "409": "What it asks for cannot be done as things are now, or the same request is being answered.",
+    "413": "The body is larger than any that is taken.",
+}
+_OF_UPLOAD = {
+    "404": _NOT_FOUND["404"],
+    "408": "The bytes did not come in time.",
+    "409": "The upload is over, or the bytes are not those that were announced.",
+    "413": "There are more bytes than are taken.",
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A new one for each request, such as a UUID. Sent again within 24 hours, the same request does nothing "
+    "twice and is answered as before.",
+    "schema": {"type": "string", "pattern": "^[!#-\\[\\]-~]{1,255}$"},
+}
 _TAG = {"ETag": {"description": "Changes whenever the answer does.", "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
-_LOCATION = {"Location": {"description": "Where to see its progress.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "Where to see how far it is.", "schema": {"type": "string"}}}
 
 
 def install(app: FastAPI) -> None:
@@ -55,29 +72,33 @@ def _complete(document: dict[str, Any]) -> None:
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     answers = operation["responses"]
-    errors = dict(_ALWAYS)
-    if path == "/healthz":
-        errors = {"500": _ALWAYS["500"]}
-    elif path == "/readyz":
-        errors.pop("422")
-    else:
-        errors |= _WITH_KEY
-        if "{" in path or any(parameter["name"] == "model" for parameter in operation.get("parameters", [])):
-            errors |= _NOT_FOUND
-        if method == "post" and path.startswith("/v1/webhook-endpoints") and not path.endswith("/rotate"):
-            errors |= _CONFLICT
-        if path == "/v1/changes":
-            errors |= _GONE
     answers.pop("422", None)
-    for status, text in sorted(errors.items()):
+    for status, text in sorted(_errors_of(path, method, operation).items()):
         answers[status] = _problem(text, has_wait=status in {"429", "503"})
     if method == "get" and path.startswith("/v1"):
         answers["200"]["headers"] = _TAG
         answers["304"] = {"description": "Nothing has changed since the answer with this ETag.", "headers": _TAG}
-    if path == "/v1/subjects/{subject}" and method == "delete":
-        answers["202"]["headers"] = _LOCATION
-    if "201" in answers:
-        answers["201"]["headers"] = {"Location": {"description": "What was made.", "schema": {"type": "string"}}}
+    if method == "post":
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+    for status in {"201", "202"} & answers.keys():
+        answers[status]["headers"] = _LOCATION
+
+
+def _errors_of(path: str, method: str, operation: dict[str, Any]) -> dict[str, str]:
+    if path == "/healthz":
+        return {"500": _ALWAYS["500"]}
+    if path == "/readyz":
+        return {status: text for status, text in _ALWAYS.items() if status != "422"}
+    errors = _ALWAYS | _WITH_KEY
+    if "{" in path or any(parameter["name"] == "model" for parameter in operation.get("parameters", [])):
+        errors |= _NOT_FOUND
+    if path == "/v1/changes":
+        errors |= _GONE
+    if method == "post":
+        errors |= _OF_POST
+    if path.startswith("/v1/uploads") and method != "get":
+        errors |= _OF_UPLOAD
+    return errors
 
 
 def _problem(text: str, *, has_wait: bool) -> dict[str, Any]:

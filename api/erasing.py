@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from db.tenancy import every_tenant
+
 _log = logging.getLogger(__name__)
 RETRY_S = 60.0
 
@@ -50,7 +52,8 @@ class Eraser:
 
     def _is_done(self) -> bool:
         try:
-            return self._carry_out() == 0
+            with every_tenant():
+                return self._carry_out() == 0
         except Exception as error:  # noqa: BLE001 - a store or database that is down now may be up in a minute
             _log.warning("erasures wait", extra={"error": type(error).__name__, "retry_s": self._retry_s})
             return False

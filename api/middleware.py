@@ -5,18 +5,23 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import answer_error
+from api import idempotent
+from api.problems import Problem, answer_error
 from db.api_audit import Access
 from db.api_keys import ApiKey
+from db.tenancy import asking
 
 _OK = 200
 _NOT_MODIFIED = 304
+_MAX_BODY_BYTES = 2**20  # of JSON; what is uploaded comes by PUT
 _log = logging.getLogger(__name__)
 
 
@@ -70,7 +75,11 @@ class Envelope:
     async def _answer(self, scope: Scope, receive: Receive) -> Answered:
         answered = Answered()
         try:
-            await self._app(scope, receive, answered.receive)
+            if scope["method"] == "POST":
+                receive = await _read_body(scope, receive)
+            with asking():  # for nobody, until the key is known
+                await self._app(scope, receive, answered.receive)
+                await _conclude(scope, answered)
             access = _as_access(scope, answered.status)
             if access is not None:
                 await asyncio.wrap_future(scope["app"].state.context.audit.write(access))
@@ -78,6 +87,39 @@ class Envelope:
             answered = Answered()
             await answer_error(error)(scope, receive, answered.receive)
         return answered
+
+
+async def _read_body(scope: Scope, receive: Receive) -> Receive:
+    """Take in the body of a request, whose hash tells it from another, and give what hands it on.
+
+    Raises:
+        Problem: it is larger than any that is asked for.
+    """
+    body, is_whole = b"", False
+    while not is_whole:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return receive
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
+        if len(body) > _MAX_BODY_BYTES:
+            detail = f"The body has more than {_MAX_BODY_BYTES} bytes."
+            raise Problem(413, "too-large", detail=detail)
+    scope["state"]["body_sha256"] = hashlib.sha256(body).digest()
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def hand_on() -> Message:
+        message = next(messages, None)
+        return await receive() if message is None else message
+
+    return hand_on
+
+
+async def _conclude(scope: Scope, answered: Answered) -> None:
+    if "idempotent" in scope["state"]:
+        headers = dict(answered.headers.items())
+        call = partial(idempotent.conclude, status=answered.status, headers=headers, body=answered.body)
+        await run_in_threadpool(call, scope["app"].state.context, scope["state"])
 
 
 def _path_of(scope: Scope) -> str:

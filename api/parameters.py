@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from fastapi import Path, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from api.problems import bad_parameter
 from storage.identity import MAX_SUBJECT_CHARACTERS
@@ -42,11 +42,14 @@ Subject = Annotated[
         examples=["ana"],
     ),
 ]
-NoteId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[17])]
-ErasureId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[4])]
-EndpointId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[3])]
-DeliveryId = Annotated[int, BeforeValidator(_plain_number), Path(ge=1, le=_MAX_ID, examples=[41])]
-Limit = Annotated[int, BeforeValidator(_plain_number), Query(ge=1, le=MAX_LIMIT, description="Rows on a page.")]
+# The bounds before the validator: behind it the document would not name them.
+_Id = Annotated[int, Field(ge=1, le=_MAX_ID), BeforeValidator(_plain_number)]
+_Number = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_plain_number)]
+NoteId = Annotated[_Id, Path(examples=[17])]
+ErasureId = Annotated[_Id, Path(examples=[4])]
+EndpointId = Annotated[_Id, Path(examples=[3])]
+DeliveryId = Annotated[_Id, Path(examples=[41])]
+Limit = Annotated[_Number, Query(description="Rows on a page.")]
 Cursor = Annotated[
     str | None, Query(min_length=1, max_length=500, description="`next_cursor` of the page before; none to begin.")
 ]

@@ -13,8 +13,9 @@ from api.audit import AuditWriter
 from api.context import Context
 from api.erasing import Eraser
 from api.limits import RateLimiter
+from api.uploading import Uploads
 from config.settings import Settings
-from db import Engine, api_audit, changes
+from db import Engine, api_audit, changes, idempotency, uploads
 from storage.pseudonyms import SubjectNaming
 
 N_CONNECTIONS = 8  # to the database; roles.sql allows ten
@@ -36,13 +37,16 @@ def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], 
         audit=AuditWriter(partial(api_audit.record, engine)),
         eraser=Eraser(carry_out),
         webhook_networks=settings.webhook_networks,
+        uploads=Uploads(settings),
     )
 
 
 def forget_old(engine: Engine, settings: Settings) -> None:
-    """Delete what the feed of changes and the audit keep no longer."""
+    """Delete what the feed of changes, the audit, uploads and kept answers keep no longer."""
     changes.expire(engine, keep=timedelta(days=settings.changes_days))
     api_audit.expire(engine, keep=timedelta(days=settings.api_audit_days))
+    uploads.expire(engine)
+    idempotency.expire(engine)
 
 
 def make_server(context: Context, *, host: str, port: int, version: str) -> uvicorn.Server:

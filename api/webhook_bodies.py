@@ -38,12 +38,6 @@ def _distinct(events: list[str]) -> list[str]:
     return events
 
 
-def _plain(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has a control character")
-    return text
-
-
 EventName = Literal[
     "note.scored",
     "note.failed",
@@ -68,7 +62,12 @@ _Url = Annotated[
     ),
 ]
 _Description = Annotated[
-    str, Field(max_length=_MAX_DESCRIPTION, description="What you call it."), AfterValidator(_plain)
+    str,
+    Field(
+        max_length=_MAX_DESCRIPTION,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
+        description="What you call it, without control characters.",
+    ),
 ]
 
 

@@ -21,9 +21,10 @@ NIGHTLY_TASK: Final = "tonalog.nightly"
 
 # Strict order: a worker takes from a later lane only when the earlier ones are empty.
 # (On Redis by `queue_order_strategy`, on the file queue by `config.file_queue`.)
+# Interactive is what somebody uploaded over HTTP and waits for.
 # Quarantine stands before bulk because the pump lets only a few of its jobs through beside a reprocess:
 # behind bulk, which the pump keeps full, they would wait for the end of the whole reprocess.
-LANES: Final = ("nightly", "quarantine", "bulk")
+LANES: Final = ("interactive", "nightly", "quarantine", "bulk")
 SCHEDULER_QUEUE: Final = "scheduler"
 _FILE_TRANSPORT: Final = "config.file_queue:Transport"
 _REDIS_TRANSPORT: Final = "config.redis_queue:Transport"
@@ -36,10 +37,12 @@ _VISIBILITY_FACTOR = 2
 def lane_queue(lane: str) -> str:
     """Return the queue name of a lane; names sort in the order of the lanes.
 
+    Counted from 0, so that the queues of an earlier release keep their names and lose no message at an upgrade.
+
     >>> lane_queue("bulk")
     'lane-3-bulk'
     """
-    return f"lane-{LANES.index(lane) + 1}-{lane}"
+    return f"lane-{LANES.index(lane)}-{lane}"
 
 
 def celery_settings(settings: Settings) -> Mapping[str, Any]:

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     broker_key_file: Path | None = Field(None, description="Key of broker_cert_file; unset: inside that file.")
     storage_url: str | None = Field(None, description="Where recordings are: s3://BUCKET/PREFIX or a folder.")
     s3_endpoint_url: str | None = Field(None, description="S3 server other than AWS; https:// for TLS.")
+    s3_public_endpoint_url: str | None = Field(
+        None, description="Where apps that upload over the HTTP API reach the S3 server; unset: at s3_endpoint_url."
+    )
     s3_region: str = Field("us-east-1", description="S3 region.")
     s3_access_key: SecretStr | None = Field(
         None, description="S3 access key; unset: boto3's own chain (profile, role)."
@@ -127,6 +130,9 @@ class Settings(BaseSettings):
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
     )
     sweep_s: Seconds = Field(15.0, description="How often the scheduler sweeps and pumps.")
+    uploads_s: Seconds = Field(
+        1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
+    )
     rering_s: Seconds = Field(
         60.0,
         description="A job that nobody took is rung again after this; doubled at each ring, 15 times as long at most.",
@@ -137,7 +143,7 @@ class Settings(BaseSettings):
     queue_cap: int = Field(
         1000,
         ge=1,
-        description="How many jobs the pump keeps in the queue; for a while twice as many when nightly work meets bulk.",
+        description="How many jobs the pump keeps in the queue; for a while three times as many when uploads and nightly work meet bulk.",
     )
     soft_time_limit_s: int = Field(840, ge=1, description="A job is told to stop after this.")
     time_limit_s: int = Field(900, ge=2, description="A job's process is killed after this.")
@@ -152,6 +158,12 @@ class Settings(BaseSettings):
     )
     api_requests_per_s: PerSecond = Field(
         50.0, description="How many requests a second `tonalog api` answers one key; twice as many at once."
+    )
+    api_open_uploads: int = Field(
+        500,
+        ge=1,
+        le=1_000_000,
+        description="How many uploads of one key of the HTTP API may wait for their bytes at once.",
     )
     api_audit_days: int = Field(
         365, ge=1, le=36_500, description="How long the audit of what keys of the HTTP API asked for is kept."

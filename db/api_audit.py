@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Engine, String, bindparam, case, delete, exists, insert, select
+from sqlalchemy import Engine, Insert, String, bindparam, case, delete, exists, insert, select
 
 from db.api_schema import api_audit
 from db.columns import db_now
@@ -48,15 +49,19 @@ def record(engine: Engine, batch: Sequence[Access]) -> None:
     """
     if not batch:
         return
-    c = recordings.c
-    name = bindparam("asked_for", type_=String)
-    of_person = (c.tenant == bindparam("of_tenant"), c.subject == name, c.state != RecordingState.ERASED)
-    row = insert(api_audit).inline().values(at=db_now(), subject=case((exists(select(c.id).where(*of_person)), name)))
     values = [{**asdict(access), "asked_for": access.subject, "of_tenant": access.tenant} for access in batch]
     for fields in values:
         del fields["subject"]
     with engine.begin() as connection:
-        connection.execute(row, values)
+        connection.execute(_row(), values)
+
+
+@cache
+def _row() -> Insert:
+    c = recordings.c
+    name = bindparam("asked_for", type_=String)
+    of_person = (c.tenant == bindparam("of_tenant"), c.subject == name, c.state != RecordingState.ERASED)
+    return insert(api_audit).inline().values(at=db_now(), subject=case((exists(select(c.id).where(*of_person)), name)))
 
 
 def read(engine: Engine, *, tenant: str, limit: int = 500) -> list[StoredAccess]:

@@ -18,6 +18,7 @@ from db.columns import db_now
 from db.engine import reading
 from db.errors import RowNotFound
 from db.reasons import Scope
+from db.tenancy import every_tenant
 
 PREFIX = "tonalog_"  # so that scanners of source code know one when they see it
 _N_BYTES = 32
@@ -74,7 +75,7 @@ def find(engine: Engine, secret: str) -> tuple[ApiKey, bool] | None:
         The key and whether it is taken now, by the database's clock; None where there is no such key.
     """
     wanted = select(api_keys, db_now().label("now")).where(_c.key_sha256 == _hash(secret))
-    with reading(engine) as connection:
+    with every_tenant(), reading(engine) as connection:
         row = connection.execute(wanted).one_or_none()
     if row is None:
         return None

@@ -15,6 +15,7 @@ from db.columns import db_now
 from db.engine import reading
 from db.errors import FeedExpired
 from db.reasons import ChangeKind
+from db.tenancy import every_tenant, every_tenant_in
 
 NUMBER_BATCH = 5_000
 _c, _f = changes.c, change_feed.c
@@ -57,10 +58,10 @@ def number(engine: Engine) -> int:
 
     Whoever does it holds the feed's row until the places are committed, so that no place is seen before all earlier ones.
     """
-    with reading(engine) as connection:
+    with every_tenant(), reading(engine) as connection:
         if not connection.scalar(select(exists().where(_c.position.is_(None)))):
             return 0
-    with engine.begin() as connection:
+    with every_tenant(), engine.begin() as connection:
         connection.execute(select(_f.id).with_for_update())
         new = select(_c.id, func.row_number().over(order_by=_c.id).label("n")).where(_c.position.is_(None))
         first = new.order_by(_c.id).limit(NUMBER_BATCH).subquery("first")
@@ -73,7 +74,7 @@ def number(engine: Engine) -> int:
 
 def last_place(engine: Engine) -> Place:
     """Say where the feed ends now, for a reader that begins with what there is."""
-    with reading(engine) as connection:
+    with every_tenant(), reading(engine) as connection:
         feed = connection.execute(select(change_feed)).one()
         return _place(connection, feed.numbered_to)
 
@@ -87,8 +88,9 @@ def read(engine: Engine, tenant: str, *, place: Place, limit: int) -> Page:
     """
     with reading(engine) as connection:
         # First the end, then the rows: everything up to there is committed, whatever comes meanwhile lies behind it.
-        feed = connection.execute(select(change_feed)).one()
-        _require(connection, feed, place)
+        with every_tenant_in(connection):  # places are of the whole feed
+            feed = connection.execute(select(change_feed)).one()
+            _require(connection, feed, place)
         rows = [
             row
             for of_tenant in (_c.tenant == tenant, _c.tenant.is_(None))
@@ -99,15 +101,15 @@ def read(engine: Engine, tenant: str, *, place: Place, limit: int) -> Page:
                 .limit(limit + 1)
             )
         ]
-        _require(connection, connection.execute(select(change_feed)).one(), place)  # nothing was deleted meanwhile
-        rows.sort(key=lambda row: row.position)
-        found = [Change(**{**row._asdict(), "kind": ChangeKind(row.kind)}) for row in rows[:limit]]
-        has_more = len(rows) > limit
-        # At the end of the feed a reader goes on from there, though the last change may be another tenant's: it stays young.
-        ahead = (
-            Place(position=found[-1].position, at=found[-1].at) if has_more else _place(connection, feed.numbered_to)
-        )
-        is_new = bool(connection.scalar(select(exists().where(_c.position.is_(None)))))
+        with every_tenant_in(connection):
+            _require(connection, connection.execute(select(change_feed)).one(), place)  # nothing was deleted meanwhile
+            end = _place(connection, feed.numbered_to)
+            is_new = bool(connection.scalar(select(exists().where(_c.position.is_(None)))))
+    rows.sort(key=lambda row: row.position)
+    found = [Change(**{**row._asdict(), "kind": ChangeKind(row.kind)}) for row in rows[:limit]]
+    has_more = len(rows) > limit
+    # At the end of the feed a reader goes on from there, though the last change may be another tenant's: it stays young.
+    ahead = Place(position=found[-1].position, at=found[-1].at) if has_more else end
     return Page(changes=tuple(found), next_place=ahead, has_more=has_more or is_new)
 
 

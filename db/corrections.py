@@ -15,6 +15,7 @@ from db.people_moves import forget_erased, forget_kept
 from db.reasons import ChangeCause, RecordingState
 from db.rows import NewRecording
 from db.schema import identity_changes, recordings, subject_aliases
+from db.upload_erasures import forget_answers
 
 IDENTITY = (
     "tenant",
@@ -94,6 +95,7 @@ def forget_person(connection: Connection, tenant: str, subject: str) -> None:
     names = [subject, *former_names(connection, tenant, subject)]
     forget_kept(connection, tenant, names)
     a, c = subject_aliases.c, identity_changes.c
+    forget_answers(connection, tenant, subject)
     connection.execute(delete(subject_aliases).where(a.tenant == tenant, a.subject == subject))
     of_audit = and_(api_audit.c.tenant == tenant, api_audit.c.subject.in_(names))
     connection.execute(update(api_audit).where(of_audit).values(subject=None))

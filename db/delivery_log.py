@@ -11,10 +11,10 @@ from db.engine import reading
 from db.errors import RowNotFound
 from db.outbox import new_message_id
 from db.reasons import DeliveryState, EventKind
-from db.webhook_schema import webhook_deliveries
+from db.webhook_schema import webhook_deliveries, webhook_endpoints
 
 _d = webhook_deliveries.c
-_COPIED = ("endpoint_id", "message_id", "kind", "recording_id", "day", "data", "at")
+_COPIED = ("endpoint_id", "tenant", "message_id", "kind", "recording_id", "day", "data", "at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +63,17 @@ def replay(engine: Engine, endpoint_id: int, delivery_id: int) -> Delivery:
 
 
 def add_test(engine: Engine, endpoint_id: int) -> Delivery:
-    """Have a message of the type `webhook.test` sent to an endpoint, whatever it has subscribed to."""
+    """Have a message of the type `webhook.test` sent to an endpoint, whatever it has subscribed to.
+
+    Raises:
+        RowNotFound: there is no such endpoint any more.
+    """
     values = {"endpoint_id": endpoint_id, "message_id": new_message_id(), "kind": EventKind.TEST, "at": db_now()}
     with engine.begin() as connection:
-        return _add(connection, values)
+        tenant = connection.scalar(select(webhook_endpoints.c.tenant).where(webhook_endpoints.c.id == endpoint_id))
+        if tenant is None:
+            raise RowNotFound(f"there is no webhook endpoint {endpoint_id}")
+        return _add(connection, {**values, "tenant": tenant})
 
 
 def _add(connection: Connection, values: dict[str, Any]) -> Delivery:

@@ -23,9 +23,11 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    union,
     update,
 )
 
+from db import upload_erasures
 from db.aliases import present_name
 from db.api_schema import erasure_requests
 from db.columns import db_now
@@ -46,6 +48,7 @@ from db.schema import (
     results,
     segments,
 )
+from db.tenancy import every_tenant
 
 _c = recordings.c
 _IDENTITY: dict[str, Any] = {
@@ -72,6 +75,8 @@ _IDENTITY: dict[str, Any] = {
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
     """Which recordings to erase: those of one person, one by its id, or those older than a moment.
+
+    Of a person, uploads that are no recordings yet go too.
 
     Exactly one of the four is given; `subject` is a present or former name of somebody of `tenant`. Older than `before` is what was recorded before it, or registered before it
     where the time of recording is unknown; `registered_before` asks for nothing but the registration. Every version of
@@ -134,7 +139,7 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
     Returns:
         The id of the erasure; None where nothing fits `chosen`.
     """
-    with engine.begin() as connection:
+    with every_tenant(), engine.begin() as connection:  # a row that is emptied is of no tenant any more
         lock_registration(connection)
         chosen = _under_present_name(connection, chosen)
         if _count(connection, _places(chosen, scope=scope)) == 0:
@@ -148,16 +153,19 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
         places = _places(chosen, scope=scope).add_columns(literal(erasure_id))
         columns = ["store", "bucket", "key", "erasure_id"]
         connection.execute(insert(erasure_objects).from_select(columns, places))
-        doomed = select(erasure_objects).where(erasure_objects.c.erasure_id == erasure_id).subquery("doomed")
-        ids = _same_keys(doomed.c)
+        places_left = select(erasure_objects).where(erasure_objects.c.erasure_id == erasure_id).subquery("places_left")
+        ids = _same_keys(places_left.c)
         n_recordings = _count(connection, ids)
         _fence(connection, ids, scope)
+        upload_erasures.fence(connection, places_left.c)
         # Counted behind the fence: an attempt that finished just before it has written a result.
         n_results = _count(connection, _results_of(ids, scope))
         if scope is ErasureScope.AUDIO:
             _note_removal(connection, ids, erasure_id)
         else:
             _empty_rows(connection, ids, erasure_id)
+            if chosen.subject is not None:
+                upload_erasures.forget_answers(connection, chosen.tenant, chosen.subject)
         audit = {"n_recordings": n_recordings, "n_results": n_results}
         connection.execute(update(erasures).where(erasures.c.id == erasure_id).values(audit))
         return erasure_id
@@ -199,7 +207,11 @@ def _fits(chosen: Chosen, scope: ErasureScope) -> ColumnElement[bool]:
 
 
 def _places(chosen: Chosen, *, scope: ErasureScope) -> Select[Any]:
-    return select(_c.store, _c.bucket, _c.key).where(_fits(chosen, scope)).distinct()
+    of_recordings = select(_c.store, _c.bucket, _c.key).where(_fits(chosen, scope))
+    if chosen.subject is None or scope is ErasureScope.AUDIO:
+        return of_recordings.distinct()
+    of_uploads = upload_erasures.places_of(chosen.tenant, chosen.subject)
+    return select(union(of_recordings, of_uploads).subquery())
 
 
 def _same_keys(places: Any) -> Select[Any]:

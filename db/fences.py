@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Engine, func, select
 
 from db.engine import reading
+from db.reasons import UploadState
+from db.request_schema import uploads
 from db.schema import erasure_objects, erasures
 
 _REGISTER_LOCK = 7_420_001  # any number that no other advisory lock of this program uses
@@ -35,7 +37,9 @@ def read_mark(connection: Connection) -> int:
 
 
 def keys_being_erased(connection: Connection, store: str, bucket: str, *, keys: Iterable[str]) -> set[str]:
-    """Say which of these keys an unfinished erasure has still to remove from storage."""
-    c = erasure_objects.c
-    wanted = select(c.key).where(c.store == store, c.bucket == bucket, c.key.in_(list(keys)))
-    return set(connection.scalars(wanted))
+    """Say which of these keys an unfinished erasure has still to remove from storage, or were of an upload that was erased."""
+    c, u = erasure_objects.c, uploads.c
+    listed = list(keys)
+    wanted = select(c.key).where(c.store == store, c.bucket == bucket, c.key.in_(listed))
+    erased = select(u.key).where(u.store == store, u.bucket == bucket, u.key.in_(listed), u.state == UploadState.ERASED)
+    return set(connection.scalars(wanted.union(erased)))

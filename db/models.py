@@ -1,5 +1,6 @@
 """Registers model versions and says which one readers see; it never opens a bundle."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, case, exists, func, insert, select, update
@@ -27,6 +28,17 @@ _OF_THE_RECORDING = (
     Reason.OBJECT_CHANGED,
     Reason.ERASED,
 )
+
+_KEY = select(models.c.id, models.c.name, models.c.version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKey:
+    """Which model version, and nothing else of it: manifests are long."""
+
+    id: int
+    name: str
+    version: str
 
 
 def add_model(engine: Engine, new: NewModel) -> Model:
@@ -86,6 +98,19 @@ def active_model(engine: Engine) -> Model | None:
     with reading(engine) as connection:
         row = connection.execute(select(models).where(models.c.is_active)).one_or_none()
     return None if row is None else as_model(row._asdict())
+
+
+def active_key(engine: Engine) -> ModelKey | None:
+    """Read which model version is active, without its manifest; None before the first activation."""
+    with reading(engine) as connection:
+        row = connection.execute(_KEY.where(models.c.is_active)).one_or_none()
+    return None if row is None else ModelKey(**row._asdict())
+
+
+def list_keys(engine: Engine) -> list[ModelKey]:
+    """Read which model versions are registered, without their manifests."""
+    with reading(engine) as connection:
+        return [ModelKey(**row._asdict()) for row in connection.execute(_KEY.order_by(models.c.id))]
 
 
 def resolve(engine: Engine, wanted: str) -> Model:

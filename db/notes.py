@@ -1,38 +1,36 @@
-"""Reads notes, their segments and days for app backends: of one tenant, under one model, without storage keys."""
+"""Reads notes and their segments for app backends: of one tenant, under one model, without storage keys."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Date,
-    Double,
     Engine,
     Integer,
     Select,
-    String,
     and_,
+    bindparam,
     case,
-    column,
     literal,
     null,
     select,
-    table,
     tuple_,
 )
 
-from db.columns import Document
 from db.engine import reading
+from db.people_rows import RelativeResult, as_relative
+from db.people_schema import relative_results, subject_baselines
 from db.reasons import JobState, RecordingState, ResultStatus
 from db.results import read_scores, segments_of
 from db.rows import Segment
 from db.schema import DIMENSIONS, EMOTIONS, jobs, models, recordings, results
 
-_r, _s = recordings.c, results.c
+_r, _s, _x, _b = recordings.c, results.c, relative_results.c, subject_baselines.c
 
 
 class NoteStatus(StrEnum):
@@ -51,7 +49,8 @@ class AppNote:
 
     `scores` holds every label of the model, each in [0, 1], summing to 1; `slope_per_min` the change of each within the
     note, None where it is too short to have one. Both are None unless scored. `local_day` is the day on the recorder's
-    calendar and `utc_offset_min` what its clock was ahead of UTC; None where nobody said.
+    calendar and `utc_offset_min` what its clock was ahead of UTC; None where nobody said. `relative` is what is unusual for
+    this person, None where it has not been looked at yet.
     """
 
     id: int
@@ -77,20 +76,7 @@ class AppNote:
     model_name: str | None
     model_version: str | None
     scored_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AppDay:
-    """One local day of a person under the active model: a row of `v1_subject_day`."""
-
-    day: date
-    week: date
-    n_notes: int
-    n_uncertain: int
-    speech_ms: int
-    scores: Mapping[str, float]
-    arousal: float | None
-    valence: float | None
+    relative: RelativeResult | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +99,6 @@ class NoteFilter:
     status: NoteStatus | None = None
 
 
-_DAY = table(
-    "v1_subject_day",
-    column("tenant", String),
-    column("subject", String),
-    column("day", Date),
-    column("week", Date),
-    column("n_notes", Integer),
-    column("n_uncertain", Integer),
-    column("speech_ms", Integer),
-    column("scores", Document),
-    *(column(name, Double) for name in DIMENSIONS),
-)
 STATUS = case(
     (_s.status == ResultStatus.SCORED, NoteStatus.SCORED.value),
     (_s.status == ResultStatus.NO_SPEECH, NoteStatus.NO_SPEECH.value),
@@ -138,6 +112,9 @@ _REASON = case(
 _OF_RECORDING = tuple(name for name in AppNote.__dataclass_fields__ if name in _r)
 _OF_RESULT = ("label", "confidence", "is_uncertain", "speech_ms", "duration_ms", *DIMENSIONS)
 _TO_SCORES = (*EMOTIONS, "extra_scores", "trend")
+_RELATIVE = "relative_"  # before the names of columns that a note has too
+_OF_RELATIVE = tuple(_x.keys())
+_OF_BASELINE = ("state", "n_notes", "rule_version")
 
 
 def list_notes(
@@ -171,18 +148,18 @@ def list_notes(
         if after is None or after.recorded_at is not None:
             timed = of_person.where(_r.recorded_at.is_not(None), *_behind(after, is_oldest_first=is_oldest_first))
             order = (_r.recorded_at, _r.id) if is_oldest_first else (_r.recorded_at.desc(), _r.id.desc())
-            found += _read(connection, timed.order_by(*order).limit(limit))
+            found += _read(connection, model_id, timed.order_by(*order).limit(limit))
         if len(found) < limit and not is_by_day:
             last_id = after.id if after is not None and after.recorded_at is None else 0
             untimed = of_person.where(_r.recorded_at.is_(None), _r.id > last_id)
-            found += _read(connection, untimed.order_by(_r.id).limit(limit - len(found)))
+            found += _read(connection, model_id, untimed.order_by(_r.id).limit(limit - len(found)))
     return found
 
 
 def get_note(engine: Engine, tenant: str, note_id: int, *, model_id: int | None) -> AppNote | None:
     """Read one live note of a tenant; None where there is none of this id."""
     with reading(engine) as connection:
-        found = _read(connection, _notes(model_id).where(_r.tenant == tenant, _r.id == note_id))
+        found = _read(connection, model_id, _notes(model_id).where(_r.tenant == tenant, _r.id == note_id))
     return found[0] if found else None
 
 
@@ -191,7 +168,7 @@ def get_notes(engine: Engine, tenant: str, note_ids: Collection[int], *, model_i
     if not note_ids:
         return {}
     with reading(engine) as connection:
-        found = _read(connection, _notes(model_id).where(_r.tenant == tenant, _r.id.in_(note_ids)))
+        found = _read(connection, model_id, _notes(model_id).where(_r.tenant == tenant, _r.id.in_(note_ids)))
     return {note.id: note for note in found}
 
 
@@ -199,7 +176,7 @@ def notes_after(engine: Engine, tenant: str, *, after_id: int, limit: int, model
     """Read a tenant's live notes in order of their id, from the one after `after_id` on."""
     wanted = _notes(model_id).where(_r.tenant == tenant, _r.id > after_id)
     with reading(engine) as connection:
-        return _read(connection, wanted.order_by(_r.id).limit(limit))
+        return _read(connection, model_id, wanted.order_by(_r.id).limit(limit))
 
 
 def list_segments(engine: Engine, note_id: int, model_id: int) -> Sequence[Segment]:
@@ -207,43 +184,35 @@ def list_segments(engine: Engine, note_id: int, model_id: int) -> Sequence[Segme
     return segments_of(engine, note_id, model_id)
 
 
-def list_days(
-    engine: Engine,
-    tenant: str,
-    subject: str,
-    *,
-    since: date | None = None,
-    until: date | None = None,
-    is_oldest_first: bool = False,
-    after: date | None = None,
-    limit: int,
-) -> list[AppDay]:
-    """Read a person's days under the active model; see `list_notes` for the arguments, `after` is a day."""
-    c = _DAY.c
-    chosen = [c.tenant == tenant, c.subject == subject]
-    if since is not None:
-        chosen.append(c.day >= since)
-    if until is not None:
-        chosen.append(c.day <= until)
-    if after is not None:
-        chosen.append(c.day > after if is_oldest_first else c.day < after)
-    order = c.day if is_oldest_first else c.day.desc()
-    wanted = select(*(c[name] for name in AppDay.__dataclass_fields__)).where(*chosen).order_by(order).limit(limit)
-    with reading(engine) as connection:
-        return [AppDay(**row._asdict()) for row in connection.execute(wanted)]
-
-
 def _notes(model_id: int | None) -> Select[Any]:
-    of_model = models.c.id == literal(model_id, Integer) if model_id is not None else models.c.id.is_(None)
+    # What all questions have in common is put together once; `_read` says which model.
+    return _notes_of_no_model() if model_id is None else _notes_of_a_model()
+
+
+@cache
+def _notes_of_a_model() -> Select[Any]:
+    return _select_notes(models.c.id == bindparam("model", type_=Integer))
+
+
+@cache
+def _notes_of_no_model() -> Select[Any]:
+    return _select_notes(models.c.id.is_(None))
+
+
+def _select_notes(of_model: ColumnElement[bool]) -> Select[Any]:
     rows = (
         recordings.outerjoin(models, of_model)
         .outerjoin(jobs, and_(jobs.c.recording_id == _r.id, jobs.c.model_id == models.c.id))
         .outerjoin(results, and_(_s.recording_id == _r.id, _s.model_id == models.c.id))
+        .outerjoin(relative_results, and_(_x.recording_id == _r.id, _x.model_id == models.c.id))
+        .outerjoin(subject_baselines, _b.id == _x.baseline_id)
     )
     columns: list[ColumnElement[Any]] = [_r[name] for name in _OF_RECORDING]
     columns += [_s[name] for name in (*_OF_RESULT, *_TO_SCORES)]
     columns += [STATUS.label("status"), _REASON.label("reason"), _s.created_at.label("scored_at")]
     columns += [models.c.name.label("model_name"), models.c.version.label("model_version")]
+    columns += [_x[name].label(_RELATIVE + name) for name in _OF_RELATIVE]
+    columns += [_b[name].label(_RELATIVE + name) for name in _OF_BASELINE]
     return select(*columns).select_from(rows).where(_r.state == RecordingState.LIVE)
 
 
@@ -268,15 +237,18 @@ def _behind(after: NotePlace | None, *, is_oldest_first: bool) -> list[ColumnEle
     return [here > there if is_oldest_first else here < there]
 
 
-def _read(connection: Connection, wanted: Select[Any]) -> list[AppNote]:
-    return [_as_note(row._asdict()) for row in connection.execute(wanted)]
+def _read(connection: Connection, model_id: int | None, wanted: Select[Any]) -> list[AppNote]:
+    rows = connection.execute(wanted, {} if model_id is None else {"model": model_id})
+    return [_as_note(row._asdict()) for row in rows]
 
 
 def _as_note(values: dict[str, Any]) -> AppNote:
     to_scores = {name: values.pop(name) for name in _TO_SCORES}
+    about = {name: values.pop(_RELATIVE + name) for name in (*_OF_RELATIVE, *_OF_BASELINE)}
     status = NoteStatus(values.pop("status"))
     if status is not NoteStatus.SCORED:
-        return AppNote(**values, status=status, scores=None, slope_per_min=None)
+        return AppNote(**values, status=status, scores=None, slope_per_min=None, relative=None)
     scores = read_scores(to_scores)
     slopes = {label: to_scores["trend"].get(label, {}).get("slope_per_min") for label in scores}
-    return AppNote(**values, status=status, scores=scores, slope_per_min=slopes)
+    relative = None if about["recording_id"] is None else as_relative(about)
+    return AppNote(**values, status=status, scores=scores, slope_per_min=slopes, relative=relative)

@@ -20,7 +20,7 @@ from db.webhook_schema import webhook_deliveries, webhook_endpoints, webhook_eve
 FAN_OUT_BATCH = 500
 MAX_NOTE_IDS = 100
 _e, _w = webhook_events.c, webhook_endpoints.c
-_CARRIED = ("kind", "recording_id", "day", "data", "at")
+_CARRIED = ("tenant", "kind", "recording_id", "day", "data", "at")
 
 
 def add(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, String, exists, func, insert, literal, or_, select, update
 
-from db import people_moves
+from db import people_moves, upload_erasures
 from db.aliases import present_name, redirect
 from db.api_schema import api_audit
 from db.columns import db_now
@@ -14,6 +14,7 @@ from db.engine import reading
 from db.errors import NameConflict, RowNotFound
 from db.fences import lock_registration
 from db.reasons import ChangeCause, RecordingState
+from db.request_schema import uploads
 from db.rows import DEFAULT_TENANT
 from db.schema import identity_changes, recordings, subject_aliases
 from db.subject_keys import require_in, settle
@@ -62,11 +63,29 @@ def find_present_name(engine: Engine, tenant: str, subject: str, *, subject_key:
         return present_name(connection, tenant, subject)
 
 
-def is_known(engine: Engine, tenant: str, subject: str) -> bool:
-    """Say whether a tenant has recordings of somebody of this present name."""
-    of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
+def find_known(engine: Engine, tenant: str, subject: str, *, subject_key: str | None = None) -> str | None:
+    """Say what a person is called now, as `find_present_name` does; None where the tenant has no recordings of them.
+
+    Raises:
+        SubjectKeyMismatch: subjects are stored under another key, so that nobody would be found.
+    """
     with reading(engine) as connection:
-        return bool(connection.scalar(select(exists(select(_c.id).where(*of_person)))))
+        require_in(connection, subject_key)
+        person = present_name(connection, tenant, subject)
+        return person if _is_known(connection, tenant, person) else None
+
+
+def is_known(engine: Engine, tenant: str, subject: str) -> bool:
+    """Say whether a tenant has recordings of somebody of this present name, or uploads that will be such."""
+    with reading(engine) as connection:
+        return _is_known(connection, tenant, subject)
+
+
+def _is_known(connection: Connection, tenant: str, subject: str) -> bool:
+    of_person = (_c.tenant == tenant, _c.subject == subject, _c.state != RecordingState.ERASED)
+    of_uploads = upload_erasures.of_person(tenant, subject)
+    is_there = or_(exists(select(_c.id).where(*of_person)), exists(select(uploads.c.id).where(of_uploads)))
+    return bool(connection.scalar(select(is_there)))
 
 
 def tenants_of(engine: Engine, subject: str) -> set[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, exists, select
 
 from db.engine import reading
-from db.people_schema import relative_results, subject_baselines, subject_days, subject_trends
+from db.people_schema import relative_results, subject_baselines, subject_days, subject_marks, subject_trends
 from db.reasons import BaselineState, TrendState
 from db.schema import models
 
@@ -49,8 +49,8 @@ class SubjectBaseline:
 class RelativeResult:
     """A note's scores relative to what was usual for the person before it; written once.
 
-    `state` and `n_notes` are those of the baseline behind it: how many earlier notes it was made of, 0 where nothing was
-    known. While the state is `insufficient`, scores, label, confidence and is_uncertain are None: too little was known to
+    `state`, `n_notes` and `rule_version` are those of the baseline behind it: how many earlier notes it was made of, 0 where
+    nothing was known, and by which rule, None there. While the state is `insufficient`, scores, label, confidence and is_uncertain are None: too little was known to
     call anything unusual. Otherwise the scores are in [0, 1] and sum to 1.
     """
 
@@ -59,6 +59,7 @@ class RelativeResult:
     baseline_id: int | None
     state: BaselineState
     n_notes: int
+    rule_version: int | None
     scores: Mapping[str, float] | None
     label: str | None
     confidence: float | None
@@ -196,6 +197,15 @@ def read_trends(engine: Engine, tenant: str, subject: str, *, model_id: int | No
         return [as_trend(row._asdict()) for row in rows]
 
 
+def is_due(engine: Engine, tenant: str, subject: str) -> bool:
+    """Say whether something of a person has changed that days and trends do not show yet; ask before reading them."""
+    c = subject_marks.c
+    with reading(engine) as connection:
+        # Of columns that the HTTP API's role may read.
+        marked = select(c.subject).where(c.tenant == tenant, c.subject == subject)
+        return bool(connection.scalar(select(exists(marked))))
+
+
 def as_baseline(values: dict[str, Any]) -> SubjectBaseline:
     """Make the dataclass of a whole row."""
     return SubjectBaseline(**{**values, "state": BaselineState(values["state"])})
@@ -218,4 +228,4 @@ def _model(model_id: int | None) -> Any:
 
 def _relative() -> Select[Any]:
     of_baseline = relative_results.outerjoin(subject_baselines, _b.id == _x.baseline_id)
-    return select(*_x, _b.state, _b.n_notes).select_from(of_baseline)
+    return select(*_x, _b.state, _b.n_notes, _b.rule_version).select_from(of_baseline)

@@ -21,14 +21,16 @@ def due_jobs(
 ) -> list[tuple[int, Lane]]:
     """Choose the jobs to ring now and mark them QUEUED, in one transaction.
 
-    First in line is nightly work, and a reprocess that fills the queue leaves its room alone. Bulk and quarantined work
-    is rung only while no nightly job is due or waits in the queue. Besides, what was rung and not claimed within
-    `rering_s` (doubled at each ring, 15 times as long at the most) is rung again: the message may have been lost.
+    First in line are uploads, then nightly work, and a reprocess that fills the queue leaves their room alone. Bulk and
+    quarantined work is published only while no nightly job is due or waits in the queue. Besides, what was published and
+    not claimed within `rering_s` (doubled each time, 15 times as long at the most) is published again: the message may
+    have been lost.
 
     Args:
         engine: the database.
         cap_outstanding: ring new jobs only up to this many QUEUED and RUNNING ones, so that the broker stays small.
-            Nightly work counts nightly jobs alone, so that there may be twice as many for a while.
+            Uploads and nightly work count the jobs of their own lane alone, so that there may be three times as many
+            for a while.
         limit: ring this many at most, old and new together.
         rering_s: how long a ring may go unanswered.
 
@@ -38,13 +40,15 @@ def due_jobs(
     with engine.begin() as connection:
         if not _is_only_pump(connection):
             return []
-        nightly = _due(connection, Lane.NIGHTLY, min(_room(connection, cap_outstanding, Lane.NIGHTLY), limit))
-        again = _rung_in_vain(connection, limit - len(nightly), rering_s)
-        room = min(_room(connection, cap_outstanding), limit - len(nightly) - len(again))
+        uploads = _due(connection, Lane.INTERACTIVE, min(_room(connection, cap_outstanding, Lane.INTERACTIVE), limit))
+        left = limit - len(uploads)
+        nightly = _due(connection, Lane.NIGHTLY, min(_room(connection, cap_outstanding, Lane.NIGHTLY), left))
+        again = _rung_in_vain(connection, left - len(nightly), rering_s)
+        room = min(_room(connection, cap_outstanding), left - len(nightly) - len(again))
         is_waiting = bool(nightly) or _is_nightly_queued(connection)
         later = [] if is_waiting else _choose_later(connection, room)
-        _mark_queued(connection, [job_id for job_id, _ in nightly + later])
-        return nightly + again + later
+        _mark_queued(connection, [job_id for job_id, _ in uploads + nightly + later])
+        return uploads + nightly + again + later
 
 
 def unqueue(engine: Engine, job_ids: Iterable[int]) -> int:

@@ -25,6 +25,7 @@ class JobState(StrEnum):
 class Lane(StrEnum):
     """Which queue a job is rung in; `config.queues.LANES` is the order of service."""
 
+    INTERACTIVE = "interactive"
     NIGHTLY = "nightly"
     BULK = "bulk"
     QUARANTINE = "quarantine"
@@ -103,10 +104,21 @@ class DisabledReason(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key of the HTTP API may do: look, or erase too."""
+    """What a key of the HTTP API may do: look, or upload and erase too."""
 
     READ = "read"
     WRITE = "write"
+
+
+class UploadState(StrEnum):
+    """Where an upload over the HTTP API stands: bytes awaited, there, registered as a recording, or ended without one."""
+
+    OPEN = "OPEN"
+    RECEIVED = "RECEIVED"
+    REGISTERED = "REGISTERED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    ERASED = "ERASED"
 
 
 class BaselineState(StrEnum):

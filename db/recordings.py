@@ -67,10 +67,19 @@ def register(
             lock_registration(connection)
             if mark is not None and mark != read_mark(connection):
                 break
-            settle(connection, subject_key)
-            allowed = _not_being_erased(connection, batch)
-            n_new += register_batch(connection, under_present_names(connection, allowed))
+            n_new += register_in(connection, batch, subject_key=subject_key)
     return Registered(n_new=n_new, n_known=len(found) - n_new)
+
+
+def register_in(connection: Connection, batch: Sequence[NewRecording], *, subject_key: str | None) -> int:
+    """Register versions as `register` does, in a transaction that holds its lock; gives how many are new.
+
+    Raises:
+        SubjectKeyMismatch: the subjects in the database are stored otherwise.
+    """
+    settle(connection, subject_key)
+    allowed = _not_being_erased(connection, batch)
+    return register_batch(connection, under_present_names(connection, allowed))
 
 
 def correct(

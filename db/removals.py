@@ -16,6 +16,7 @@ from db.engine import reading
 from db.fences import lock_registration
 from db.reasons import ErasureScope
 from db.schema import erasure_objects, erasures
+from db.upload_erasures import may_come_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +76,21 @@ def doomed_objects(engine: Engine, *, after_id: int = 0, limit: int = 500) -> li
     return [DoomedObject(**row._asdict()) for row in rows]
 
 
-def forget_objects(engine: Engine, gone: Sequence[DoomedObject]) -> None:
-    """Wipe the names of objects that are gone from storage, and count them in their erasures."""
+def forget_objects(engine: Engine, gone: Sequence[DoomedObject]) -> int:
+    """Wipe the names of objects that are gone from storage, and count them in their erasures; gives how many.
+
+    A place at which somebody may still store an object, by a URL that was signed before, is kept until that is over.
+    """
     with engine.begin() as connection:
         lock_registration(connection)
         c = erasure_objects.c
-        wiped = delete(erasure_objects).where(c.id.in_([item.id for item in gone])).returning(c.erasure_id)
-        for erasure_id, n_gone in Counter(connection.scalars(wiped)).items():
+        is_gone = and_(c.id.in_([item.id for item in gone]), ~may_come_back(c))
+        wiped = delete(erasure_objects).where(is_gone).returning(c.erasure_id)
+        n_of = Counter(connection.scalars(wiped))
+        for erasure_id, n_gone in n_of.items():
             counted = update(erasures).where(erasures.c.id == erasure_id)
             connection.execute(counted.values(n_objects=erasures.c.n_objects + n_gone))
+        return n_of.total()
 
 
 def finish(engine: Engine) -> None:

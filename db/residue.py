@@ -16,6 +16,7 @@ from db.people_schema import (
     subject_marks,
     subject_trends,
 )
+from db.request_schema import idempotent_requests, uploads
 from db.schema import (
     attempts,
     erasure_objects,
@@ -43,6 +44,8 @@ _TABLES = tuple(
         jobs,
         attempts,
         api_audit,
+        uploads,
+        idempotent_requests,
         subject_baselines,
         baseline_notes,
         relative_results,

@@ -14,6 +14,7 @@ from db.engine import reading
 from db.errors import SubjectKeyMismatch
 from db.fences import lock_registration
 from db.people_schema import subject_marks
+from db.request_schema import idempotent_requests, uploads
 from db.schema import identity_changes, recordings, subject_aliases, subject_keys
 
 _OTHER_KEY = "subjects in this database are stored under another key: set TONALOG_SUBJECT_KEY to the key it began with"
@@ -86,6 +87,8 @@ def rehash(engine: Engine, fingerprint: str, *, store: Callable[[str], str]) -> 
         _rewrite(connection, subject_aliases.c.alias, store=store)
         _rewrite(connection, subject_aliases.c.subject, store=store)
         _rewrite(connection, api_audit.c.subject, store=store)
+        _rewrite(connection, uploads.c.subject, store=store)
+        _rewrite(connection, idempotent_requests.c.subject, store=store)
         for column in (identity_changes.c.old_value, identity_changes.c.new_value):
             _rewrite(connection, column, identity_changes.c.field == "subject", store=store)
         _note(connection, fingerprint)

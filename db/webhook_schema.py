@@ -58,6 +58,7 @@ webhook_deliveries = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("endpoint_id", Id, ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant", String, nullable=False),  # the endpoint's, by which row-level security goes
     Column("message_id", String, nullable=False),  # the same for every endpoint and every attempt
     Column("kind", String, nullable=False),
     Column("recording_id", Id),

@@ -15,6 +15,7 @@ from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, move_message
 from config.settings import Settings
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
+from scheduler.uploads import UploadLoop
 from scheduler.watchdog import Watchdog, end_process
 
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
@@ -72,6 +73,8 @@ def make_app(settings: Settings) -> Celery:
         limit_s=max(settings.watchdog_s, _MISSED_SWEEPS * settings.sweep_s), end=lambda: end_process(beats)
     )
 
+    loop = UploadLoop(service.take_uploads, every_s=settings.uploads_s)
+
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
     def tick() -> None:
         if is_due():  # else somebody floods the queue
@@ -96,6 +99,7 @@ def make_app(settings: Settings) -> Celery:
         if sender.app is app:
             beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
             watchdog.start()
+            loop.start()
 
     setup_logging.connect(configure_logging, weak=False)
     worker_init.connect(before_messages, weak=False)

@@ -16,6 +16,7 @@ from storage.sidecars import SUFFIX, sidecar_keys
 _log = logging.getLogger(__name__)
 BATCH = 500
 MAX_UNAVAILABLE = 3
+_STILL_SIGNED = "a URL that was signed for an upload is good for some minutes more, and whoever has it could bring it back: try again"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,10 @@ def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> 
     n_gone, after_id = 0, 0
     while batch := removals.doomed_objects(engine, after_id=after_id, limit=BATCH):
         gone = _remove(batch, stores, open_store, problems=problems)
-        removals.forget_objects(engine, gone)
-        n_gone += len(gone)
+        n_forgotten = removals.forget_objects(engine, gone)
+        n_gone += n_forgotten
+        if n_forgotten < len(gone):
+            problems.append(StorageDenied(_STILL_SIGNED))
         after_id = batch[-1].id
         if _is_hopeless(problems):
             break

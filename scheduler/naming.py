@@ -74,13 +74,16 @@ class Naming:
             s3=S3Access.of(settings),
         )
 
-    def intake(self, store: ObjectStore, prefix: str, *, now: datetime | None = None) -> Intake:
+    def intake(
+        self, store: ObjectStore, prefix: str, *, now: datetime | None = None, looks_beside: bool = True
+    ) -> Intake:
         """Open a place's recordings, with the manifest that is for them.
 
         Args:
             store: where they are.
             prefix: which of them.
             now: see `storage.intake.Intake`.
+            looks_beside: whether a manifest beside the recordings is one; not where only the HTTP API writes.
 
         Raises:
             KeyPatternError: the pattern cannot be used.
@@ -99,7 +102,7 @@ class Naming:
             prefix,
             rules=rules,
             manifest=None if self.manifest in {None, NO_MANIFEST} else _open_manifest(self.manifest, self.s3),
-            looks_beside=self.manifest != NO_MANIFEST,
+            looks_beside=looks_beside and self.manifest != NO_MANIFEST,
             secret=self.subjects.key,
             is_by_option=self.options != NO_OPTIONS,
             now=now,

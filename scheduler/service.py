@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, api_audit, changes, models, outbox, slots, subject_keys
+from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
 from db.engine import make_engine
 from db.leases import expire_leases
 from people import Refreshed, refresh
@@ -19,6 +20,7 @@ from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
 from scheduler.retention import run_due_retention
 from scheduler.scan import scan
+from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
 from trends import TrendSettings
@@ -27,6 +29,7 @@ _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
 SWEEP_PULSE = "sweep"
 _SLOT_LEASE_S = 900.0
+_PUBLISH_AGAIN_S = (0.0, 0.2, 0.5)
 _PEOPLE_S = 5.0  # of a tick: some hundreds of people
 
 
@@ -89,10 +92,26 @@ class Service:
         )
 
     def forget(self) -> None:
-        """Delete what the feed of changes, the audit of the HTTP API and the outbox of webhooks keep no longer."""
+        """Delete what the feed of changes, audit, uploads, kept answers and webhooks of the HTTP API keep no longer."""
         changes.expire(self._engine, keep=timedelta(days=self._settings.changes_days))
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
         outbox.expire(self._engine, keep=timedelta(days=self._settings.webhook_days))
+        uploads.expire(self._engine)
+        idempotency.expire(self._engine)
+
+    def take_uploads(self) -> Taken:
+        """Register what was uploaded over the HTTP API, and publish its jobs."""
+        if self._settings.storage_url is None or not uploads.list_received(self._engine, limit=1):
+            return Taken()
+        store, prefix = open_place(self._settings, self._settings.storage_url)
+        naming = Naming.of(self._settings)
+        taken = register_uploads(self._engine, store, prefix=prefix, naming=naming)
+        # Another process that is publishing just now may have chosen its jobs before these were made.
+        for wait_s in _PUBLISH_AGAIN_S if taken.n_made else ():
+            time.sleep(wait_s)
+            if self.publish().n_due:
+                break
+        return taken
 
     def refresh_people(self, *, budget_s: float | None = None) -> Refreshed:
         """Make anew what is kept of people whose notes have changed.

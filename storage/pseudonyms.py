@@ -61,8 +61,11 @@ class SubjectNaming:
 
         Only for questions: what an uploader says is always hashed, or anybody could pass for anybody else.
         """
-        is_pseudonym = self.key is not None and _PSEUDONYM.fullmatch(wanted.strip())
-        return wanted.strip() if is_pseudonym else self.store(wanted)
+        return wanted.strip() if self.is_pseudonym(wanted) else self.store(wanted)
+
+    def is_pseudonym(self, text: str) -> bool:
+        """Say whether a text looks like what `store` gives under a key."""
+        return self.key is not None and _PSEUDONYM.fullmatch(text.strip()) is not None
 
     @staticmethod
     def _hash(key: str, text: str) -> str:

@@ -4,14 +4,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import UTC
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from storage import objects
+from storage.encoded_words import decode_word
 from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, StorageDenied, StorageUnavailable
 from storage.objects import OpenedObject, StoredObject, is_listed
 from storage.s3_client import ClientOptions, make_client
@@ -211,22 +210,3 @@ def _check_promise(answer: "GetObjectOutputTypeDef", *, version_tag: str, size_b
         raise ObjectTruncated(f"the object holds {n_bytes} of the {size_bytes} bytes it was registered with")
     if n_bytes > size_bytes:
         raise ObjectChanged(f"the object holds {n_bytes} bytes, but was registered with {size_bytes}")
-
-
-def decode_word(value: str) -> str:
-    """Read a metadata value that is not ASCII: S3 sends it as an RFC 2047 encoded word, other servers as raw UTF-8.
-
-    HTTP reads raw bytes as Latin-1; what is no UTF-8 then stays as it was read.
-
-    Examples:
-        >>> decode_word("=?UTF-8?B?Wm/Dqw==?="), decode_word("anna")
-        ('Zoë', 'anna')
-        >>> decode_word("Zoë".encode().decode("latin-1")), decode_word("Zoë")
-        ('Zoë', 'Zoë')
-    """
-    with suppress(UnicodeError):
-        value = value.encode("latin-1").decode()
-    try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return value

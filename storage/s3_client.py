@@ -38,6 +38,7 @@ def make_client(
     access_key: str | None,
     secret_key: str | None,
     verify: bool | str,
+    signature_version: str | None = None,
 ) -> "S3Client":
     """Make a client with a session of its own, because boto3's shared one is not safe between threads.
 
@@ -48,6 +49,7 @@ def make_client(
         access_key: None for boto3's own chain.
         secret_key: None for boto3's own chain.
         verify: False, True, or a file of CA certificates.
+        signature_version: how requests are signed; None: as botocore sees fit.
 
     Raises:
         StorageDenied: endpoint, region, certificate file or credentials cannot be used.
@@ -62,6 +64,7 @@ def make_client(
         s3={"addressing_style": "path" if endpoint_url else "auto"},
         # Servers other than AWS often do not know the checksums that boto3 adds to uploads since 1.36.
         request_checksum_calculation="when_required",
+        signature_version=signature_version,
     )
     with translated(bucket, endpoint_url):
         session = Session(access_key, secret_key, region_name=region)

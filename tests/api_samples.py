@@ -35,12 +35,12 @@ class Client:
         self.port = port
         self.key = key
 
-    def ask(self, method, path, *, headers=None, document=None, **parameters):
+    def ask(self, method, path, *, headers=None, body=None, document=None, **parameters):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         query = "?" + urlencode(parameters, doseq=True) if parameters else ""
-        body = None if document is None else json.dumps(document)
-        if body is not None:
+        if document is not None:
+            body = json.dumps(document)
             sent["Content-Type"] = "application/json"
         try:
             connection.request(method, path + query, body, headers={**sent, **(headers or {})})
@@ -51,6 +51,13 @@ class Client:
 
     def get(self, path, **parameters):
         return self.ask("GET", path, **parameters)
+
+    def post(self, path, document=None, **headers):
+        """POST a JSON document; `idempotency_key` and other headers by their names with `_`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = None if document is None else json.dumps(document)
+        sent = {} if document is None else {"Content-Type": "application/json"}
+        return self.ask("POST", path, headers={**sent, **named}, body=body)
 
     def pages(self, path, rows, **parameters):
         """All rows of a list, page by page."""
@@ -78,7 +85,8 @@ class Client:
 @contextmanager
 def running(engine, *, carry_out=lambda: 0, **settings):
     """A real server in a thread of this process; gives its port."""
-    context = make_context(Settings.read(api_requests_per_s=10_000.0, **settings), engine, carry_out=carry_out)
+    read = Settings.read(**{"api_requests_per_s": 10_000.0, **settings})
+    context = make_context(read, engine, carry_out=carry_out)
     server = make_server(context, host="127.0.0.1", port=0, version="0")
     thread = threading.Thread(target=server.run)
     thread.start()

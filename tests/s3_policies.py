@@ -16,6 +16,7 @@ NEEDS = {
     "ListObjectVersions": frozenset({"s3:ListBucketVersions"}),
     "ListMultipartUploads": frozenset({"s3:ListBucketMultipartUploads"}),
     "AbortMultipartUpload": frozenset({"s3:AbortMultipartUpload"}),
+    "PutObject": frozenset({"s3:PutObject"}),
     "DeleteObject": frozenset({"s3:DeleteObject"}),
 }
 ON_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}

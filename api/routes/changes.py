@@ -5,11 +5,12 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from api import cursors
-from api.bodies import ChangeBody, ChangePage, ModelName, NoteBody
+from api.bodies import ChangeBody, ChangePage, NoteBody
 from api.callers import Reader, SharedContext
 from api.context import Context
 from api.parameters import Cursor, Limit
 from api.routes.notes import id_of
+from api.shared_bodies import ModelName
 from db import changes, models, notes
 from db.changes import Change, Page, Place
 from db.reasons import ChangeKind
@@ -42,7 +43,7 @@ def list_changes(context: SharedContext, key: Reader, limit: Limit = 100, cursor
 def _first_run(context: Context, tenant: str, *, after_id: int, place: Place, limit: int) -> ChangePage:
     """Name the notes there are; whatever changes meanwhile is told from `place` on, where the run began."""
     changes.read(context.engine, tenant, place=place, limit=1)  # raises where the run took longer than the feed is kept
-    model = models.active_model(context.engine)
+    model = models.active_key(context.engine)
     found = notes.notes_after(context.engine, tenant, after_id=after_id, limit=limit + 1, model_id=id_of(model))
     told = [
         ChangeBody(type="note.upserted", at=None, note_id=note.id, note=NoteBody.of(note)) for note in found[:limit]
@@ -62,9 +63,9 @@ def _feed(context: Context, tenant: str, *, place: Place, limit: int) -> ChangeP
 def _tell(context: Context, tenant: str, page: Page) -> list[ChangeBody]:
     """Write changes with notes as they are now; of several changes of one note the last is enough."""
     last = {change.recording_id: change.position for change in page.changes if change.recording_id is not None}
-    known = {model.id: model for model in models.list_models(context.engine)}
-    active = next((model.id for model in known.values() if model.is_active), None)
-    present = notes.get_notes(context.engine, tenant, list(last), model_id=active)
+    known = {model.id: model for model in models.list_keys(context.engine)}
+    active = models.active_key(context.engine)
+    present = notes.get_notes(context.engine, tenant, list(last), model_id=id_of(active))
     told = []
     for change in page.changes:
         if change.kind is ChangeKind.MODEL_ACTIVATED:

@@ -1,21 +1,21 @@
-"""Notes and days of a person, one note, and its segments."""
+"""Notes of a person, one note, and its segments."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from api import cursors
-from api.bodies import DayBody, DayPage, ModelName, NoteBody, NotePage, SegmentBody, SegmentPage
+from api.bodies import NoteBody, NotePage, SegmentBody, SegmentPage
 from api.callers import Reader, SharedContext, find_person
 from api.context import Context
 from api.parameters import Cursor, Limit, NoteId, Order, Since, Subject, Until, check_period
 from api.problems import Problem, no_such
+from api.shared_bodies import ModelName
 from db import models, notes
 from db.api_keys import ApiKey
+from db.models import ModelKey
 from db.notes import AppNote, NoteFilter, NotePlace, NoteStatus
-from db.rows import Model
 
 router = APIRouter(tags=["notes"])
 ModelChoice = Annotated[
@@ -67,38 +67,6 @@ def list_notes(
     return NotePage(notes=[NoteBody.of(note) for note in page], next_cursor=next_cursor)
 
 
-@router.get("/v1/subjects/{subject}/days", summary="A person's days")
-def list_days(
-    request: Request,
-    context: SharedContext,
-    key: Reader,
-    *,
-    subject: Subject,
-    since: Since = None,
-    until: Until = None,
-    order: Order = "newest",
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> DayPage:
-    """List the days of a person that have a scored note, under the active model."""
-    check_period(since, until)
-    person = find_person(request, context, key, subject)
-    question = ["days", person, since, until, order]
-    found = notes.list_days(
-        context.engine,
-        key.tenant,
-        person,
-        since=since,
-        until=until,
-        is_oldest_first=order == "oldest",
-        after=None if cursor is None else _read_day(cursor, question),
-        limit=limit + 1,
-    )
-    page = found[:limit]
-    next_cursor = cursors.encode(question, page[-1].day.isoformat()) if len(found) > limit else None
-    return DayPage(days=[DayBody.of(day) for day in page], next_cursor=next_cursor)
-
-
 @router.get("/v1/notes/{note_id}", summary="One note")
 def get_note(
     request: Request, context: SharedContext, key: Reader, note_id: NoteId, model: ModelChoice = None
@@ -133,15 +101,15 @@ def list_segments(
     return SegmentPage(model=name, segments=page, next_cursor=next_cursor)
 
 
-def choose_model(context: Context, wanted: str | None) -> Model | None:
+def choose_model(context: Context, wanted: str | None) -> ModelKey | None:
     """Find the model that is asked for, or the active one; None where none is active.
 
     Raises:
         Problem: 404 where none or several fit.
     """
     if wanted is None:
-        return models.active_model(context.engine)
-    known = models.list_models(context.engine)
+        return models.active_key(context.engine)
+    known = models.list_keys(context.engine)
     fitting = [model for model in known if wanted in (model.version, f"{model.name}-{model.version}")]
     if len(fitting) != 1:
         detail = f"{len(fitting)} models are called so: give the NAME-VERSION of one that /v1/models lists."
@@ -149,12 +117,12 @@ def choose_model(context: Context, wanted: str | None) -> Model | None:
     return fitting[0]
 
 
-def id_of(model: Model | None) -> int | None:
+def id_of(model: ModelKey | None) -> int | None:
     """Give the id of a model, if there is one."""
     return None if model is None else model.id
 
 
-def _find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: Model | None) -> AppNote:
+def _find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: ModelKey | None) -> AppNote:
     note = notes.get_note(context.engine, key.tenant, note_id, model_id=id_of(model))
     if note is None:
         raise no_such("note")
@@ -172,8 +140,3 @@ def _read_place(cursor: str, question: Sequence[object]) -> NotePlace:
     assert isinstance(note_id, int)
     recorded_at = None if moment is None else cursors.read_moment(cursor, str(moment))
     return NotePlace(recorded_at=recorded_at, id=note_id)
-
-
-def _read_day(cursor: str, question: Sequence[object]) -> date:
-    (day,) = cursors.decode(cursor, question, str)
-    return cursors.read_day(cursor, str(day))

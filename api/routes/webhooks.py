@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
 from api import cursors
 from api.callers import Reader, SharedContext, Writer
@@ -39,9 +39,10 @@ Status = Annotated[
 
 @router.post(_ROUTE, status_code=201, summary="Make a webhook endpoint")
 def create_endpoint(
-    response: Response, context: SharedContext, key: Writer, body: NewEndpointBody
+    request: Request, response: Response, context: SharedContext, key: Writer, body: NewEndpointBody
 ) -> NewEndpointAnswerBody:
     """Make an endpoint and give its secret, once. It is told what happens from now on; `/v1/changes` has what was before."""
+    _refuse_second_answer(request)
     _check_url(context, body.url)
     try:
         endpoint, secret = webhooks.create(
@@ -53,6 +54,7 @@ def create_endpoint(
         )
     except TooManyEndpoints as error:
         raise Problem(409, "too-many-endpoints", detail=f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+    request.state.resource = str(endpoint.id)  # so that no answer with a secret is kept for an Idempotency-Key
     response.headers["Location"] = f"{_ROUTE}/{endpoint.id}"
     return NewEndpointAnswerBody.of(endpoint, secret=secret)
 
@@ -93,12 +95,18 @@ def delete_endpoint(context: SharedContext, key: Writer, endpoint_id: EndpointId
 
 @router.post(_ROUTE + "/{endpoint_id}/rotate", summary="Rotate a webhook secret")
 def rotate_secret(
-    context: SharedContext, key: Writer, endpoint_id: EndpointId, body: Annotated[RotationBody | None, Body()] = None
+    request: Request,
+    context: SharedContext,
+    key: Writer,
+    endpoint_id: EndpointId,
+    body: Annotated[RotationBody | None, Body()] = None,
 ) -> SecretBody:
     """Make a new secret and give it, once. Until `old_until` each message has a signature of the old secret too."""
+    _refuse_second_answer(request)
     grace = timedelta(seconds=(body or RotationBody()).grace_s)
     with _known("webhook endpoint"):
         made = webhooks.rotate(context.engine, key.tenant, endpoint_id, grace=grace)
+    request.state.resource = str(endpoint_id)
     return SecretBody(secret=made.secret, old_until=made.old_until)
 
 
@@ -157,6 +165,15 @@ def _known(what: str) -> Iterator[None]:
         yield
     except RowNotFound:
         raise no_such(what) from None
+
+
+def _refuse_second_answer(request: Request) -> None:
+    """Refuse a request that its Idempotency-Key shows to have been answered: its secret was shown then, and is not kept."""
+    resource = getattr(request.state, "resource", None)
+    if resource is not None:
+        place = f"{_ROUTE}/{resource}"
+        detail = f"This was done, and the secret is shown once: if its answer was lost, POST {place}/rotate."
+        raise Problem(409, "secret-shown-before", detail=detail, headers={"Location": place})
 
 
 def _require_enabled(endpoint: Endpoint) -> None:

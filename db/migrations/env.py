@@ -2,7 +2,13 @@
 
 from alembic import context
 
-from db import api_schema, people_schema, webhook_schema  # noqa: F401 - their tables belong to the metadata
+from db import (  # noqa: F401 - their tables belong to the metadata
+    api_schema,
+    people_schema,
+    readers_schema,
+    request_schema,
+    webhook_schema,
+)
 from db.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

@@ -190,6 +190,8 @@ BEGIN
         ('scheduler', 'SELECT', 'v1_note'),
         ('scheduler', 'SELECT', 'v1_segment'),
         ('scheduler', 'SELECT', 'v1_subject_day'),
+        ('scheduler', 'SELECT', 'v1_subject_trend'),
+        ('scheduler', 'SELECT', 'v1_change'),
         ('scheduler', 'USAGE', 'recordings_id_seq'),
         ('scheduler', 'USAGE', 'identity_changes_id_seq'),
         ('scheduler', 'USAGE', 'jobs_id_seq'),
@@ -197,6 +199,8 @@ BEGIN
         ('api', 'SELECT', 'v1_note'),
         ('api', 'SELECT', 'v1_segment'),
         ('api', 'SELECT', 'v1_subject_day'),
+        ('api', 'SELECT', 'v1_subject_trend'),
+        ('api', 'SELECT', 'v1_change'),
         -- `tonalog api` reads what it shows and no place in storage, numbers the feed of changes, and writes the audit of
         -- what keys asked for. To erase too (DELETE of a person) it needs `GRANT tonalog_eraser TO tonalog_http`.
         ('http', 'SELECT', 'alembic_version'),
@@ -211,7 +215,7 @@ BEGIN
         ('http', 'SELECT', 'erasures'),
         ('http', 'SELECT (id, erasure_id)', 'erasure_objects'),
         ('http', 'SELECT', 'erasure_requests'),
-        ('http', 'SELECT', 'v1_subject_day'),
+        ('http', 'SELECT (tenant, subject)', 'subject_marks'),
         ('http', 'SELECT', 'api_keys'),
         ('http', 'INSERT', 'api_audit'),
         ('http', 'SELECT, UPDATE (position)', 'changes'),
@@ -240,6 +244,13 @@ BEGIN
         ('webhooks', 'SELECT, INSERT, DELETE, UPDATE (state, n_attempts, next_at_s, lease_token, attempted_at, '
             'response_status, error, finished_at)', 'webhook_deliveries'),
         ('webhooks', 'USAGE', 'webhook_deliveries_id_seq'),
+        -- It writes uploads down and hands them to the scheduler, which alone registers recordings.
+        ('http', 'SELECT, INSERT, UPDATE (state, received_at)', 'uploads'),
+        ('http', 'SELECT, INSERT, DELETE, UPDATE (request_sha256, token, status, answer, resource, subject, created_at)',
+            'idempotent_requests'),
+        ('scheduler', 'SELECT, DELETE, UPDATE (state, subject, reason, recording_id)', 'uploads'),
+        ('scheduler', 'SELECT (key_id, key_sha256, created_at, tenant, subject), DELETE, UPDATE (subject)',
+            'idempotent_requests'),
         -- The scheduler numbers the feed and deletes what is old of it and of the audit; a rename follows into the audit.
         ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
         ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),
@@ -281,6 +292,8 @@ BEGIN
         ('eraser', 'SELECT, DELETE', 'subject_aliases'),
         ('eraser', 'SELECT (tenant, subject), UPDATE (subject)', 'api_audit'),
         ('eraser', 'INSERT', 'erasure_requests'),
+        ('eraser', 'SELECT, UPDATE (state, subject, reason)', 'uploads'),
+        ('eraser', 'SELECT (tenant, subject), DELETE', 'idempotent_requests'),
         ('eraser', 'USAGE', 'erasures_id_seq'),
         ('eraser', 'USAGE', 'erasure_objects_id_seq')
     ) AS listed (role, rights, name)
@@ -308,11 +321,71 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
         'results', 'segments', 'jobs', 'attempts', 'api_audit', 'subject_baselines', 'baseline_notes', 'relative_results',
-        'subject_days', 'subject_trends', 'subject_marks']
+        'subject_days', 'subject_trends', 'subject_marks', 'uploads', 'idempotent_requests']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);
         END IF;
+    END LOOP;
+END $$;
+
+-- Whose rows a role sees. `tonalog_http` sees those of the tenant that its transaction names (db/tenancy.py). Whoever reads the
+-- views sees those of the tenant that `reader_tenants` binds the role to, or nothing: a setting would be the reader's to change.
+-- The views belong to a role of their own, which nobody logs in as, since the owner of a table is above its policies. They are of
+-- rows, and not of views, so that no function of a reader's own is run on a row that the reader may not see.
+DO $$
+DECLARE
+    thing record;
+    of_tenant text;
+    by_setting CONSTANT text := 'OR tenant = (SELECT current_setting(''tonalog.tenant'', true)) '
+        'OR (SELECT current_setting(''tonalog.every_tenant'', true) = ''on'')';
+    by_role CONSTANT text := 'OR tenant = (SELECT CASE current_user WHEN ''tonalog_http'' '
+        'THEN current_setting(''tonalog.tenant'', true) '
+        'ELSE (SELECT b.tenant FROM public.reader_tenants b WHERE b.role = current_user) END) OR (SELECT '
+        'current_setting(''is_superuser'') = ''on'' '
+        'OR current_user = ''tonalog_http'' AND current_setting(''tonalog.every_tenant'', true) = ''on'' '
+        'OR EXISTS (SELECT FROM public.reader_tenants b WHERE b.role = current_user AND b.tenant IS NULL))';
+BEGIN
+    IF to_regclass('public.reader_tenants') IS NULL THEN
+        RETURN; -- before the first upgrade, or of an older schema
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tonalog_views') THEN
+        CREATE ROLE tonalog_views NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+    END IF;
+    GRANT tonalog_views TO tonalog_migrator; -- which makes the views anew
+    GRANT USAGE, CREATE ON SCHEMA public TO tonalog_views;
+    INSERT INTO public.reader_tenants (role, tenant)
+    VALUES ('tonalog_api', 'default'), ('tonalog_scheduler', NULL), ('tonalog_migrator', NULL)
+    ON CONFLICT DO NOTHING;
+    FOR thing IN SELECT c.oid::regclass AS name FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'v1\_%'
+    LOOP
+        EXECUTE format('ALTER VIEW %s OWNER TO tonalog_views', thing.name);
+    END LOOP;
+    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM tonalog_views;
+    GRANT SELECT (id, tenant, subject, recorded_at, recorded_at_precision, recorded_at_source, utc_offset_min,
+        recorded_at_zone, local_day, uploaded_at, state) ON public.recordings TO tonalog_views;
+    GRANT SELECT (recording_id, model_id, state, reason) ON public.jobs TO tonalog_views;
+    GRANT SELECT ON public.models, public.results, public.segments, public.changes, public.reader_tenants,
+        public.subject_baselines, public.relative_results, public.subject_days, public.subject_trends TO tonalog_views;
+    FOR thing IN SELECT c.oid::regclass AS name, bool_or(a.attname = 'tenant') AS has_tenant FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname IN ('tenant', 'recording_id') AND NOT a.attisdropped
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'reader_tenants'
+        GROUP BY c.oid
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', thing.name);
+        -- Everybody goes on as before; the other two take away.
+        EXECUTE format('DROP POLICY IF EXISTS everybody ON %s', thing.name);
+        EXECUTE format('CREATE POLICY everybody ON %s USING (true)', thing.name);
+        -- A row without a tenant is of all of them; one of a recording is seen by who sees the recording.
+        of_tenant := CASE WHEN thing.has_tenant THEN 'tenant IS NULL %s'
+            ELSE format('EXISTS (SELECT FROM public.recordings r WHERE r.id = %s.recording_id)', thing.name) END;
+        EXECUTE format('DROP POLICY IF EXISTS of_the_tenant ON %s', thing.name);
+        EXECUTE format('CREATE POLICY of_the_tenant ON %s AS RESTRICTIVE FOR SELECT TO tonalog_http USING (%s)',
+            thing.name, replace(of_tenant, '%s', by_setting));
+        EXECUTE format('DROP POLICY IF EXISTS of_the_reader ON %s', thing.name);
+        EXECUTE format('CREATE POLICY of_the_reader ON %s AS RESTRICTIVE FOR SELECT TO tonalog_views USING (%s)',
+            thing.name, replace(of_tenant, '%s', by_role));
     END LOOP;
 END $$;
 

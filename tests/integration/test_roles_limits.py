@@ -180,7 +180,8 @@ def test_a_job_ends_while_an_app_backend_holds_all_that_it_can_get(roles):
     try:
         for connection in held:
             connection.execute("SET idle_in_transaction_session_timeout = 0")
-            connection.execute("LOCK TABLE v1_note IN ACCESS SHARE MODE")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute("LOCK TABLE v1_note IN ACCESS SHARE MODE")
             connection.execute("SELECT * FROM v1_note")
 
         assert ledger.finish(roles.worker, claim(roles, job_id), a_result())

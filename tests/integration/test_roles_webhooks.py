@@ -14,6 +14,7 @@ from db import delivery_log, erasures, ledger, migrate, outbox, webhooks
 from db.erasures import Chosen
 from db.errors import DatabaseError
 from db.reasons import DeliveryState, ErasureScope, EventKind
+from db.tenancy import asking
 from people import refresh
 
 EVENTS = [EventKind.NOTE_SCORED, EventKind.DAY_UPDATED, EventKind.SUBJECT_ERASED]
@@ -23,6 +24,29 @@ EVENTS = [EventKind.NOTE_SCORED, EventKind.DAY_UPDATED, EventKind.SUBJECT_ERASED
 def roles(postgres_server):
     with new_postgres(postgres_server) as admin:
         yield Roles(admin)
+
+
+@pytest.fixture(autouse=True)
+def for_the_tenant():
+    """As the API does it: its role sees the rows of the tenant that it names."""
+    with asking("default"):
+        yield
+
+
+def test_the_api_sees_what_it_sent_to_its_own_tenant_also_of_who_was_erased(roles):
+    add_work(roles)
+    endpoint, _ = webhooks.create(roles.http, "default", url="https://app.example/", description="", events=EVENTS)
+    delivery_log.add_test(roles.http, endpoint.id)
+    erasures.begin(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL)
+    outbox.fan_out(roles.webhooks)
+
+    def listed():
+        return delivery_log.list_deliveries(roles.http, endpoint.id, before_id=None, state=None, limit=9)
+
+    assert [row.kind for row in listed()] == [EventKind.SUBJECT_ERASED, EventKind.TEST]
+    with asking("clinic"):
+        assert listed() == []
+        assert webhooks.list_endpoints(roles.http, "default") == []
 
 
 def test_each_does_its_part_of_the_way_from_a_score_to_a_message(roles):

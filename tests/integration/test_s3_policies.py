@@ -4,9 +4,11 @@ import pytest
 from db_samples import new_sqlite
 from s3_policies import allowed, record_calls
 
+from config.settings import Settings
 from scheduler.scan import Naming, scan
 from storage.errors import ObjectMissing
 from storage.s3 import S3Store
+from storage.s3_signed import make_signing_client, sign_put
 
 
 @pytest.fixture
@@ -34,6 +36,18 @@ def test_a_job_needs_just_what_the_workers_policy_allows(store):
         store.open("gone.ogg", version_tag="x", size_bytes=1)
 
     assert needed == allowed("worker")
+
+
+def test_an_upload_needs_just_what_the_policy_of_the_api_allows(store, s3):
+    settings = Settings(s3_endpoint_url=s3.endpoint_url, s3_access_key=s3.access_key, s3_secret_key=s3.secret_key)
+    signing = make_signing_client(settings, s3.bucket)
+    needed = record_calls(store._client), record_calls(signing)
+    sign_put(signing, s3.bucket, "uploads/1/note.ogg", metadata={}, content_type="audio/ogg", lifetime_s=60)
+
+    with pytest.raises(ObjectMissing):
+        store.head("uploads/1/note.ogg")
+
+    assert needed[0] | needed[1] == allowed("api")
 
 
 def test_a_health_check_needs_no_more_than_either_may(store):

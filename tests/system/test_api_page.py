@@ -18,7 +18,7 @@ from db.reasons import Lane, Scope
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
-ASKING = [block for block in BLOCKS if block.startswith("curl")]
+ASKING = [block for block in BLOCKS if "curl" in block]
 KEYS = [block for block in BLOCKS if block.startswith("tonalog keys")]
 MAX_EXAMPLES = 8
 
@@ -39,7 +39,9 @@ def served(tmp_path_factory):
     score_all(engine)
     secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
     port = free_port()
-    cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000"})
+    (folder / "notes").mkdir()
+    variables = {"TONALOG_API_OPEN_UPLOADS": "100000", "TONALOG_STORAGE_URL": str(folder / "notes")}
+    cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000", **variables})
     process = cli.start("api", "--no-webhooks", "--port", port, log="api.log")
     try:
         assert wait_until(lambda: is_ready(port) or process.poll() is not None, timeout_s=120), cli.worker_log()
@@ -78,7 +80,8 @@ def test_every_block_of_the_page_runs_and_is_answered(served):
     printed = [run_block(served, block) for block in ASKING]
 
     assert '"subject":"ana"' in printed[0]
-    assert all('"notes":[{' in text or '"changes":[{' in text or '"erasures":[{' in text for text in printed)
+    told = ('"notes":[{', '"changes":[{', '"erasures":[{', '"status":"received"')
+    assert all(any(text in answer for text in told) for answer in printed)
     assert "HTTP/1.1 202" in printed[-1]
 
 
@@ -101,7 +104,7 @@ def test_the_document_has_an_example_of_every_answer(served):
     assert [name for name, schema in schemas.items() if name.endswith("Body") and "examples" not in schema] == []
 
 
-def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+def run_schemathesis(served, folder, *options, **variables):
     port, secret, cli = served
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -111,18 +114,30 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served
         *("--max-examples", str(MAX_EXAMPLES)),
         *("--seed", "1"),
         *("--generation-database", "none"),
-        # A cursor of another question, or a day before another one, is of the right form and refused all the same.
-        *("--exclude-checks", "positive_data_acceptance"),
         "--no-color",
+        *options,
     ]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TONALOG_")}
 
     done = subprocess.run(
-        command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280
+        command, env={**clean, **variables}, cwd=folder, capture_output=True, text=True, check=False, timeout=280
     )
 
     assert done.returncode == 0, done.stdout[-6000:]
     assert "request failed" not in cli.worker_log()
+
+
+def test_schemathesis_finds_no_answer_that_the_document_does_not_describe(served, tmp_path):
+    # A cursor of another question, or a day before another one, is of the right form and refused all the same.
+    run_schemathesis(served, tmp_path, "--exclude-checks", "positive_data_acceptance")
+
+
+def test_schemathesis_finds_no_question_that_fits_the_document_and_is_refused(served, tmp_path):
+    hooks = ROOT / "tests" / "system" / "answerable.py"
+
+    run_schemathesis(
+        served, tmp_path, "--mode", "positive", PYTHONPATH=str(hooks.parent), SCHEMATHESIS_HOOKS=hooks.stem
+    )
 
 
 def test_the_keys_of_the_page_can_be_listed_rotated_and_revoked(served):

@@ -69,12 +69,9 @@ def test_notes_are_chosen_by_day_state_and_model(app):
     assert app.get(NOTES, model="9").status == 404
 
 
-def test_days_and_segments_are_read_in_pages(app):
-    days = app.pages(DAYS, "days", limit=1, order="oldest")
+def test_segments_are_read_in_pages(app):
     segments = app.pages("/v1/notes/1/segments", "segments", limit=1)
 
-    assert [day["day"] for day in days] == [days_later(n).date().isoformat() for n in (0, 3, 4, 5)]
-    assert days[0]["scores"] == pytest.approx(a_result().scores)
     assert [(row["idx"], row["start_ms"]) for row in segments] == [(0, 0), (1, 4500)]
     assert app.get("/v1/notes/2/segments").json["segments"] == []
 
@@ -102,7 +99,7 @@ def is_problem(answer, status, kind):
     return answer.json
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/notes", "/docs", "/v1/notes/1/", "/v1/trend", "/v1/uploads"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/notes", "/docs", "/v1/notes/1/", "/v1/trend", "/v1/upload"])
 def test_an_unknown_path_is_a_problem(app, path):
     is_problem(app.get(path), 404, "no-route")
 
@@ -296,3 +293,19 @@ def test_a_first_run_names_every_note_and_passes_into_the_feed(tmp_path):
         assert last[1]["reason"] == "replaced"
         assert [change["model"]["version"] for change in more if change["type"] == "model.activated"] == ["2.0"]
         assert app.follow(cursor) == ([], cursor)
+
+
+def test_the_document_says_what_numbers_a_parameter_takes(app):
+    numbers = [
+        (parameter["name"], parameter["schema"])
+        for methods in app.get("/openapi.json").json["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["schema"].get("type") == "integer"
+    ]
+
+    assert {name: (schema.get("minimum"), schema.get("maximum")) for name, schema in numbers} == {
+        "limit": (1, 500),
+        "note_id": (1, 2**63 - 1),
+        "erasure_id": (1, 2**63 - 1),
+    }

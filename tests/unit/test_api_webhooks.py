@@ -132,6 +132,24 @@ def test_what_is_no_document_is_refused(app, raw):
     assert (status, answer["type"]) == (422, "urn:tonalog:problem:invalid-parameter")
 
 
+def test_a_request_that_is_sent_again_makes_nothing_twice_and_its_secret_is_kept_nowhere(engine, app):
+    key = {"Idempotency-Key": "a-key-of-endpoints"}
+    first = app.ask("POST", ROUTE, document=NEW, headers=key)
+    again = app.ask("POST", ROUTE, document=NEW, headers=key)
+    place = first.headers["location"]
+
+    assert (first.status, again.status) == (201, 409)
+    assert again.json["type"] == "urn:tonalog:problem:secret-shown-before"
+    assert again.headers["location"] == place
+    assert len(app.get(ROUTE).json["webhook_endpoints"]) == 1
+    turn = [app.ask("POST", f"{place}/rotate", headers={"Idempotency-Key": "another"}) for _ in range(2)]
+    assert [answer.status for answer in turn] == [200, 409]
+    tests = [app.ask("POST", f"{place}/test", headers={"Idempotency-Key": "a-third"}) for _ in range(2)]
+    assert tests[0].json == tests[1].json
+    for secret in (first.json["secret"], turn[0].json["secret"]):
+        assert dump(engine).count(secret) == 1
+
+
 def test_an_endpoint_is_changed_disabled_and_enabled(app):
     endpoint = make(app)
     path = f"{ROUTE}/{endpoint['id']}"

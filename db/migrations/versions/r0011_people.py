@@ -65,8 +65,16 @@ POSTGRES_TRIGGERS = {
     "results_mark_inserts": "AFTER INSERT ON results FOR EACH ROW EXECUTE FUNCTION {schema}.mark_scored_recording()",
     "jobs_mark_ends": f"AFTER UPDATE OF state ON jobs FOR EACH ROW WHEN ({_HAS_ENDED_OR_COMES_BACK}) "
     "EXECUTE FUNCTION {schema}.mark_ended_recording()",
+    # The feed of changes tells a note again when its relative scores are there, or are made anew.
+    "relative_results_tell_changes": "AFTER INSERT OR UPDATE ON relative_results FOR EACH ROW "
+    "EXECUTE FUNCTION {schema}.add_result_change()",
 }
 _SQLITE_DIFFERENT = _IS_DIFFERENT.format(differs="IS NOT")
+_TELL = """
+    INSERT INTO changes (tenant, kind, recording_id, at)
+    SELECT r.tenant, 'note.upserted', r.id, strftime('%Y-%m-%d %H:%M:%f000', 'now') FROM recordings r
+    WHERE r.id = NEW.recording_id AND r.state = 'LIVE';
+"""
 SQLITE_TRIGGERS = {
     "recordings_mark_inserts": "AFTER INSERT ON recordings BEGIN" + _OF_RECORDING.format(schema="", id="id"),
     "recordings_mark_departures": f"AFTER UPDATE ON recordings WHEN ({_WAS_THERE}) AND ({_SQLITE_DIFFERENT}) BEGIN "
@@ -76,6 +84,8 @@ SQLITE_TRIGGERS = {
     "results_mark_inserts": "AFTER INSERT ON results BEGIN" + _OF_RECORDING.format(schema="", id="recording_id"),
     "jobs_mark_ends": f"AFTER UPDATE OF state ON jobs WHEN {_HAS_ENDED_OR_COMES_BACK} BEGIN"
     + _OF_RECORDING.format(schema="", id="recording_id"),
+    "relative_results_tell_inserts": f"AFTER INSERT ON relative_results BEGIN {_TELL}",
+    "relative_results_tell_updates": f"AFTER UPDATE ON relative_results BEGIN {_TELL}",
 }
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -159,6 +159,7 @@ def _deliveries() -> None:
         "webhook_deliveries",
         sa.Column("id", ID, nullable=False),
         sa.Column("endpoint_id", ID, nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("message_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("recording_id", ID, nullable=True),

@@ -1,0 +1,127 @@
+"""Fills a database with notes of many people by a few statements, for query plans and `benchmarks/reads.py`; asserts nothing."""
+
+from sqlalchemy import Connection, Engine, text
+
+N_TENANTS = 10
+N_SEGMENTS = 3  # of a scored note
+_SCORES = '{"anger": 0.1, "happiness": 0.2, "neutral": 0.3, "sadness": 0.4}'
+_LEVELS = '{"anger": {"level": -1.0, "error": 0.4}, "sadness": {"level": 0.2, "error": 0.4}}'
+_TREND = (
+    '{"sadness": {"slope_per_min": 0.25, "slope_error": 0.1, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0}}'
+)
+
+# Of a hundred notes one has no time, one failed, one holds no speech, and one waits.
+_STATEMENTS = {
+    "models": """
+        INSERT INTO models (id, name, version, sha256, labels, manifest, folder, is_active, added_at)
+        VALUES (1, 'bench', '1.0', 'x', {json_labels}, {json_empty}, 'x', {true}, '2026-01-01 00:00:00.000000'),
+            (2, 'bench', '0.9', 'y', {json_labels}, {json_empty}, 'y', {false}, '2025-01-01 00:00:00.000000')
+    """,
+    "recordings": """
+        INSERT INTO recordings (id, store, bucket, key, version_tag, size_bytes, subject, subject_source, recorded_at,
+            recorded_at_precision, recorded_at_source, uploaded_at, registered_at, state, tenant, tenant_source,
+            utc_offset_min, local_day)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n_notes)
+        SELECT i, 's3', 'notes', 'notes/' || i || '.ogg', 'v1', 10000, 'person-' || (i % :n_people), 'key',
+            CASE WHEN i % 100 <> 0 THEN {moment} END, CASE WHEN i % 100 <> 0 THEN 'second' END,
+            CASE WHEN i % 100 <> 0 THEN 'key' ELSE 'unknown' END, {moment}, {moment}, 'LIVE',
+            'tenant-' || (i % :n_people % 10), 'key', CASE WHEN i % 100 <> 0 THEN 0 END,
+            CASE WHEN i % 100 <> 0 THEN {day} END
+        FROM n
+    """,
+    "jobs": """
+        INSERT INTO jobs (id, recording_id, model_id, state, lane, next_run_at_s, reason, created_at, finished_at)
+        SELECT id, id, 1, CASE id % 100 WHEN 1 THEN 'DEAD' WHEN 3 THEN 'PENDING' ELSE 'DONE' END, 'bulk', 0,
+            CASE id % 100 WHEN 1 THEN 'NOT_AUDIO' END, uploaded_at, CASE WHEN id % 100 <> 3 THEN uploaded_at END
+        FROM recordings
+    """,
+    "results": """
+        INSERT INTO results (recording_id, model_id, token, status, anger, happiness, neutral, sadness, label, confidence,
+            is_uncertain, n_windows, speech_ms, rejected_ms, duration_ms, trend, created_at, sadness_slope_per_min,
+            arousal, valence)
+        SELECT id, 1, 'token-' || id, 'SCORED', 0.1, 0.2, 0.3, 0.4, 'sadness', 0.4, {uncertain}, 3, 20000, 0, 24000,
+            {json_trend}, uploaded_at, 0.25, 0.5, -0.2
+        FROM recordings WHERE id % 100 NOT IN (1, 2, 3)
+        UNION ALL
+        SELECT id, 1, 'token-' || id, 'NO_SPEECH', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 2000,
+            {json_empty}, uploaded_at, NULL, NULL, NULL
+        FROM recordings WHERE id % 100 = 2
+    """,
+    "segments": """
+        INSERT INTO segments (recording_id, model_id, idx, start_ms, end_ms, speech_ms, anger, happiness, neutral, sadness)
+        WITH RECURSIVE w(idx) AS (SELECT 0 UNION ALL SELECT idx + 1 FROM w WHERE idx < 2)
+        SELECT s.recording_id, 1, w.idx, w.idx * 8000, w.idx * 8000 + 8000, 7000, 0.1, 0.2, 0.3, 0.4
+        FROM results s CROSS JOIN w WHERE s.status = 'SCORED'
+        ORDER BY s.recording_id, w.idx
+    """,
+    "changes": """
+        INSERT INTO changes (id, position, tenant, kind, recording_id, at)
+        SELECT id, id, tenant, 'note.upserted', id, uploaded_at FROM recordings ORDER BY id
+    """,
+    "change_feed": "UPDATE change_feed SET numbered_to = (SELECT MAX(position) FROM changes)",
+}
+_WORDS = {
+    "postgresql": {
+        "moment": "TIMESTAMPTZ '2026-01-01 06:00:00Z' + i / :n_people * INTERVAL '1 day' + i % 997 * INTERVAL '1 minute'",
+        "day": "DATE '2026-01-01' + CAST(i / :n_people AS INTEGER)",
+        "true": "TRUE",
+        "false": "FALSE",
+        "uncertain": "id % 5 = 0",
+        "json": "CAST('{}' AS JSONB)",
+    },
+    "sqlite": {
+        "moment": "strftime('%Y-%m-%d %H:%M:%S.000000', '2026-01-01 06:00:00', "
+        "(i / :n_people) || ' days', (i % 997) || ' minutes')",
+        "day": "date('2026-01-01', (i / :n_people) || ' days')",
+        "true": "1",
+        "false": "0",
+        "uncertain": "id % 5 = 0",
+        "json": "'{}'",
+    },
+}
+_DOCUMENTS = {
+    "json_empty": "{}",
+    "json_labels": '["anger", "happiness", "neutral", "sadness"]',
+    "json_scores": _SCORES,
+    "json_levels": _LEVELS,
+    "json_trend": _TREND,
+}
+
+
+def fill(engine: Engine, *, n_notes: int, n_people: int) -> None:
+    """Fill an empty, migrated database, past its triggers, and tell the planner what is there.
+
+    Needs a superuser on PostgreSQL. Note `i` is of `person-(i % n_people)`, a note a day each; whose number is `n` is of
+    `tenant-(n % 10)`.
+    """
+    words = dict(_WORDS[engine.dialect.name])
+    form = words.pop("json")
+    words |= {name: form.replace("{}", document) for name, document in _DOCUMENTS.items()}
+    with engine.begin() as connection:
+        triggers = _without_triggers(connection)
+        for statement in _STATEMENTS.values():
+            sizes = {"n_notes": n_notes, "n_people": n_people}
+            # A colon within JSON is no parameter.
+            filled = statement.format(**{name: word.replace('": ', '"\\: ') for name, word in words.items()})
+            bound = {name: size for name, size in sizes.items() if f":{name}" in filled}
+            connection.execute(text(filled), bound)
+        for trigger in triggers:
+            connection.exec_driver_sql(trigger)
+    analyze(engine)
+
+
+def analyze(engine: Engine) -> None:
+    """Tell the planner what is there."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def _without_triggers(connection: Connection) -> list[str]:
+    """Turn triggers and foreign keys off, and give what turns them on again."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        return []
+    listed = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+    for name, _ in listed:
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    return [sql for _, sql in listed]

@@ -1,0 +1,213 @@
+"""The client that an app's backend uses: a method for each route, with lists as iterators over all pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from tonalog.client import calls
+from tonalog.client.calls import Call
+from tonalog.client.errors import ApiError
+from tonalog.client.person_records import Day, TrendList
+from tonalog.client.records import (
+    ChangePage,
+    Erasure,
+    Health,
+    Model,
+    Note,
+    Page,
+    Record,
+    Row,
+    Segment,
+)
+from tonalog.client.sending import Sender
+
+Answer = TypeVar("Answer", bound=Record)
+Value = str | int | date | None
+Order = Literal["newest", "oldest"]
+
+
+class Client:
+    """Asks one API under one key; close it, or use it in a `with`."""
+
+    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 30.0, retry_for_s: float = 60.0) -> None:
+        """Take where to ask.
+
+        Args:
+            url: of the API, such as `https://tonalog.example.org`; a path in it comes before every route.
+            key: that `tonalog keys create` printed; `health` and `readiness` need none.
+            timeout_s: how long to wait for an answer.
+            retry_for_s: for how long to try again where the API says when, or is not there; 0: not at all.
+
+        Raises:
+            ValueError: the URL or the key cannot be one.
+        """
+        self._sender = Sender(url, key, timeout_s=timeout_s, retry_for_s=retry_for_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._sender.close()
+
+    def ask(self, call: Call[Answer], *, body: BaseModel | None = None, **values: Value) -> Answer:
+        """Make a call of `tonalog.client.calls`.
+
+        Args:
+            call: which one.
+            body: the document that it takes.
+            **values: of its path and its parameters; None: not given.
+
+        Raises:
+            ApiError: it was refused or not answered; its subclasses say which.
+        """
+        path = re.sub(r"\{(\w+)\}", lambda part: _quote(str(values[part[1]])), call.path)
+        query = {name: str(values[name]) for name in call.query if values.get(name) is not None}
+        content = None if body is None else body.model_dump_json(exclude_none=True)
+        answered = self._sender.send(call.method, path, query=query, content=content)
+        try:
+            return call.answer.model_validate_json(answered)
+        except ValidationError as error:
+            detail = f"{call.method} {call.path} answered with another document than this client knows: {error}"
+            raise ApiError(200, "unknown-document", detail=detail) from error
+
+    def walk(self, call: Call[Page[Row]], **values: Value) -> Iterator[Row]:
+        """Make a call of a list, page by page as the rows are used."""
+        while True:
+            page = self.ask(call, body=None, **values)
+            yield from page.rows
+            if page.next_cursor is None:
+                return
+            values["cursor"] = page.next_cursor
+
+    def notes(
+        self,
+        subject: str,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        status: str | None = None,
+        model: str | None = None,
+        order: Order = "newest",
+        limit: int = 100,
+    ) -> Iterator[Note]:
+        """List a person's notes.
+
+        Args:
+            subject: a present or former name, or as answers show it.
+            since: first local day; notes whose time is unknown are in no period.
+            until: last local day, itself included.
+            status: `scored`, `no_speech`, `failed`, `cancelled` or `pending`; None: all.
+            model: VERSION or NAME-VERSION; None: the active one.
+            order: which come first.
+            limit: rows on a page, 500 at the most.
+        """
+        return self.walk(
+            calls.LIST_NOTES,
+            subject=subject,
+            since=since,
+            until=until,
+            status=status,
+            model=model,
+            order=order,
+            limit=limit,
+        )
+
+    def days(
+        self,
+        subject: str,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        model: str | None = None,
+        order: Order = "newest",
+        limit: int = 100,
+    ) -> Iterator[Day]:
+        """List a person's days; see `notes` for the arguments."""
+        return self.walk(
+            calls.LIST_DAYS, subject=subject, since=since, until=until, model=model, order=order, limit=limit
+        )
+
+    def trend(self, subject: str, *, model: str | None = None, chart: bool = False) -> TrendList:
+        """Say for each measure where a person's recent days are against their own baseline, since when, and why.
+
+        Args:
+            subject: a present or former name, or as answers show it.
+            model: VERSION or NAME-VERSION; None: the active one.
+            chart: whether to give the points of each chart.
+        """
+        return self.ask(calls.GET_TREND, subject=subject, model=model, chart="true" if chart else None)
+
+    def note(self, note_id: int, *, model: str | None = None) -> Note:
+        """Give one note."""
+        return self.ask(calls.GET_NOTE, note_id=note_id, model=model)
+
+    def segments(self, note_id: int, *, model: str | None = None, limit: int = 100) -> Iterator[Segment]:
+        """List the scored windows of a note in order of time."""
+        return self.walk(calls.LIST_SEGMENTS, note_id=note_id, model=model, limit=limit)
+
+    def models(self) -> Sequence[Model]:
+        """List the registered model versions."""
+        return self.ask(calls.LIST_MODELS).models
+
+    def changes(self, cursor: str | None = None, *, limit: int = 100) -> ChangePage:
+        """Give one page of changes; without a cursor the first of a run that names every note."""
+        return self.ask(calls.LIST_CHANGES, cursor=cursor, limit=limit)
+
+    def follow_changes(self, cursor: str | None = None, *, limit: int = 500) -> Iterator[ChangePage]:
+        """Give what changed since `cursor` up to now, page by page.
+
+        Apply a page, keep its `next_cursor`, and only then take the next one: whoever is interrupted goes on there, and may
+        see some changes twice. Call it again with the last cursor whenever it suits.
+
+        Raises:
+            CursorExpired: begin anew without a cursor, and forget every note that the new run does not name.
+        """
+        while True:
+            page = self.changes(cursor, limit=limit)
+            yield page
+            if not page.has_more:
+                return
+            cursor = page.next_cursor
+
+    def erase(self, subject: str) -> Erasure:
+        """Begin to erase a person; `erasure` tells how far it is. Needs the scope `write`."""
+        return self.ask(calls.ERASE_SUBJECT, subject=subject)
+
+    def erasures(self, *, limit: int = 100) -> Iterator[Erasure]:
+        """List the erasures that keys of this tenant asked for, newest first."""
+        return self.walk(calls.LIST_ERASURES, limit=limit)
+
+    def erasure(self, erasure_id: int) -> Erasure:
+        """Say how far an erasure is."""
+        return self.ask(calls.GET_ERASURE, erasure_id=erasure_id)
+
+    def health(self) -> Health:
+        """Say whether the server works."""
+        return self.ask(calls.GET_HEALTH)
+
+    def readiness(self) -> Health:
+        """Say whether its database answers."""
+        return self.ask(calls.GET_READINESS)
+
+
+def _quote(part: str) -> str:
+    """Write a part of a path.
+
+    >>> _quote("a/b c"), _quote("..")
+    ('a%2Fb%20c', '%2E%2E')
+    """
+    quoted = quote(part, safe="")
+    return quoted.replace(".", "%2E") if set(part) == {"."} else quoted

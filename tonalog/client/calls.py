@@ -1,0 +1,65 @@
+"""Every route of the API as a value; a test holds them against `/openapi.json`.
+
+To add a route, add its documents to `tonalog.client.records`, a value here, and a method to `tonalog.client.asking`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from tonalog.client import person_records, records
+
+Answer_co = TypeVar("Answer_co", bound=records.Record, covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[Answer_co]):
+    """One route.
+
+    Attributes:
+        method: `GET`, `POST`, `DELETE`, ...
+        path: with the names of its parts in braces.
+        answer: the document that it answers with.
+        query: names of its parameters.
+        body: the document that it takes; None: none.
+    """
+
+    method: str
+    path: str
+    answer: type[Answer_co]
+    query: tuple[str, ...] = ()
+    body: type[BaseModel] | None = None
+
+
+_PAGE = ("limit", "cursor")
+_PERIOD = ("since", "until")
+
+LIST_NOTES = Call(
+    method="GET",
+    path="/v1/subjects/{subject}/notes",
+    answer=records.NotePage,
+    query=(*_PERIOD, "status", "model", "order", *_PAGE),
+)
+LIST_DAYS = Call(
+    method="GET",
+    path="/v1/subjects/{subject}/days",
+    answer=person_records.DayPage,
+    query=(*_PERIOD, "model", "order", *_PAGE),
+)
+GET_TREND = Call(
+    method="GET", path="/v1/subjects/{subject}/trend", answer=person_records.TrendList, query=("model", "chart")
+)
+GET_NOTE = Call(method="GET", path="/v1/notes/{note_id}", answer=records.Note, query=("model",))
+LIST_SEGMENTS = Call(
+    method="GET", path="/v1/notes/{note_id}/segments", answer=records.SegmentPage, query=("model", *_PAGE)
+)
+LIST_MODELS = Call(method="GET", path="/v1/models", answer=records.ModelList)
+LIST_CHANGES = Call(method="GET", path="/v1/changes", answer=records.ChangePage, query=_PAGE)
+ERASE_SUBJECT = Call(method="DELETE", path="/v1/subjects/{subject}", answer=records.Erasure)
+LIST_ERASURES = Call(method="GET", path="/v1/erasures", answer=records.ErasurePage, query=_PAGE)
+GET_ERASURE = Call(method="GET", path="/v1/erasures/{erasure_id}", answer=records.Erasure)
+GET_HEALTH = Call(method="GET", path="/healthz", answer=records.Health)
+GET_READINESS = Call(method="GET", path="/readyz", answer=records.Health)
