@@ -30,6 +30,14 @@ _NOTE: dict[str, Any] = {
     "slope_per_min": {"anger": 0.0, "happiness": 0.02, "neutral": -0.03, "sadness": 0.01},
     "arousal": 0.41,
     "valence": -0.12,
+    "voice": {
+        "speaking_share": 0.71,
+        "pause_share": 0.16,
+        "onsets_per_s": 4.1,
+        "pitch_median_hz": 187.4,
+        "pitch_spread_semitones": 2.9,
+        "level_spread_db": 5.2,
+    },
     "speech_ms": 21400,
     "duration_ms": 30200,
     "model": MODEL,
@@ -67,6 +75,10 @@ class NoteBody(BaseModel):
     )
     arousal: float | None
     valence: float | None
+    voice: dict[str, float] | None = Field(
+        description="Measures of the voice that need no emotion model, by name, as far as the note is long enough for them. "
+        "Null unless scored, and where an earlier release scored it."
+    )
     speech_ms: int | None
     duration_ms: int | None
     model: ModelName | None = Field(description="Null where no model is active.")

@@ -11,6 +11,7 @@ from api.uploading import Uploads
 from api.webhooks.addresses import Network
 from db import Engine
 from storage.pseudonyms import SubjectNaming
+from trends.person_trend import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        needed: how much there has to be of a person before a trend has a number.
         uploads: where uploads go.
         webhook_networks: where webhooks may go besides public addresses.
     """
@@ -32,6 +34,7 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    needed: Evidence
     uploads: Uploads
     webhook_networks: tuple[Network, ...] = ()
 

@@ -66,7 +66,9 @@ class RelativeBody(BaseModel):
 class Level(BaseModel):
     """The level of a day in one measure, as the trends are judged by it."""
 
-    level: float = Field(description="Log odds: 0 is a score of one half.")
+    level: float = Field(
+        description="Of a label log odds: 0 is a score of one half. Of a measure of the voice on its own scale (docs/trends.md)."
+    )
     error: float = Field(description="Standard error of that.")
 
 
@@ -107,7 +109,9 @@ class DayBody(BaseModel):
     relative: dict[str, float] | None = Field(
         description="The same of the relative scores, of those notes that have some; null where none has."
     )
-    levels: dict[str, Level] | None = Field(description="By label; null where no note gives one.")
+    levels: dict[str, Level] | None = Field(
+        description="By label and by measure of the voice; null where no note gives one."
+    )
     arousal: float | None
     valence: float | None
     refreshed_at: datetime

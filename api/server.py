@@ -17,6 +17,8 @@ from api.uploading import Uploads
 from config.settings import Settings
 from db import Engine, api_audit, changes, idempotency, uploads
 from storage.pseudonyms import SubjectNaming
+from trends import TrendSettings
+from trends.person_trend import Evidence
 
 N_CONNECTIONS = 8  # to the database; roles.sql allows ten
 _STOP_S = 20
@@ -30,6 +32,7 @@ def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], 
         engine: the database, at the newest schema.
         carry_out: removes the objects of all erasures that were begun and gives how many are left.
     """
+    trends = TrendSettings(baseline_days=settings.trend_baseline_days)
     return Context(
         engine=engine,
         naming=SubjectNaming.of(settings),
@@ -37,6 +40,7 @@ def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], 
         audit=AuditWriter(partial(api_audit.record, engine)),
         eraser=Eraser(carry_out),
         webhook_networks=settings.webhook_networks,
+        needed=Evidence(baseline=trends.needed_for_baseline, recent=trends.needed_recently),
         uploads=Uploads(settings),
     )
 

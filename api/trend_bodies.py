@@ -1,10 +1,12 @@
 """The documents about a person's trends: where the recent days are against the person's own baseline, and why.
 
-All levels and differences are log odds of the voice's expressed emotion as the model hears it (docs/trends.md).
+Levels and differences of a label are log odds of the voice's expressed emotion as the model hears it, those of a measure of the
+voice are on the scale that is named (docs/trends.md).
 """
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -14,8 +16,14 @@ from api.person_bodies import IS_UP_TO_DATE
 from api.shared_bodies import MODEL, ModelName, example
 from db.people_rows import SubjectTrend
 from db.reasons import TrendState
+from trends import Scale, find_measure
+from trends.person_trend import Evidence
 
 _AMOUNT = {"days": 12, "notes": 17, "speech_s": 402.0}
+_NEEDED = {
+    "baseline": {"days": 60, "notes": 60, "speech_s": 600.0},
+    "recent": {"days": 5, "notes": 5, "speech_s": 60.0},
+}
 _BASELINE: dict[str, Any] = {
     "model": "speech-emotion-0.6.0",
     "first_day": "2025-11-20",
@@ -31,6 +39,7 @@ _BASELINE: dict[str, Any] = {
 }
 _TREND: dict[str, Any] = {
     "measure": "sadness",
+    "scale": "log_odds",
     "state": "shifted_up",
     "reason": "beyond_limit",
     "as_of": "2026-03-20",
@@ -71,6 +80,11 @@ class EvidenceBody(BaseModel):
 
     baseline: Amount = Field(description="In the baseline's days, or collected so far while there is no baseline.")
     recent: Amount = Field(description="In the recent days after the baseline.")
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Write how much is needed."""
+        return cls.model_validate(asdict(evidence))
 
 
 class DayBaselineBody(BaseModel):
@@ -186,7 +200,10 @@ class TrendBody(BaseModel):
 
     model_config = example(_TREND)
 
-    measure: str = Field(description="A label of the model, such as `sadness`.")
+    measure: str = Field(description="A label of the model, such as `sadness`, or a measure of the voice.")
+    scale: Scale = Field(
+        description="Of all levels and differences: `log_odds` of a label; docs/trends.md has the others."
+    )
     state: TrendState = Field(description="Where the recent days are against the person's own baseline.")
     reason: str = Field(description="Why, such as `within_limits`, `beyond_limit` or `too_few_baseline_days`.")
     as_of: date = Field(description="The last day that counted.")
@@ -209,6 +226,7 @@ class TrendBody(BaseModel):
         inside = ("evidence", "is_restarted", "offset", "recent", "shift", "slope", "variation")
         document = {name: getattr(trend, name) for name in same} | {name: trend.trend[name] for name in inside}
         document["baseline"] = None if trend.baseline is None else DayBaselineBody.of(trend.baseline)
+        document["scale"] = find_measure(trend.measure).scale
         document["chart"] = list(trend.chart) if has_chart else None
         return cls.model_validate(document)
 
@@ -216,8 +234,12 @@ class TrendBody(BaseModel):
 class TrendList(BaseModel):
     """Every measure of a person under one model; none as long as the person was not looked at."""
 
-    model_config = example({"model": MODEL, "is_up_to_date": True, "trends": [_TREND]})
+    model_config = example({"model": MODEL, "is_up_to_date": True, "needed": _NEEDED, "trends": [_TREND], "voice": []})
 
     model: ModelName | None = Field(description="That scores now, or that was asked for.")
     is_up_to_date: bool = Field(description=IS_UP_TO_DATE)
-    trends: list[TrendBody]
+    needed: EvidenceBody = Field(description="How much of each has to be there before a trend has a number.")
+    trends: list[TrendBody] = Field(description="Of each label of the model.")
+    voice: list[TrendBody] = Field(
+        description="Of each measure of the voice that any note has; they need no emotion model."
+    )

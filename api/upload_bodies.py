@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from db.notes import AppNote, NoteStatus
 from db.reasons import UploadState
@@ -43,7 +43,7 @@ _TYPES = {
     "video/3gpp": "3gp",
     UNKNOWN_TYPE: "bin",
 }
-_PARAMETERS = re.compile(r"[a-z0-9/+.-]+(; ?codecs=\"?[A-Za-z0-9., -]+\"?)?", re.ASCII)
+_MEDIA_TYPE = rf'^({"|".join(map(re.escape, sorted(_TYPES)))})(; ?codecs="?[A-Za-z0-9., -]{{1,50}}"?)?$'
 _SECOND = r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
 UploadStatus = Literal["waiting", "received", "scored", "no_speech", "failed", "cancelled", "expired"]
 
@@ -70,10 +70,11 @@ def _is_zone(name: str) -> str:
     return name
 
 
-def _is_type(kind: str) -> str:
-    if not _PARAMETERS.fullmatch(kind) or kind.partition(";")[0] not in _TYPES:
-        raise ValueError(f"no type of recordings; there are {', '.join(sorted(_TYPES))}")
-    return kind
+def _is_number(value: object) -> object:
+    # JSON writes a whole number as 5 or 5.0; a text is none, and `true` is not 1.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not a whole number")  # noqa: TRY004 - pydantic takes no other
+    return value
 
 
 class NewUploadBody(BaseModel):
@@ -104,14 +105,14 @@ class NewUploadBody(BaseModel):
     time_zone: Annotated[str, StringConstraints(max_length=100), AfterValidator(_is_zone)] | None = Field(
         default=None, description="IANA name of the recorder's zone; of a day it says when that day began."
     )
-    content_type: Annotated[str, StringConstraints(max_length=100), AfterValidator(_is_type)] | None = Field(
-        default=None, description="Sent with the bytes; from `extension` if not given."
+    content_type: str | None = Field(
+        default=None, pattern=_MEDIA_TYPE, description="Sent with the bytes; from `extension` if not given."
     )
     extension: Literal[tuple(EXTENSIONS)] | None = Field(  # type: ignore[valid-type]
         default=None, description="Of the file's name; from `content_type` if not given."
     )
-    size_bytes: int | None = Field(
-        default=None, ge=1, le=2**53, strict=True, description="Only so many are then taken."
+    size_bytes: Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_is_number)] | None = Field(
+        default=None, description="Only so many are then taken."
     )
     sha256: str | None = Field(
         default=None,

@@ -23,7 +23,8 @@ from benchmarks.trend_people import (
     watch,
     watch_by_the_textbook,
 )
-from trends import TrendSettings
+from benchmarks.trend_voice import describe_bias, make_pools, share_flagged
+from trends import VOICE_MEASURES, TrendSettings
 
 MONITORED = 90
 GAPS = 0.4
@@ -160,6 +161,25 @@ def check_nuisances(n_people: int, seed: int) -> Iterator[Row]:
         )
 
 
+def check_voice(n_people: int, seed: int) -> Iterator[Row]:
+    """Share ever flagged in a measure of the voice of persons whose notes change in nothing but their length."""
+    pools = make_pools(np.random.default_rng([seed, 1]), 200, (2.0, 5.0, 40.0))
+    for name, bias in describe_bias(pools).items():
+        yield Row(
+            f"{name}: notes of 2 windows against those of 40, in SD between notes of a person",
+            abs(bias[2.0]),
+            at_most=0.2,
+        )
+    most = 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / n_people)
+    for name, measure in VOICE_MEASURES.items():
+        for before, after in ((40.0, 2.0), (2.0, 40.0)):
+            lengths = {"before": before, "after": after, "n_baseline": 60, "n_monitored": MONITORED}
+            share = share_flagged(measure, pools, n_people=n_people, seed=seed, **lengths)
+            yield Row(
+                f"ever flagged in {name}, notes of {before:g} windows become {after:g}", share, at_most=float(most)
+            )
+
+
 def print_weights(n_days: int, seed: int) -> None:
     """Print by how much days scatter that have three notes of 2, 5 and 75 windows, by the weights of the notes."""
     rng = np.random.default_rng(seed)
@@ -218,6 +238,9 @@ def main() -> int:
         print(row, flush=True)
         broken += not row.holds
     for row in () if options.tune else check_nuisances(options.few, options.seed):
+        print(row, flush=True)
+        broken += not row.holds
+    for row in () if options.tune else check_voice(options.few // 2, options.seed):
         print(row, flush=True)
         broken += not row.holds
     print(f"{broken} broken, {time.monotonic() - began:.0f} s")

@@ -11,7 +11,7 @@ from db.aliases import former_names
 from db.api_schema import api_audit
 from db.columns import db_now
 from db.engine import reading
-from db.people_moves import forget_erased, forget_kept
+from db.people_moves import forget_kept
 from db.reasons import ChangeCause, RecordingState
 from db.rows import NewRecording
 from db.schema import identity_changes, recordings, subject_aliases
@@ -83,14 +83,9 @@ def apply(connection: Connection, batch: Sequence[NewRecording], *, cause: Chang
 
 
 def forget_person(connection: Connection, tenant: str, subject: str) -> None:
-    """Delete what is kept of somebody some of whose recordings were erased.
-
-    Of somebody without recordings: former names, what the audits of other recordings hold of them, and all that
-    was computed; of somebody else only what was computed from the erased ones.
-    """
+    """Delete all that is kept of somebody without recordings, former names, and what the audits of other recordings hold."""
     of_person = and_(recordings.c.tenant == tenant, recordings.c.subject == subject)
     if connection.scalar(select(exists().where(of_person, recordings.c.state != RecordingState.ERASED))):
-        forget_erased(connection, tenant, subject)
         return
     names = [subject, *former_names(connection, tenant, subject)]
     forget_kept(connection, tenant, names)

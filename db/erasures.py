@@ -35,6 +35,7 @@ from db.corrections import forget_person
 from db.engine import reading
 from db.fences import lock_registration
 from db.outbox import add_erasure
+from db.people_moves import forget_erased
 from db.reasons import ErasureScope, JobState, Outcome, Reason, RecordingState
 from db.rows import DEFAULT_TENANT
 from db.schema import (
@@ -254,6 +255,7 @@ def _empty_rows(connection: Connection, ids: Select[Any], erasure_id: int) -> No
     named: dict[tuple[str, str], list[int]] = {}
     for row in connection.execute(whose):
         named.setdefault((row.tenant, row.subject), []).append(row.id)
+    forget_erased(connection, ids)
     for table in (segments, results, removed_audio, identity_changes):
         connection.execute(delete(table).where(table.c.recording_id.in_(ids)))
     of_job = attempts.c.job_id.in_(select(jobs.c.id).where(jobs.c.recording_id.in_(ids)))

@@ -48,7 +48,8 @@ class AppNote:
     """One live recording under one model, as `v1_note` shows it under the active one.
 
     `scores` holds every label of the model, each in [0, 1], summing to 1; `slope_per_min` the change of each within the
-    note, None where it is too short to have one. Both are None unless scored. `local_day` is the day on the recorder's
+    note, None where it is too short to have one. Both are None unless scored. `voice` holds measures that need no model, by
+    name; None unless scored, and where an earlier release scored it. `local_day` is the day on the recorder's
     calendar and `utc_offset_min` what its clock was ahead of UTC; None where nobody said. `relative` is what is unusual for
     this person, None where it has not been looked at yet.
     """
@@ -71,6 +72,7 @@ class AppNote:
     slope_per_min: Mapping[str, float | None] | None
     arousal: float | None
     valence: float | None
+    voice: Mapping[str, float] | None
     speech_ms: int | None
     duration_ms: int | None
     model_name: str | None
@@ -110,7 +112,7 @@ _REASON = case(
     (and_(_s.status.is_(None), jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED))), jobs.c.reason), else_=null()
 )
 _OF_RECORDING = tuple(name for name in AppNote.__dataclass_fields__ if name in _r)
-_OF_RESULT = ("label", "confidence", "is_uncertain", "speech_ms", "duration_ms", *DIMENSIONS)
+_OF_RESULT = ("label", "confidence", "is_uncertain", "speech_ms", "duration_ms", "voice", *DIMENSIONS)
 _TO_SCORES = (*EMOTIONS, "extra_scores", "trend")
 _RELATIVE = "relative_"  # before the names of columns that a note has too
 _OF_RELATIVE = tuple(_x.keys())

@@ -5,8 +5,9 @@ anything back.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, and_, delete, func, insert, or_, select, tuple_, update
 
 from db.people_schema import (
     baseline_notes,
@@ -16,7 +17,6 @@ from db.people_schema import (
     subject_marks,
     subject_trends,
 )
-from db.reasons import RecordingState
 from db.schema import recordings
 
 # A baseline takes its notes and the relative scores that were made with it along.
@@ -30,22 +30,23 @@ def forget_kept(connection: Connection, tenant: str, subjects: Sequence[str]) ->
         connection.execute(delete(table).where(table.c.tenant == tenant, table.c.subject.in_(subjects)))
 
 
-def forget_erased(connection: Connection, tenant: str, subject: str) -> None:
-    """Delete what holds anything of erased notes of somebody who has others; the refresh makes it anew from those.
+def forget_erased(connection: Connection, ids: Select[Any]) -> None:
+    """Delete what holds anything of these recordings, before they are emptied; the refresh makes it anew from the others.
 
-    The marks that the erasure's triggers have just written say which days the notes have left.
+    A retired baseline may hold a note that has gone to somebody else since. Those after a good one go with it.
     """
-    erased = select(baseline_notes.c.baseline_id).join(recordings, _r.id == baseline_notes.c.recording_id)
-    with_erased = erased.where(_r.state == RecordingState.ERASED)
-    of_person = and_(_b.tenant == tenant, _b.subject == subject)
-    first = select(_b.model_id, func.min(_b.n_notes).label("n_notes")).where(of_person, _b.id.in_(with_erased))
-    for row in connection.execute(first.group_by(_b.model_id)).all():
-        later = and_(_b.model_id == row.model_id, _b.n_notes >= row.n_notes)
-        connection.execute(delete(subject_baselines).where(of_person, later))
-    of_marks = and_(_m.tenant == tenant, _m.subject == subject, _m.left_day.is_not(None))
-    left = select(_m.left_day).where(of_marks)
-    connection.execute(delete(subject_days).where(_d.tenant == tenant, _d.subject == subject, _d.day.in_(left)))
-    connection.execute(delete(subject_trends).where(_t.tenant == tenant, _t.subject == subject))
+    first, later = subject_baselines.alias(), subject_baselines.alias()
+    is_later = and_(
+        *(later.c[name] == first.c[name] for name in ("tenant", "subject", "model_id")),
+        or_(later.c.id == first.c.id, and_(first.c.retired_at.is_(None), later.c.n_notes > first.c.n_notes)),
+    )
+    behind = baseline_notes.join(first, first.c.id == baseline_notes.c.baseline_id).join(later, is_later)
+    gone = select(later.c.id).select_from(behind).where(baseline_notes.c.recording_id.in_(ids))
+    connection.execute(delete(subject_baselines).where(_b.id.in_(gone)))
+    of_person = select(_r.tenant, _r.subject).where(_r.id.in_(ids), _r.subject.is_not(None))
+    of_day = of_person.add_columns(_r.local_day).where(_r.local_day.is_not(None))
+    connection.execute(delete(subject_days).where(tuple_(_d.tenant, _d.subject, _d.day).in_(of_day)))
+    connection.execute(delete(subject_trends).where(tuple_(_t.tenant, _t.subject).in_(of_person)))
 
 
 def before_rename(connection: Connection, tenant: str, old: str, *, new: str) -> int:

@@ -30,7 +30,8 @@ class PersonNote:
     """A live note of a person under one model; what is of the result is None unless it is scored.
 
     `at` is the time of recording, or of the upload where that is not known; notes of a person are ordered by it and,
-    where it is the same, by their id. `movement` is the result's `trend`, by label or dimension. `is_waiting` says that its job has not ended; a pending note may have none.
+    where it is the same, by their id. `movement` is the result's `trend`, by label or dimension, `voice` its measures that
+    need no model. `is_waiting` says that its job has not ended; a pending note may have none.
     """
 
     recording_id: int
@@ -48,6 +49,7 @@ class PersonNote:
     arousal: float | None
     valence: float | None
     movement: Mapping[str, Mapping[str, float]]
+    voice: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,7 @@ def _notes(connection: Connection, tenant: str, subject: str) -> tuple[PersonNot
     columns += [func.coalesce(jobs.c.state.in_(_OPEN), false()).label("is_waiting")]
     columns += [_r.utc_offset_min, _r.local_day, *(_s[name] for name in (*_OF_RESULT, *_TO_SCORES))]
     wanted = (
-        select(*columns, _s.trend.label("movement"))
+        select(*columns, _s.trend.label("movement"), _s.voice)
         .select_from(each)
         .where(_r.tenant == tenant, _r.subject == subject, _r.state == RecordingState.LIVE)
         .where(or_(models.c.is_active, jobs.c.id.is_not(None), _s.recording_id.is_not(None)))
@@ -153,6 +155,7 @@ def _as_note(values: dict[str, Any]) -> PersonNote:
             "status": NoteStatus(values["status"]),
             "scores": read_scores(to_scores) if is_scored else None,
             "movement": values["movement"] or {},
+            "voice": values["voice"] or {},
         }
     )
 

@@ -16,6 +16,9 @@ from db.people_schema import relative_results, subject_baselines, subject_days, 
 from db.reasons import BaselineState, TrendState
 from db.schema import models
 
+OF_VOICE = ("pitch_median_hz", "pitch_spread_semitones", "level_spread_db", "onsets_per_s", "pause_share")
+"""Measures of days that are no labels; those of `trends`, which needs numpy, and most who read rows do not."""
+
 _b, _d, _t, _x = subject_baselines.c, subject_days.c, subject_trends.c, relative_results.c
 
 
@@ -189,9 +192,17 @@ def read_days(
         return [SubjectDay(**row._asdict()) for row in rows]
 
 
-def read_trends(engine: Engine, tenant: str, subject: str, *, model_id: int | None = None) -> list[SubjectTrend]:
-    """Read a person's trends, one a measure, by the name of the measure; see `read_days` for the arguments."""
-    chosen = (_t.tenant == tenant, _t.subject == subject, _t.model_id == _model(model_id))
+def read_trends(
+    engine: Engine, tenant: str, subject: str, *, model_id: int | None = None, of_voice: bool = False
+) -> list[SubjectTrend]:
+    """Read a person's trends, by name: of each label of the model, or of each measure of the voice.
+
+    The two are not mixed, since their levels are on other scales: those of labels are log odds, those of the voice
+    are as `trends.find_measure` says. See `read_days` for the other arguments.
+    """
+    is_of_voice = _t.measure.in_(OF_VOICE)
+    of_kind = is_of_voice if of_voice else ~is_of_voice
+    chosen = (_t.tenant == tenant, _t.subject == subject, _t.model_id == _model(model_id), of_kind)
     with reading(engine) as connection:
         rows = connection.execute(select(subject_trends).where(*chosen).order_by(_t.measure))
         return [as_trend(row._asdict()) for row in rows]

@@ -45,6 +45,7 @@ subject_baselines = Table(
     Column("retired_at", UtcDateTime),  # when a note behind it had left the person or its place in time; NULL: good
     one_of("state", BaselineState),
     CheckConstraint("n_notes > 0 AND n_persons >= 0", name="counts"),
+    Index("ix_subject_baselines_tenant_subject", "tenant", "subject"),
 )
 Index(
     "uq_subject_baselines_good",
@@ -114,7 +115,9 @@ subject_days = Table(
     Column("speech_ms", BigInteger, nullable=False),
     Column("scores", Document),  # label to the mean of the scored notes; NULL: none is scored
     Column("relative", Document),  # the same of the relative scores, of those notes that have some; NULL: none has
-    Column("levels", Document),  # label to {"level", "error"}, log odds; NULL: none is known
+    Column(
+        "levels", Document
+    ),  # label to {"level", "error"}, log odds, and the same of measures of the voice; NULL: none is known
     *(Column(name, Double) for name in DIMENSIONS),
     Column("refreshed_at", UtcDateTime, nullable=False),
 )

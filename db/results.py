@@ -27,6 +27,7 @@ def insert_result(connection: Connection, claim: Claim, result: NewResult) -> bo
     slopes = {f"{name}_slope_per_min": trend.get(name, {}).get("slope_per_min") for name in EMOTIONS}
     values = {name: getattr(result, name) for name in _SAME}
     values |= {"token": claim.token, "status": result.status, "trend": trend, "created_at": db_now()}
+    values["voice"] = dict(result.voice) or None
     new = postgresql_insert(results) if connection.dialect.name == "postgresql" else sqlite_insert(results)
     wide = _wide(result.scores, result.dimensions)
     statement = new.values(**key, **values, **slopes, **wide).on_conflict_do_nothing()
@@ -63,6 +64,7 @@ def result_of(engine: Engine, recording_id: int, model_id: int) -> Result | None
         status=ResultStatus(values["status"]),
         scores=scores,
         dimensions=_dimensions(values),
+        voice=values["voice"] or {},
         segments=of_result,
         **same,
     )

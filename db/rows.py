@@ -115,10 +115,11 @@ class NewResult:
     `scores` holds the four emotions and whatever else the model knows, each in [0, 1]; with NO_SPEECH it is empty and
     label, confidence and is_uncertain are None. `dimensions` holds arousal and valence as far as the model says them,
     in the ranges of its manifest; with NO_SPEECH it is empty too. `trend` is, per label or dimension, the named numbers
-    of the within-note trend; a label's `slope_per_min`, where the note has one, also gets a column of its own.
+    of the within-note trend; a label's `slope_per_min`, where the note has one, also gets a column of its own. `voice` holds
+    measures of the voice that need no model, name to value; it is empty with NO_SPEECH, and in rows of earlier releases.
 
     Raises:
-        ValueError: a score, dimension or trend number is missing, unknown, not finite or out of range, or does not fit
+        ValueError: a score, dimension, trend number or measure of the voice is missing, unknown, not finite or out of range, or does not fit
             the status.
     """
 
@@ -134,6 +135,7 @@ class NewResult:
     dimensions: Mapping[str, float] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     trend: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    voice: Mapping[str, float] = field(default_factory=dict)
     audio_sha256: str | None = None
 
     def __post_init__(self) -> None:
@@ -150,6 +152,11 @@ class NewResult:
             for name, value in numbers.items():
                 if not math.isfinite(value):
                     raise ValueError(f"trend {name} of {label} is {value}; a finite number is needed")
+        if self.voice and not is_scored:
+            raise ValueError(f"a {self.status} result has voice {dict(self.voice)}")
+        for name, value in self.voice.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{name} of the voice is {value}; a finite number is needed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -205,6 +205,7 @@ results = Table(
     Column("audio_sha256", String),
     Column("created_at", UtcDateTime, nullable=False),
     *(Column(name, Double) for name in DIMENSIONS),
+    Column("voice", Document),  # name to value; NULL: nobody speaks, or an earlier release scored it
     one_of("status", ResultStatus),
     CheckConstraint(
         " AND ".join(

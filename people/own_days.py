@@ -9,7 +9,16 @@ from db.notes import NoteStatus
 from db.people_notes import PersonNote, PersonRows
 from db.people_rows import SubjectDay
 from db.rows import Model
-from trends import Day, NoteLevel, NoteState, measure_note_spread, summarise_day
+from trends import (
+    VOICE_MEASURES,
+    Day,
+    NoteLevel,
+    NoteState,
+    find_measure,
+    measure_note_spread,
+    read_note_level,
+    summarise_day,
+)
 
 MS_PER_S = 1_000
 # How much a person's notes vary is taken from so many first days: later notes then leave the errors of earlier days alone.
@@ -44,37 +53,34 @@ def summarise_days(rows: PersonRows, model: Model, *, relative: Mapping[int, Map
     for note in rows.notes:
         if note.model_id == model.id and note.local_day is not None:
             by_day.setdefault(note.local_day, []).append(note)
-    measured = {label: _measure_days(by_day, label, name=name_model(model)) for label in model.labels}
+    voiced = [name for name in VOICE_MEASURES if any(name in note.voice for notes in by_day.values() for note in notes)]
+    measured = {name: _measure_days(by_day, name, model=name_model(model)) for name in (*model.labels, *voiced)}
     kept = []
     for day, notes in sorted(by_day.items()):
         levels = {
-            label: {"level": level, "error": error}
-            for label, found in measured.items()
+            name: {"level": level, "error": error}
+            for name, found in measured.items()
             if (level := found[day].level) is not None and (error := found[day].error) is not None
         }
         kept.append(_describe(rows, model, day, notes=notes, relative=relative, levels=levels or None))
-    return Days(rows=tuple(kept), by_measure={label: tuple(found.values()) for label, found in measured.items()})
+    return Days(rows=tuple(kept), by_measure={name: tuple(found.values()) for name, found in measured.items()})
 
 
-def _measure_days(by_day: Mapping[date, Sequence[PersonNote]], label: str, *, name: str) -> dict[date, Day]:
-    levels = {day: [level for note in notes if (level := _level(note, label))] for day, notes in by_day.items()}
+def _measure_days(by_day: Mapping[date, Sequence[PersonNote]], name: str, *, model: str) -> dict[date, Day]:
+    levels = {day: [level for note in notes if (level := _level(note, name))] for day, notes in by_day.items()}
     heard = [levels[day] for day in sorted(levels) if any(note.level is not None for note in levels[day])]
-    spread = measure_note_spread(heard[:SPREAD_DAYS])
-    return {day: summarise_day(day, name, notes, spread=spread) for day, notes in levels.items()}
+    spread = measure_note_spread(heard[:SPREAD_DAYS], prior=find_measure(name).spread)
+    return {day: summarise_day(day, model, notes, spread=spread) for day, notes in levels.items()}
 
 
-def _level(note: PersonNote, label: str) -> NoteLevel | None:
+def _level(note: PersonNote, name: str) -> NoteLevel | None:
     """Return a note's level; None of a scored one whose result has no level, as those of earlier releases have none."""
     if note.status is not NoteStatus.SCORED:
         return NoteLevel(state=NoteState(note.status.value))
-    movement = note.movement.get(label, {})
-    if "level" not in movement:
-        return None
-    return NoteLevel(
-        state=NoteState.SCORED,
-        level=movement["level"],
-        spread=movement.get("spread"),
-        n_windows=movement["n_effective"],
+    return read_note_level(
+        name,
+        trend=note.movement,
+        voice=note.voice,
         speech_s=(note.speech_ms or 0) / MS_PER_S,
         is_uncertain=bool(note.is_uncertain),
     )

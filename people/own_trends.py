@@ -16,7 +16,7 @@ from db.people_rows import SubjectTrend
 from db.reasons import TrendState
 from db.rows import Model
 from people.own_days import name_model
-from trends import Day, DayBaseline, TrendSettings, judge_person, read_day_baseline
+from trends import VOICE_MEASURES, Day, DayBaseline, TrendSettings, find_measure, judge_person, read_day_baseline
 
 
 def find_today(rows: PersonRows) -> date:
@@ -28,17 +28,27 @@ def find_today(rows: PersonRows) -> date:
 def judge_trends(
     rows: PersonRows, model: Model, days: Mapping[str, Sequence[Day]], *, settings: TrendSettings
 ) -> tuple[SubjectTrend, ...]:
-    """Judge a person in each label of a model; the promise on false alarms is shared among them.
+    """Judge a person in each label of a model, and in each measure of the voice that any note has.
+
+    The promise on false alarms is shared among the labels, and among the measures of the voice.
 
     Args:
         rows: of the person.
         model: that is judged by.
-        days: by label, of every model that has scored the person.
+        days: by label or measure, of every model that has scored the person.
         settings: with the number of measures of one.
     """
-    of_all = replace(settings, n_measures=len(model.labels))
+    of_voice = [name for name in VOICE_MEASURES if name in days]
+    families = (
+        (model.labels, replace(settings, n_measures=len(model.labels))),
+        (of_voice, replace(settings, n_measures=len(VOICE_MEASURES))),
+    )
     today = find_today(rows)
-    return tuple(_judge(rows, model, label, days=days[label], settings=of_all, today=today) for label in model.labels)
+    return tuple(
+        _judge(rows, model, name, days=days[name], settings=find_measure(name).adapt_settings(chosen), today=today)
+        for names, chosen in families
+        for name in names
+    )
 
 
 def _judge(

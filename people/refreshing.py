@@ -21,7 +21,7 @@ from people.own_baselines import Judgement, judge_notes, measure_newest_own
 from people.own_days import Days, summarise_days
 from people.own_trends import judge_trends
 from people.tenants import Tenants
-from trends import Baseline, Day, TrendSettings, read_baseline
+from trends import VOICE_MEASURES, Baseline, Day, TrendSettings, read_baseline
 
 _log = logging.getLogger(__name__)
 BATCH_PEOPLE, BATCH_NOTES = 200, 20_000
@@ -171,7 +171,6 @@ def _read_section(model: Model) -> Baseline | None:
 
 
 def _by_label(model: Model, days: Mapping[int, Days]) -> dict[str, list[Day]]:
-    """Collect the days of each label of a model, by every model that tells the label apart."""
-    return {
-        label: [day for found in days.values() for day in found.by_measure.get(label, ())] for label in model.labels
-    }
+    """Collect the days of each label and measure of a model, by every model that tells it apart."""
+    names = (*model.labels, *(name for name in VOICE_MEASURES if name in days[model.id].by_measure))
+    return {name: [day for found in days.values() for day in found.by_measure.get(name, ())] for name in names}

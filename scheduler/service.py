@@ -13,6 +13,7 @@ from config.settings import Settings
 from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
 from db.engine import make_engine
 from db.leases import expire_leases
+from db.statistics import refresh_statistics
 from people import Refreshed, refresh
 from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
@@ -59,6 +60,7 @@ class Service:
         self.retention()
         self.forget()
         self.refresh_people(budget_s=min(_PEOPLE_S, self._settings.sweep_s / 3))
+        self.prepare_reads()
 
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""
@@ -121,6 +123,12 @@ class Service:
         """
         settings = TrendSettings(baseline_days=self._settings.trend_baseline_days)
         return refresh(self._engine, settings=settings, budget_s=budget_s)
+
+    def prepare_reads(self) -> None:
+        """Give new changes their positions, so that whoever reads the feed by SQL sees them, and keep reads fast on SQLite."""
+        while changes.number(self._engine):
+            pass
+        refresh_statistics(self._engine)
 
     def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
         """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.

@@ -108,6 +108,9 @@ def subject_path(subject, rest=""):
     return f"/v1/subjects/{quote(subject, safe='')}{rest}"
 
 
+VOICE = {"pitch_median_hz": 187.4, "pause_share": 0.125}
+
+
 def fill(engine):
     """Two tenants with a person of the same name each, notes of every state, and a model."""
     found = [
@@ -129,7 +132,7 @@ def fill(engine):
     recordings.register(engine, found)
     model = models.active_model(engine) or add_active_model(engine)
     jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY)
-    ledger.finish(engine, take(engine, 1), a_result(dimensions={"arousal": 0.5, "valence": -0.5}))
+    ledger.finish(engine, take(engine, 1), a_result(dimensions={"arousal": 0.5, "valence": -0.5}, voice=VOICE))
     ledger.finish(engine, take(engine, 2), silence())
     ledger.fail_dead(engine, take(engine, 3), Reason.NOT_AUDIO, detail="x")
     score_all(engine)

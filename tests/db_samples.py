@@ -134,6 +134,7 @@ def a_result(
     dimensions: dict[str, float] | None = None,
     is_uncertain: bool = False,
     speech_ms: int = 9_000,
+    voice: dict[str, float] | None = None,
 ) -> NewResult:
     pooled, said = pooled or scores(), dimensions or {}
     label = max(pooled, key=pooled.__getitem__)
@@ -155,6 +156,7 @@ def a_result(
         trend={
             name: {"slope_per_min": 0.25, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0} for name in EMOTIONS
         },
+        voice=voice or {},
         audio_sha256="0" * 64,
     )
 

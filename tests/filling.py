@@ -1,11 +1,17 @@
 """Fills a database with notes of many people by a few statements, for query plans and `benchmarks/reads.py`; asserts nothing."""
 
+import json
+
 from sqlalchemy import Connection, Engine, text
+
+from db.engine import without_transaction
 
 N_TENANTS = 10
 N_SEGMENTS = 3  # of a scored note
 _SCORES = '{"anger": 0.1, "happiness": 0.2, "neutral": 0.3, "sadness": 0.4}'
 _LEVELS = '{"anger": {"level": -1.0, "error": 0.4}, "sadness": {"level": 0.2, "error": 0.4}}'
+_CHART = json.dumps([{"day": f"2026-10-{day:02}", "level": 0.5, "low": -1.0, "high": 1.0} for day in range(1, 31)])
+_OF_PERSON = '{"recent": {"difference": 0.5, "low": 0.1, "high": 0.9, "effect_size": 0.8}, "evidence": null}'
 _TREND = (
     '{"sadness": {"slope_per_min": 0.25, "slope_error": 0.1, "start_mean": 0.1, "end_mean": 0.2, "volatility": 0.0}}'
 )
@@ -54,6 +60,40 @@ _STATEMENTS = {
         FROM results s CROSS JOIN w WHERE s.status = 'SCORED'
         ORDER BY s.recording_id, w.idx
     """,
+    # Of a person's notes those from the eleventh on are scored relative to the first ten.
+    "subject_baselines": """
+        INSERT INTO subject_baselines (id, tenant, subject, model_id, n_notes, n_effective, n_persons, rule_version, state,
+            offset_values, own_values, first_at, last_at, created_at)
+        SELECT MIN(id), tenant, subject, 1, 10, 10, 0, 1, 'personal', {json_scores}, {json_scores}, MIN(uploaded_at),
+            MIN(uploaded_at), MIN(uploaded_at)
+        FROM recordings GROUP BY tenant, subject
+    """,
+    "relative_results": """
+        INSERT INTO relative_results (recording_id, model_id, baseline_id, scores, label, confidence, is_uncertain, related_at)
+        SELECT s.recording_id, 1, b.id, {json_scores}, 'sadness', 0.4, {false}, s.created_at
+        FROM results s JOIN recordings r ON r.id = s.recording_id
+        JOIN subject_baselines b ON b.tenant = r.tenant AND b.subject = r.subject
+        WHERE s.status = 'SCORED' AND s.recording_id > 10 * :n_people
+    """,
+    "subject_days": """
+        INSERT INTO subject_days (tenant, subject, model_id, day, week, n_scored, n_uncertain, n_no_speech, n_failed,
+            n_pending, speech_ms, scores, relative, levels, arousal, valence, refreshed_at)
+        SELECT tenant, subject, 1, local_day, {week}, SUM(CASE WHEN id % 100 NOT IN (1, 2, 3) THEN 1 ELSE 0 END), 0,
+            SUM(CASE id % 100 WHEN 2 THEN 1 ELSE 0 END), SUM(CASE id % 100 WHEN 1 THEN 1 ELSE 0 END),
+            SUM(CASE id % 100 WHEN 3 THEN 1 ELSE 0 END), 20000, {json_scores}, {json_scores}, {json_levels}, 0.5, -0.2,
+            MAX(uploaded_at)
+        FROM recordings WHERE local_day IS NOT NULL GROUP BY tenant, subject, local_day
+    """,
+    # One person in thirteen has shifted in sadness; a chart has a point a day.
+    "subject_trends": """
+        INSERT INTO subject_trends (tenant, subject, model_id, measure, state, reason, as_of, since, baseline, trend, chart,
+            refreshed_at)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n_people)
+        SELECT 'tenant-' || (i % :n_people % 10), 'person-' || (i % :n_people), 1, k.measure,
+            CASE WHEN i % 13 = 0 AND k.measure = 'sadness' THEN 'shifted_up' ELSE 'stable' END, 'within_limits', {last_day},
+            NULL, NULL, {json_of_person}, {json_chart}, {moment}
+        FROM n CROSS JOIN (SELECT 'anger' AS measure UNION SELECT 'happiness' UNION SELECT 'neutral' UNION SELECT 'sadness') k
+    """,
     "changes": """
         INSERT INTO changes (id, position, tenant, kind, recording_id, at)
         SELECT id, id, tenant, 'note.upserted', id, uploaded_at FROM recordings ORDER BY id
@@ -62,17 +102,21 @@ _STATEMENTS = {
 }
 _WORDS = {
     "postgresql": {
-        "moment": "TIMESTAMPTZ '2026-01-01 06:00:00Z' + i / :n_people * INTERVAL '1 day' + i % 997 * INTERVAL '1 minute'",
-        "day": "DATE '2026-01-01' + CAST(i / :n_people AS INTEGER)",
+        "moment": "TIMESTAMPTZ '2026-08-15 06:00:00Z' + i / :n_people * INTERVAL '1 day' + i % 997 * INTERVAL '1 minute'",
+        "day": "DATE '2026-08-15' + CAST(i / :n_people AS INTEGER)",
+        "week": "CAST(date_trunc('week', CAST(local_day AS TIMESTAMP)) AS DATE)",
+        "last_day": "DATE '2026-11-23'",
         "true": "TRUE",
         "false": "FALSE",
         "uncertain": "id % 5 = 0",
         "json": "CAST('{}' AS JSONB)",
     },
     "sqlite": {
-        "moment": "strftime('%Y-%m-%d %H:%M:%S.000000', '2026-01-01 06:00:00', "
+        "moment": "strftime('%Y-%m-%d %H:%M:%S.000000', '2026-08-15 06:00:00', "
         "(i / :n_people) || ' days', (i % 997) || ' minutes')",
-        "day": "date('2026-01-01', (i / :n_people) || ' days')",
+        "day": "date('2026-08-15', (i / :n_people) || ' days')",
+        "week": "date(local_day, 'weekday 0', '-6 days')",
+        "last_day": "'2026-11-23'",
         "true": "1",
         "false": "0",
         "uncertain": "id % 5 = 0",
@@ -85,6 +129,8 @@ _DOCUMENTS = {
     "json_scores": _SCORES,
     "json_levels": _LEVELS,
     "json_trend": _TREND,
+    "json_of_person": _OF_PERSON,
+    "json_chart": _CHART,
 }
 
 
@@ -112,7 +158,7 @@ def fill(engine: Engine, *, n_notes: int, n_people: int) -> None:
 
 def analyze(engine: Engine) -> None:
     """Tell the planner what is there."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with without_transaction(engine) as connection:
         connection.exec_driver_sql("ANALYZE")
 
 

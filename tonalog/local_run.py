@@ -63,8 +63,9 @@ class LocalRun:
             bar.show(now)
 
     def refresh_people(self) -> None:
-        """Make anew baselines, relative scores, days and trends of everybody whose notes have changed."""
+        """Make anew baselines, relative scores, days and trends of everybody whose notes have changed, and let SQL readers see it."""
         self._service.refresh_people()
+        self._service.prepare_reads()
 
     def _progress(self) -> Progress:
         place = self.place

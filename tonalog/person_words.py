@@ -26,7 +26,7 @@ _LACKS = {
     "too_few_recent_notes": ("recent", "notes", "recent_min_notes"),
     "too_little_recent_speech": ("recent", "speech_s", "recent_min_speech_s"),
 }
-_SHIFTS = {TrendState.SHIFTED_UP: "more", TrendState.SHIFTED_DOWN: "less"}
+_SHIFTS = {TrendState.SHIFTED_UP, TrendState.SHIFTED_DOWN}
 
 
 def needed_notes(model: Model) -> int | None:
@@ -90,7 +90,11 @@ def describe_trends(trends: Sequence[SubjectTrend], settings: TrendSettings) -> 
 
 def _describe(trend: SubjectTrend, settings: TrendSettings) -> str:
     if trend.state in _SHIFTS:
-        return f"{_SHIFTS[trend.state]} {trend.measure} in the voice than is usual for this person, since about {trend.since}"
+        from trends import find_measure  # noqa: PLC0415 - as above
+
+        measure = find_measure(trend.measure)
+        words = measure.more if trend.state is TrendState.SHIFTED_UP else measure.less
+        return f"{words} than is usual for this person, since about {trend.since}"
     if trend.state is TrendState.STABLE:
         return f"as is usual for this person, as of {trend.as_of}"
     return _describe_lack(trend.reason, trend.trend["evidence"], settings)

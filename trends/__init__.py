@@ -3,6 +3,7 @@
 from trends.day import Day, NoteLevel, NoteSpread, NoteState, measure_note_spread, summarise_day
 from trends.day_baseline import DayBaseline, freeze_day_baseline, read_day_baseline
 from trends.logit import from_logit, to_logit
+from trends.measures import VOICE_MEASURES, Measure, Scale, find_measure, read_note_level
 from trends.notes import Notes, collect_notes
 from trends.person import judge_person
 from trends.person_trend import PersonTrend, TrendReason, TrendState
@@ -24,12 +25,14 @@ from trends.within_note import Level, Movement, describe_movement, measure_level
 
 __all__ = [
     "MIDDLE_MIX",
+    "VOICE_MEASURES",
     "Baseline",
     "BaselineRule",
     "BaselineState",
     "Day",
     "DayBaseline",
     "Level",
+    "Measure",
     "Movement",
     "NoteLevel",
     "NoteSpread",
@@ -39,12 +42,14 @@ __all__ = [
     "OwnOffset",
     "PersonTrend",
     "Reference",
+    "Scale",
     "TenantOffset",
     "TrendReason",
     "TrendSettings",
     "TrendState",
     "collect_notes",
     "describe_movement",
+    "find_measure",
     "freeze_day_baseline",
     "from_logit",
     "judge_person",
@@ -56,6 +61,7 @@ __all__ = [
     "measure_tenant_offset",
     "read_baseline",
     "read_day_baseline",
+    "read_note_level",
     "read_reference",
     "read_rule",
     "relate_scores",

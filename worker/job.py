@@ -168,6 +168,7 @@ def to_result(note: NoteScores, *, audio_sha256: str) -> NewResult:
         rejected_ms=note.rejected_ms,
         duration_ms=note.duration_ms,
         trend={label: trend.as_numbers() for label, trend in note.trend.items()},
+        voice=note.voice,
         audio_sha256=audio_sha256,
         segments=tuple(_to_segment(segment) for segment in note.segments),
     )

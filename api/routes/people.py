@@ -12,7 +12,7 @@ from api.parameters import Cursor, Limit, Order, Since, Subject, Until, check_pe
 from api.person_bodies import DayBody, DayPage
 from api.routes.notes import ModelChoice, choose_model, id_of
 from api.shared_bodies import ModelName
-from api.trend_bodies import TrendBody, TrendList
+from api.trend_bodies import EvidenceBody, TrendBody, TrendList
 from db import people_rows
 from db.models import ModelKey
 
@@ -83,9 +83,17 @@ def get_trend(
     person = find_person(request, context, key, subject)
     chosen = choose_model(context, model)
     is_due = people_rows.is_due(context.engine, key.tenant, person)
-    found = [] if chosen is None else people_rows.read_trends(context.engine, key.tenant, person, model_id=chosen.id)
-    trends = [TrendBody.of(trend, has_chart=chart) for trend in found]
-    return TrendList(model=_name(chosen), is_up_to_date=not is_due, trends=trends)
+    trends, voice = (
+        [TrendBody.of(trend, has_chart=chart) for trend in found]
+        for found in (
+            people_rows.read_trends(context.engine, key.tenant, person, model_id=chosen.id, of_voice=of_voice)
+            if chosen is not None
+            else []
+            for of_voice in (False, True)
+        )
+    )
+    needed = EvidenceBody.of(context.needed)
+    return TrendList(model=_name(chosen), is_up_to_date=not is_due, needed=needed, trends=trends, voice=voice)
 
 
 def _name(model: ModelKey | None) -> ModelName | None:

@@ -166,8 +166,7 @@ def _read_headers(request: Request, context: Context, upload: Upload) -> Speaker
     names = [name for name in request.headers if name.startswith(HEADER_PREFIX)]
     speaker = read_metadata({name.removeprefix(HEADER_PREFIX): request.headers[name] for name in names})
     if speaker is None or bind(speaker, secret=context.naming.key) != upload.binding:
-        message = "not those of the upload: send each header of its `put` as it stands"
-        raise bad_parameter("header", f"{HEADER_PREFIX}*", message=message, value=", ".join(sorted(names)))
+        raise _differs(f"the {HEADER_PREFIX}* headers are not those of its `put`")
     return speaker
 
 
@@ -185,7 +184,7 @@ async def _stream(request: Request, context: Context, upload: Upload, *, place: 
 
 def _store(context: Context, upload: Upload, file: LocalUpload, speaker: Speaker) -> Upload:
     if not file.n_bytes:
-        raise bad_parameter("body", "content", message="there is none", value="")
+        raise _differs("no bytes came")
     if upload.size_bytes is not None and file.n_bytes != upload.size_bytes:
         raise _differs(f"{upload.size_bytes} bytes were announced, and {file.n_bytes} came")
     if upload.sha256 is not None and file.sha256 != upload.sha256:

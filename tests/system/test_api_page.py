@@ -15,11 +15,18 @@ from db_samples import a_recording, add_active_model, days_later, new_sqlite, sc
 
 from db import api_keys, jobs, recordings
 from db.reasons import Lane, Scope
+from people import refresh
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ASKING = [block for block in BLOCKS if "curl" in block]
 KEYS = [block for block in BLOCKS if block.startswith("tonalog keys")]
+PYTHON = re.compile(r"^```python\n(.+?)^```", re.MULTILINE | re.DOTALL)
+PYTHON_BLOCKS = [
+    (name, block)
+    for name in ("api.md", "migrate-from-hume.md")
+    for block in PYTHON.findall((ROOT / "docs" / name).read_text(encoding="utf-8"))
+]
 MAX_EXAMPLES = 8
 
 
@@ -37,6 +44,7 @@ def served(tmp_path_factory):
     recordings.register(engine, [*found, *(a_recording(f"anna/more-{n}.wav", subject="anna") for n in range(3))])
     jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
     score_all(engine)
+    refresh(engine)
     secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
     port = free_port()
     (folder / "notes").mkdir()
@@ -73,6 +81,24 @@ def test_the_page_has_blocks_of_both_kinds():
     assert len(ASKING) >= 4
     assert len(KEYS) == 1
     assert "DELETE" in ASKING[-1]  # in the order of the page, so that the others find somebody
+
+
+def test_every_block_of_python_runs_against_the_server(served):
+    """Those that show what was called before can only be read: that API is no more."""
+    port, secret, cli = served
+    variables = {**cli.environment, "API": f"http://127.0.0.1:{port}", "KEY": secret}
+    n_run = 0
+    for name, block in PYTHON_BLOCKS:
+        compile(block, name, "exec")
+        if "import hume" in block or "from hume" in block:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-c", block], env=variables, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (name, done.stderr)
+        assert done.stdout, name
+        n_run += 1
+    assert n_run >= 3
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page shows curl, and there is none")

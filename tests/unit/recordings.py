@@ -28,13 +28,18 @@ def encode_native(kind: str, subtype: str, signal: NDArray[Any], rate_hz: int = 
     return file.getvalue()
 
 
-def encode_foreign(muxer: str, codec: str, signal: Signal, rate_hz: int, **options: str) -> bytes:
+def encode_foreign(
+    muxer: str, codec: str, signal: Signal, rate_hz: int, *, bit_rate: int | None = None, **options: str
+) -> bytes:
     """Encode with PyAV; options are the muxer's. AMR-NB, where PyAV cannot, comes from `tests/unit/encoded`."""
     if codec == amr_nb.ENCODER and not amr_nb.has_encoder():
         return amr_nb.put_into(muxer, signal)
     file = io.BytesIO()
     with av.open(file, "w", format=muxer, options=options) as container:
-        for packet in _encode_packets(container.add_stream(codec, rate=rate_hz), signal, rate_hz):
+        stream = container.add_stream(codec, rate=rate_hz)
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
+        for packet in _encode_packets(stream, signal, rate_hz):
             container.mux(packet)
     return file.getvalue()
 

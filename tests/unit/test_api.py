@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from api_samples import Client, a_key, fill, running, subject_path
+from api_samples import VOICE, Client, a_key, fill, running, subject_path
 from db_samples import MONDAY, a_model, a_recording, a_result, days_later, new_sqlite, score_all
 
 from db import api_audit, api_keys, jobs, models, people, recordings
@@ -44,6 +44,8 @@ def test_a_note_says_what_the_database_knows_and_no_place_in_storage(app):
     assert (note["subject"], note["day"], note["time_zone"]) == ("anna", MONDAY.date().isoformat(), "Europe/Berlin")
     assert (note["status"], note["label"], note["arousal"]) == ("scored", "sadness", 0.5)
     assert note["scores"] == pytest.approx(a_result().scores)
+    assert note["voice"] == VOICE
+    assert app.get("/v1/notes/2").json["voice"] is None
     assert note["model"] == {"name": "whisper3", "version": "1.0"}
     assert not {"store", "bucket", "key", "version_tag"} & set(note)
     assert all(RFC_3339.fullmatch(note[name]) for name in ("recorded_at", "uploaded_at", "scored_at"))

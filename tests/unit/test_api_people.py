@@ -5,12 +5,16 @@ import json
 import numpy as np
 import pytest
 from api_samples import Client, a_key, fill, running, subject_path
-from db_samples import MONDAY, days_later, new_sqlite, scores
+from db_samples import MONDAY, a_recording, days_later, new_sqlite, score_all, scores
 from kept_rows import USUAL, judge, keep_person
 from people_samples import add_model, add_notes, draw_scores
-from sqlalchemy import insert, update
+from sqlalchemy import delete, func, insert, select, update
 
+from db import erasures, jobs, recordings
+from db.api_schema import changes
+from db.erasures import Chosen
 from db.people_schema import relative_results, subject_marks
+from db.reasons import ErasureScope, Lane
 from people import refresh
 
 TREND, DAYS, NOTES = (subject_path("anna", rest) for rest in ("/trend", "/days", "/notes"))
@@ -104,6 +108,7 @@ def test_a_trend_says_state_reason_and_the_numbers_behind_it(app):
     expected = judge().as_dict()
 
     shifted = trends["sadness"]
+    assert (shifted["scale"], told["voice"]) == ("log_odds", [])
     assert (shifted["state"], shifted["reason"], shifted["chart"]) == ("shifted_up", "beyond_limit", None)
     assert shifted["since"] == shifted["shift"]["since"] == expected["shift"]["since"]
     assert shifted["evidence"] == expected["evidence"]
@@ -120,6 +125,15 @@ def test_of_whom_there_is_too_little_a_trend_says_how_much_there_is_and_no_numbe
     assert (anger["measure"], anger["state"], anger["reason"]) == ("anger", "insufficient", "too_few_baseline_days")
     assert anger["evidence"]["baseline"]["days"] == 20
     assert [anger[name] for name in ("since", "baseline", "recent", "shift", "slope")] == [None] * 5
+
+
+def test_how_much_is_needed_is_said_beside_how_much_there_is(app, engine):
+    recent = {"days": 5, "notes": 5, "speech_s": 60.0}
+    with running(engine, trend_baseline_days=90) as port:
+        of_ninety = Client(port, a_key(engine)).get(TREND).json["needed"]
+
+    assert app.get(TREND).json["needed"] == {"baseline": {"days": 60, "notes": 60, "speech_s": 600.0}, "recent": recent}
+    assert of_ninety == {"baseline": {"days": 90, "notes": 60, "speech_s": 600.0}, "recent": recent}
 
 
 def test_a_chart_is_given_where_it_is_asked_for(app):
@@ -167,10 +181,14 @@ def test_the_feed_tells_a_note_again_when_its_relative_scores_are_there_or_made_
     first, cursor = app.follow(cursor)
     with engine.begin() as connection:
         connection.execute(update(relative_results).where(c.recording_id == 4).values(label="sadness"))
-    second, _ = app.follow(cursor)
+    second, cursor = app.follow(cursor)
+    with engine.begin() as connection:
+        connection.execute(delete(relative_results).where(c.recording_id == 4))
+    third, _ = app.follow(cursor)
 
     assert [(change["note_id"], change["note"]["relative"] is None) for change in first] == [(6, False)]
     assert [change["note"]["relative"]["label"] for change in second] == ["sadness"]
+    assert [(change["note_id"], change["note"]["relative"]) for change in third] == [(4, None)]
 
 
 def test_what_a_refresh_keeps_is_what_is_shown_and_the_feed_tells_it(tmp_path):
@@ -197,3 +215,21 @@ def test_what_a_refresh_keeps_is_what_is_shown_and_the_feed_tells_it(tmp_path):
         note["relative"]["baseline"]["state"] == "personal" for note in notes
     ]
     assert ids == [note["id"] for note in notes]
+
+
+def test_an_erasure_tells_nothing_of_relative_scores(app, engine):
+    recordings.register(engine, [a_recording("gone.wav", subject="gone")])
+    jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
+    score_all(engine)
+    c = changes.c
+    with engine.begin() as connection:
+        note_id = connection.scalar(select(func.max(c.recording_id)))
+        connection.execute(insert(relative_results), {"recording_id": note_id, "model_id": 1, "related_at": MONDAY})
+        last = connection.scalar(select(func.max(c.id)))
+
+    erasures.begin(engine, Chosen(subject="gone"), scope=ErasureScope.ALL)
+
+    with engine.begin() as connection:
+        told = connection.execute(select(c.kind, c.reason).where(c.id > last)).all()
+    # That its job has ended, and that it is gone; of the relative scores that go with it nothing.
+    assert [tuple(row) for row in told] == [("note.upserted", None), ("note.deleted", "erased")]

@@ -37,7 +37,13 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def port(engine):
+def engine_of_server(engine):
+    """On PostgreSQL it has another role."""
+    return engine
+
+
+@pytest.fixture(scope="module")
+def port(engine, engine_of_server):
     fill(engine)
     found = [
         a_recording(f"c{n}.wav", subject=name, tenant="clinic", recorded_at=days_later(n))
@@ -52,7 +58,7 @@ def port(engine):
     delivery_log.add_test(engine, endpoint.id)
     keep_person(engine, CANARY, tenant="clinic", personal=[12], days=[(days_later(0).date(), 1)])
     keep_person(engine, "anna", days=[(days_later(0).date(), 1)])
-    with running(engine) as port:
+    with running(engine_of_server) as port:
         yield port
 
 

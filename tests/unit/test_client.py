@@ -90,7 +90,7 @@ def plain(schema, of):
 
 
 def documents():
-    return [name for name in RECORDS if name not in {"Record", "Page"} and "[" not in name]
+    return [name for name in RECORDS if name not in {"Record", "Page", "Nothing"} and "[" not in name]
 
 
 OTHER_NAMES = {"BaselineName": "Baseline"}
@@ -100,24 +100,35 @@ def name_of(schema):
     return OTHER_NAMES.get(schema, schema.removesuffix("Body"))
 
 
+def answer_of(operation):
+    """The document that a route answers with; Nothing where it is a file, or there is none."""
+    (answer,) = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    return name_of(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else "Nothing"
+
+
 def test_every_route_and_parameter_of_the_document_is_a_call_and_the_reverse(document):
     documented = {
         (
             method.upper(),
             path,
             tuple(sorted(item["name"] for item in operation.get("parameters", []) if item["in"] == "query")),
-            next(
-                name_of(answer["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2])
-                for status, answer in operation["responses"].items()
-                if status.startswith("2")
-            ),
+            answer_of(operation),
             "requestBody" in operation,
+            "Idempotency-Key" in {item["name"] for item in operation.get("parameters", [])},
         )
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
     known = {
-        (call.method, call.path, tuple(sorted(call.query)), call.answer.__name__, call.body is not None)
+        (
+            call.method,
+            call.path,
+            tuple(sorted(call.query)),
+            call.answer.__name__,
+            call.body is not None,
+            call.has_idempotency_key,
+        )
         for call in CALLS.values()
     }
 

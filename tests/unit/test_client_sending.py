@@ -1,5 +1,6 @@
 """How the typed client sends: what it sends again, when, and what it tells of a server that is not there."""
 
+import io
 import re
 import threading
 from contextlib import contextmanager
@@ -8,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from api_samples import free_port
 
-from tonalog.client import ApiError, Client, Unavailable
+from tonalog.client import ApiError, Client, NotFound, Unavailable
+from tonalog.client.calls import Call
+from tonalog.client.records import Nothing
 from tonalog.client.sending import Sender
 
 
@@ -25,7 +28,7 @@ class Flaky(BaseHTTPRequestHandler):
             self.connection.close()
             return
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -58,7 +61,7 @@ BROKEN = (503, {}, b"")
 
 def send(url, method, waits):
     sender = Sender(url, "key", timeout_s=10, retry_for_s=30, sleep=waits.append)
-    return sender.send(method, "/x", query={})
+    return sender.send(method, "/x", query={}, idempotency_key="one" if method == "POST" else None)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,7 @@ def send(url, method, waits):
     [
         ("GET", [LOST, LOST, OK], [0.5, 1.0]),
         ("POST", [LOST, OK], [0.5]),
+        ("POST", [(409, {"Retry-After": "2"}, b""), OK], [2.0]),
         ("GET", [BUSY, OK], [7.0]),
         ("DELETE", [BUSY, BUSY, OK], [7.0, 7.0]),
     ],
@@ -77,6 +81,33 @@ def test_what_can_be_sent_twice_is_sent_again(method, answers, waited):
 
     assert waits == waited
     assert len(set(seen)) == 1  # a POST keeps its Idempotency-Key
+
+
+def test_a_call_without_a_document_answers_with_nothing():
+    call = Call(method="DELETE", path="/v1/things/{thing_id}", answer=Nothing)
+    with flaky((204, {}, b"")) as (url, seen), Client(url, "k") as client:
+        assert client.ask(call, thing_id="a/b") == Nothing()
+
+    assert seen == [("DELETE", "/v1/things/a%2Fb", None)]
+
+
+def test_a_file_is_written_as_it_comes_and_a_refusal_is_none():
+    call = Call(method="GET", path="/v1/files/{file_id}", answer=Nothing)
+    problem = b'{"type": "urn:tonalog:problem:not-found", "detail": "There is no such file."}'
+    with flaky((200, {}, b"x" * 200_000), (404, {}, problem)) as (url, _), Client(url, "k") as client:
+        file = io.BytesIO()
+        assert client.download(call, file, file_id=1) == 200_000 == len(file.getvalue())
+        with pytest.raises(NotFound, match="no such file"):
+            client.download(call, file, file_id=2)
+
+
+def test_a_file_that_breaks_off_is_an_error():
+    call = Call(method="GET", path="/v1/files", answer=Nothing)
+    broken = flaky((200, {"Content-Length": "9"}, b"half"))
+    with broken as (url, _), Client(url, "k", timeout_s=1) as client, pytest.raises(Unavailable) as error:
+        client.download(call, io.BytesIO())
+
+    assert error.value.kind == "unreachable"
 
 
 @pytest.mark.parametrize(

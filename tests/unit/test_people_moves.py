@@ -4,7 +4,17 @@ from datetime import timedelta
 
 import pytest
 from db_samples import a_model, count, new_sqlite
-from people_samples import FIRST, a_scored, add_model, add_notes, everything, make_scores, n_notes_behind, score
+from people_samples import (
+    FIRST,
+    a_scored,
+    add_model,
+    add_notes,
+    correct,
+    everything,
+    make_scores,
+    n_notes_behind,
+    score,
+)
 from sqlalchemy import select
 
 from db import erasures, models, people, subject_keys
@@ -104,6 +114,21 @@ def test_an_erased_note_is_behind_nothing_at_once_and_the_rest_is_made_anew(engi
     left = [one for one in ids if one != ids[3]]
     assert n_notes_behind(engine, left) == [0, 1, 1, 3, 3, 5, 5, 5, 5, 5, 10]
     assert len(read_trends(engine, "default", "anna")) == 4
+
+
+def test_an_erased_note_is_behind_no_retired_baseline_of_somebody_who_had_it_before(engine):
+    model = add_model(engine)
+    ids = add_notes(engine, model, "anna", make_scores(6))
+    refresh(engine)
+    correct(engine, ids[1], subject="ben")
+    refresh(engine)
+
+    erasures.begin(engine, Chosen(subject="ben"), scope=ALL)
+
+    with engine.connect() as connection:
+        assert ids[1] not in set(connection.scalars(select(baseline_notes.c.recording_id)))
+    refresh(engine)
+    assert n_notes_behind(engine, [one for one in ids if one != ids[1]]) == [0, 1, 1, 3, 3]
 
 
 def test_removed_audio_takes_nothing_of_what_is_kept(engine):

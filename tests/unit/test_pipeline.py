@@ -206,7 +206,7 @@ def test_the_stopwatch_accounts_for_all_the_time(scorer: Scorer) -> None:
 
     score(make_note(), scorer, stopwatch=stopwatch)
 
-    assert set(stopwatch.seconds) == {"decode", "vad", "model", "rest"}
+    assert set(stopwatch.seconds) == {"decode", "vad", "model", "voice", "rest"}
     assert all(seconds > 0 for seconds in stopwatch.seconds.values())
     assert sum(stopwatch.seconds.values()) == next(ticks) - 1
 

@@ -5,14 +5,16 @@ from collections import Counter
 
 import pytest
 from db_samples import add_active_model, add_jobs, count, days_later, new_sqlite, scores
+from filling import fill
 from kombu.exceptions import OperationalError
 from people_samples import add_model, add_notes
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, text, update
 
 from config.queues import SCORE_TASK, lane_queue
 from config.settings import Settings
 from db import history
 from db.api_schema import changes as changes_table
+from db.columns import db_now
 from db.reasons import JobState
 from db.slots import read_pulses
 from scheduler.app import make_app
@@ -132,6 +134,22 @@ def test_a_schedulers_tick_makes_days_of_people_whose_notes_changed(tmp_path):
     Service(Settings(database_url=str(engine.url)), Bell()).tick()
 
     assert (count(engine, "subject_days"), count(engine, "subject_marks")) == (1, 0)
+
+
+def test_after_a_schedulers_tick_sql_readers_see_every_change_and_sqlite_knows_how_much_there_is(tmp_path):
+    engine = new_sqlite(tmp_path)
+    fill(engine, n_notes=1_000, n_people=10)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE sqlite_stat1"))
+        connection.execute(
+            insert(changes_table).values(kind="note.upserted", tenant="late", recording_id=1, at=db_now())
+        )
+
+    Service(Settings(database_url=str(engine.url)), Bell()).tick()
+
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT position FROM v1_change WHERE tenant = 'late'")) == 1_001
+        assert connection.scalar(text("SELECT count(*) FROM sqlite_stat1")) > 10
 
 
 def test_a_scan_without_a_place_says_what_to_set(tmp_path):

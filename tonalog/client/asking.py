@@ -2,95 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date
-from types import TracebackType
-from typing import Literal, Self, TypeVar
-from urllib.parse import quote
-
-from pydantic import BaseModel, ValidationError
+from typing import Literal
 
 from tonalog.client import calls
-from tonalog.client.calls import Call
-from tonalog.client.errors import ApiError
+from tonalog.client.caller import Caller
 from tonalog.client.person_records import Day, TrendList
-from tonalog.client.records import (
-    ChangePage,
-    Erasure,
-    Health,
-    Model,
-    Note,
-    Page,
-    Record,
-    Row,
-    Segment,
-)
-from tonalog.client.sending import Sender
+from tonalog.client.records import ChangePage, Erasure, Health, Model, Note, Segment
 
-Answer = TypeVar("Answer", bound=Record)
-Value = str | int | date | None
 Order = Literal["newest", "oldest"]
 
 
-class Client:
+class Client(Caller):
     """Asks one API under one key; close it, or use it in a `with`."""
-
-    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 30.0, retry_for_s: float = 60.0) -> None:
-        """Take where to ask.
-
-        Args:
-            url: of the API, such as `https://tonalog.example.org`; a path in it comes before every route.
-            key: that `tonalog keys create` printed; `health` and `readiness` need none.
-            timeout_s: how long to wait for an answer.
-            retry_for_s: for how long to try again where the API says when, or is not there; 0: not at all.
-
-        Raises:
-            ValueError: the URL or the key cannot be one.
-        """
-        self._sender = Sender(url, key, timeout_s=timeout_s, retry_for_s=retry_for_s)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._sender.close()
-
-    def ask(self, call: Call[Answer], *, body: BaseModel | None = None, **values: Value) -> Answer:
-        """Make a call of `tonalog.client.calls`.
-
-        Args:
-            call: which one.
-            body: the document that it takes.
-            **values: of its path and its parameters; None: not given.
-
-        Raises:
-            ApiError: it was refused or not answered; its subclasses say which.
-        """
-        path = re.sub(r"\{(\w+)\}", lambda part: _quote(str(values[part[1]])), call.path)
-        query = {name: str(values[name]) for name in call.query if values.get(name) is not None}
-        content = None if body is None else body.model_dump_json(exclude_none=True)
-        answered = self._sender.send(call.method, path, query=query, content=content)
-        try:
-            return call.answer.model_validate_json(answered)
-        except ValidationError as error:
-            detail = f"{call.method} {call.path} answered with another document than this client knows: {error}"
-            raise ApiError(200, "unknown-document", detail=detail) from error
-
-    def walk(self, call: Call[Page[Row]], **values: Value) -> Iterator[Row]:
-        """Make a call of a list, page by page as the rows are used."""
-        while True:
-            page = self.ask(call, body=None, **values)
-            yield from page.rows
-            if page.next_cursor is None:
-                return
-            values["cursor"] = page.next_cursor
 
     def notes(
         self,
@@ -201,13 +126,3 @@ class Client:
     def readiness(self) -> Health:
         """Say whether its database answers."""
         return self.ask(calls.GET_READINESS)
-
-
-def _quote(part: str) -> str:
-    """Write a part of a path.
-
-    >>> _quote("a/b c"), _quote("..")
-    ('a%2Fb%20c', '%2E%2E')
-    """
-    quoted = quote(part, safe="")
-    return quoted.replace(".", "%2E") if set(part) == {"."} else quoted

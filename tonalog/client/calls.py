@@ -22,9 +22,10 @@ class Call(Generic[Answer_co]):
     Attributes:
         method: `GET`, `POST`, `DELETE`, ...
         path: with the names of its parts in braces.
-        answer: the document that it answers with.
+        answer: the document that it answers with; `Nothing` where there is none.
         query: names of its parameters.
         body: the document that it takes; None: none.
+        has_idempotency_key: whether a POST takes `Idempotency-Key`, so that it can be sent again when no answer came.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Call(Generic[Answer_co]):
     answer: type[Answer_co]
     query: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
+    has_idempotency_key: bool = False
 
 
 _PAGE = ("limit", "cursor")

@@ -1,4 +1,4 @@
-"""What the API answers about a person's days and trends, as frozen records; levels and differences are log odds."""
+"""What the API answers about a person's days and trends, as frozen records; levels of labels are log odds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Amount(Record):
 
 
 class Evidence(Record):
-    """How much there is to judge a person by, in the baseline and recently."""
+    """How much there is, or is needed, to judge a person by: in the baseline and recently."""
 
     baseline: Amount
     recent: Amount
@@ -144,6 +144,7 @@ class Trend(Record):
     """One measure of a person: `state` is `stable`, `shifted_up`, `shifted_down`, or `insufficient`, which has no numbers."""
 
     measure: str
+    scale: str
     state: str
     reason: str
     as_of: date
@@ -161,8 +162,10 @@ class Trend(Record):
 
 
 class TrendList(Record):
-    """Every measure of a person; `is_up_to_date` is False until the refresh that follows a change."""
+    """Every measure of a person, and how much is `needed` for a number; `is_up_to_date` is False until the refresh that follows a change."""
 
     model: ModelName | None
     is_up_to_date: bool
+    needed: Evidence
     trends: Sequence[Trend]
+    voice: Sequence[Trend]

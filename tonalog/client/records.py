@@ -21,6 +21,10 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
+class Nothing(Record):
+    """An answer without a document: it is done."""
+
+
 class Page(Record, Generic[Row]):
     """Rows of a list, and where it goes on; None on the last page."""
 
@@ -83,6 +87,7 @@ class Note(Record):
     slope_per_min: Mapping[str, float | None] | None
     arousal: float | None
     valence: float | None
+    voice: Mapping[str, float] | None
     speech_ms: int | None
     duration_ms: int | None
     model: ModelName | None

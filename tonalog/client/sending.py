@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import BinaryIO
 
 import httpx
 
@@ -13,7 +13,8 @@ from tonalog.client.errors import from_answer, unreachable
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
-_WAITABLE = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+# With `Retry-After`; a 409 is that of a request that is being answered under the same `Idempotency-Key`.
+_WAITABLE = {HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 class Sender:
@@ -51,18 +52,27 @@ class Sender:
         """Close the connections."""
         self._http.close()
 
-    def send(self, method: str, path: str, *, query: Mapping[str, str], content: str | None = None) -> bytes:
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        content: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> bytes:
         """Send a request, again where that is safe, for `retry_for_s` at the most.
 
-        What was not answered is sent again where twice is as good as once: GET, and POST, whose `Idempotency-Key` says that
-        it is the same one. A 429 or 503 with `Retry-After` did nothing, so that any request is sent again after it.
+        What was not answered is sent again where twice is as good as once: GET, and what has an `Idempotency-Key`. A 409, 429
+        or 503 with `Retry-After` did nothing, so that any request is sent again after it.
 
         Raises:
             ApiError: it was refused, or no answer came.
         """
         headers = {} if content is None else {"Content-Type": "application/json"}
-        if method == "POST":
-            headers["Idempotency-Key"] = str(uuid.uuid4())
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        is_repeatable = method == "GET" or idempotency_key is not None
         until_s = self._clock() + self._retry_for_s
         wait_s = _FIRST_WAIT_S
         while True:
@@ -71,7 +81,7 @@ class Sender:
                     method, self._url + path, params=dict(query), content=content, headers=headers
                 )
             except httpx.TransportError as error:
-                if method not in {"GET", "POST"} or self._clock() + wait_s > until_s:
+                if not is_repeatable or self._clock() + wait_s > until_s:
                     raise unreachable(self._url, error) from error
                 self._sleep(wait_s)
             else:
@@ -82,6 +92,24 @@ class Sender:
                     raise from_answer(answer.status_code, _read(answer))
                 self._sleep(max(asked_s, wait_s))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def download(self, method: str, path: str, *, query: Mapping[str, str], file: BinaryIO) -> int:
+        """Send a request once, and write what comes; gives the number of bytes.
+
+        Raises:
+            ApiError: it was refused, or the answer broke off.
+        """
+        n_bytes = 0
+        try:
+            with self._http.stream(method, self._url + path, params=dict(query)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise from_answer(answer.status_code, _read(answer))
+                for part in answer.iter_bytes():
+                    n_bytes += file.write(part)
+        except httpx.TransportError as error:
+            raise unreachable(self._url, error) from error
+        return n_bytes
 
 
 def _asked_wait_s(answer: httpx.Response) -> float | None:

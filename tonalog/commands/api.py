@@ -15,6 +15,7 @@ from config import logs
 from config.settings import Settings
 from db import Engine, removals, subject_keys
 from db.engine import make_engine
+from db.statistics import refresh_statistics
 from scheduler.erasing import carry_out
 from storage.open import open_bucket
 from storage.pseudonyms import SubjectNaming
@@ -55,6 +56,7 @@ def api_command(*, host: str, port: int, is_sender: bool | None) -> None:
     subject_keys.require(engine, SubjectNaming.of(settings).fingerprint)
     logs.configure(settings.log_level)
     if engine.dialect.name == "sqlite":
+        refresh_statistics(engine)
         server.forget_old(engine, settings)  # elsewhere the scheduler does it, with rights that this process has not
     pooled = make_engine(settings.database, n_pooled=server.N_CONNECTIONS)
     context = server.make_context(settings, pooled, carry_out=partial(_finish_erasures, engine, settings))

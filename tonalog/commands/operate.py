@@ -13,6 +13,7 @@ from config.settings import Settings
 from db import Engine, erasures, history, jobs, migrate, models, recordings, residue, slots
 from db.engine import make_engine
 from db.reasons import ErasureScope, JobState, Reason
+from db.statistics import refresh_statistics
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
 from tonalog.intake_options import intake_options, read_options, say_unknown
@@ -62,6 +63,7 @@ def upgrade() -> None:
     engine = make_engine(settings.database)
     before = migrate.current(engine)
     after = migrate.upgrade(engine)
+    refresh_statistics(engine)
     model = ensure_model(engine, settings)
     change = "is up to date" if before == after else f"went from {before or 'nothing'} to {after}"
     say(f"The schema {change}; active model: {model.name}-{model.version}.")

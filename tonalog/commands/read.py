@@ -11,6 +11,7 @@ from config.plain_text import exact
 from config.settings import Settings
 from db import Engine, corrections, history, models, recordings, results, trends
 from db.people_rows import RelativeResult, read_relative, read_trends
+from db.reasons import TrendState
 from db.rows import Model, Recording
 from db.trends import Note
 from tonalog import person_words
@@ -73,8 +74,11 @@ def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
         say_json([_as_dict(note, labels, relative=relative.get(note.recording_id)) for note in notes])
         return
     by = TrendSettings(baseline_days=settings.trend_baseline_days)
-    for line in person_words.describe_trends(read_trends(engine, whose, person), by):
-        say(line)
+    of_voice = read_trends(engine, whose, person, of_voice=True)
+    is_known = any(trend.state is not TrendState.INSUFFICIENT for trend in of_voice)
+    for found in (read_trends(engine, whose, person), of_voice if is_known else []):
+        for line in person_words.describe_trends(found, by) if found else ():
+            say(line)
     _print_trend(notes, labels, relative=relative)
     if any(found.scores is not None for found in relative.values()):
         say(person_words.HIDDEN)
@@ -137,6 +141,8 @@ def _show_result(engine: Engine, found: Recording, *, model: Model) -> None:
         show(table)
     for label, trend in result.trend.items():
         say(f"{label}: " + ", ".join(f"{name} {value:+.3f}" for name, value in trend.items()))
+    if result.voice:
+        say("voice: " + ", ".join(f"{name} {value:.2f}" for name, value in result.voice.items()))
 
 
 def _show_attempts(engine: Engine, job_id: int, *, title: str) -> None:

@@ -92,6 +92,7 @@ def _failed(code: str, message: str) -> dict[str, Any]:
         "dimensions": {},
         "segments": [],
         "trend": None,
+        "voice": {},
         "error": {"code": code, "message": message},
     }
 
@@ -121,6 +122,7 @@ def note_as_dict(note: Any) -> dict[str, Any]:
             for segment in note.segments
         ],
         "trend": {label: asdict(trend) for label, trend in note.trend.items()} or None,
+        "voice": dict(note.voice),
         "error": None,
     }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-from worker.audio.voicing import find_voiced_frames, measure_periodicity
+from worker.audio.voice_frames import VoiceFrames, describe_frames, join_frames
+from worker.audio.voicing import FrameMeasures, find_voiced_frames, measure_frames
 
 SAMPLING_RATE_HZ = 16_000
 SAMPLES_PER_MS = SAMPLING_RATE_HZ // 1000
@@ -67,9 +68,9 @@ class VadConfig:
             raise ValueError(f"vad mode is {self.mode}, allowed are 0 to 3")
         if self.frame_ms not in (10, 20, 30):
             raise ValueError(f"vad frame_ms is {self.frame_ms}, allowed are 10, 20 and 30")
-        for field in fields(self):
-            if field.name.endswith("_ms") and getattr(self, field.name) < 0:
-                raise ValueError(f"vad {field.name} is {getattr(self, field.name)}, allowed are 0 and more")
+        for name in (part.name for part in fields(self) if part.name.endswith("_ms")):
+            if getattr(self, name) < 0:
+                raise ValueError(f"vad {name} is {getattr(self, name)}, allowed are 0 and more")
         if self.max_segment_ms < MIN_SEGMENT_CAP_MS:
             raise ValueError(f"vad max_segment_ms is {self.max_segment_ms}, allowed are {MIN_SEGMENT_CAP_MS} and more")
         if not 0.0 <= self.min_periodicity <= 1.0:
@@ -88,11 +89,13 @@ class SpeechSegment:
         start_ms: on the clock of the original file, in it.
         end_ms: on the same clock, just after it.
         signal: float32 ((end_ms - start_ms) * 16,), 16 kHz, in [-1, 1].
+        frames: what was measured of it, a frame each `frame_ms` from `start_ms` on; the last one may reach beyond `end_ms`.
     """
 
     start_ms: int
     end_ms: int
     signal: NDArray[np.float32]
+    frames: VoiceFrames = field(default_factory=lambda: join_frames(()))
 
 
 class SpeechDetector:
@@ -184,17 +187,27 @@ class SpeechDetector:
         """Turn what the run has decided into segments, clipped to the recording."""
         duration_ms = self.n_samples // SAMPLES_PER_MS
         segments: list[SpeechSegment] = []
-        for start, frames, is_kept in self._run.decide(is_closed=is_closed):
-            start_ms = start * self.config.frame_ms
-            end_ms = min(start_ms + len(frames) * self.config.frame_ms, duration_ms)
+        for piece in self._run.decide(is_closed=is_closed):
+            start_ms = piece.start * self.config.frame_ms
+            end_ms = min(start_ms + len(piece.signals) * self.config.frame_ms, duration_ms)
             if end_ms <= start_ms:
                 continue
-            if is_kept:
-                signal = np.concatenate(frames)[: (end_ms - start_ms) * SAMPLES_PER_MS]
-                segments.append(SpeechSegment(start_ms, end_ms, signal))
+            if piece.is_kept:
+                signal = np.concatenate(piece.signals)[: (end_ms - start_ms) * SAMPLES_PER_MS]
+                segments.append(SpeechSegment(start_ms, end_ms, signal, piece.frames))
             else:
                 self.rejected_ms += end_ms - start_ms
         return segments
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Frames in a row that the voicing gate has judged alike, the first of which is frame `start` of the recording."""
+
+    start: int
+    signals: list[NDArray[np.float32]]
+    frames: VoiceFrames
+    is_kept: bool
 
 
 class _Run:
@@ -228,20 +241,25 @@ class _Run:
         self.frames.append(frame)
         self.n_unspoken = 0 if is_speech else self.n_unspoken + 1
 
-    def decide(self, *, is_closed: bool) -> list[tuple[int, list[NDArray[np.float32]], bool]]:
+    def decide(self, *, is_closed: bool) -> list[_Piece]:
         """Judge the frames that nothing to come can change, and forget those that nothing to come depends on.
 
         Returns:
-            (index of the first frame in the recording, frames, whether they are kept), in order, each at most
-            `max_segment_ms` long.
+            In order, each at most `max_segment_ms` long.
         """
         end = len(self.frames) if is_closed else self._n_decided + self._max_frames
-        is_kept = self._judge()
-        pieces: list[tuple[int, list[NDArray[np.float32]], bool]] = []
+        signal = np.concatenate(self.frames)
+        frame_samples = len(self.frames[0])
+        centres = np.arange(len(self.frames), dtype=np.int64) * frame_samples + frame_samples // 2
+        found = measure_frames(signal, centres)
+        measured = describe_frames(found)
+        is_kept = self._judge(found)
+        pieces: list[_Piece] = []
         start = self._n_decided
         for here in range(start + 1, end + 1):
             if here == end or is_kept[here] != is_kept[start] or here - start == self._max_frames:
-                pieces.append((self._first + start, self.frames[start:here], bool(is_kept[start])))
+                at = slice(start, here)
+                pieces.append(_Piece(self._first + start, self.frames[at], measured[at], bool(is_kept[start])))
                 start = here
         n_forgotten = len(self.frames) if is_closed else max(0, end - self._history)
         self.frames = self.frames[n_forgotten:]
@@ -249,17 +267,13 @@ class _Run:
         self._n_decided = end - n_forgotten
         return pieces
 
-    def _judge(self) -> NDArray[np.bool_]:
+    def _judge(self, found: FrameMeasures) -> NDArray[np.bool_]:
         """Say of each frame whether a voiced run is within reach, bool (n_frames,)."""
-        n_frames = len(self.frames)
+        n_frames = len(found.peaks)
         if self._min_voiced == 0:
             return np.ones(n_frames, dtype=np.bool_)
-        signal = np.concatenate(self.frames)
-        frame_samples = len(self.frames[0])
-        centres = np.arange(n_frames, dtype=np.int64) * frame_samples + frame_samples // 2
-        peaks, lags = measure_periodicity(signal, centres)
         is_voiced = find_voiced_frames(
-            peaks, lags, min_periodicity=self._config.min_periodicity, min_frames=self._min_voiced
+            found.peaks, found.lags, min_periodicity=self._config.min_periodicity, min_frames=self._min_voiced
         )
         n_before = np.concatenate(([0], np.cumsum(is_voiced)))
         here = np.arange(n_frames)

@@ -7,6 +7,7 @@ Tones and music are pitched too: rejecting them is left to the model's learned s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,8 @@ WINDOW_SAMPLES = 1024
 """64 ms: four periods of a 70 Hz voice. Measured best of 40, 50 and 64 ms on CREMA-D, 22 November 2026."""
 FFT_SAMPLES = 1280
 """Not less than the window plus the longest lag, so that the autocorrelation does not wrap round."""
+PITCH_FFT_SAMPLES = FFT_SAMPLES // 2
+"""At half the sampling rate, for half the time: the band of the pitch lies within."""
 PITCH_HZ = (70.0, 400.0)
 BAND_HZ = (150.0, 2500.0)
 """Where harmonics are looked for: rumble and hum lie below, and little of the voicing above."""
@@ -25,6 +28,10 @@ TILT = 0.5
 it 6 % of a wind-like noise passed, with it none, and no more speech was lost (22 November 2026)."""
 MAX_LAG_STEP = 0.2
 """Pitch moves less than a fifth from one 30 ms frame to the next; the peaks of noise jump about."""
+PITCH_BAND_HZ, LEVEL_BAND_HZ = (300.0, 2500.0), (300.0, 3400.0)
+"""Where pitch and level are measured for what is said of a voice: where every telephone passes it, so that the same voice
+has the same pitch and level over each. With the band of the gate, pitch moved by a semitone and more."""
+SMALLEST_LEVEL_DB = -120.0
 SILENCE_POWER = 1e-9
 """Mean square under -90 dBFS is the rounding of 16-bit samples, which can repeat itself like a pitch."""
 
@@ -36,10 +43,29 @@ def _taper() -> NDArray[np.float32]:
     return taper
 
 
-def measure_periodicity(
-    signal: NDArray[np.float32], centres: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Measure how periodic the signal is around each centre, and with which period.
+@dataclass(frozen=True, eq=False)
+class FrameMeasures:
+    """What the spectrum around each frame says.
+
+    Attributes:
+        peaks: float64 (n_frames,), height of the highest peak of the autocorrelation, at most 1, and 0 where there is none.
+        lags: int64 (n_frames,), its lag in samples.
+        clarity: float64 (n_frames,), height of the highest peak in the telephone band.
+        pitch_lags: int64 (n_frames,), lag of that peak in samples at 8 kHz.
+        pitch_hz: float64 (n_frames,), the same between samples: at the vertex of the parabola through the peak.
+        level_db: float64 (n_frames,), of the telephone band, in dBFS of the mean square.
+    """
+
+    peaks: NDArray[np.float64]
+    lags: NDArray[np.int64]
+    clarity: NDArray[np.float64]
+    pitch_lags: NDArray[np.int64]
+    pitch_hz: NDArray[np.float64]
+    level_db: NDArray[np.float64]
+
+
+def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> FrameMeasures:
+    """Measure how periodic the signal is around each centre, with which period, and how loud.
 
     The peak of the normalised autocorrelation of a short frame (Boersma 1993, "Accurate short-term analysis of the
     fundamental frequency and the harmonics-to-noise ratio of a sampled sound"), taken from the magnitude spectrum
@@ -49,28 +75,61 @@ def measure_periodicity(
     Args:
         signal: float32 (n_samples,), 16 kHz, in [-1, 1]. Beyond its ends it is taken as zero.
         centres: int64 (n_frames,), sample indices into the signal.
-
-    Returns:
-        The height of the highest peak, float64 (n_frames,), at most 1, and 0 where there is none; and its lag in
-        samples, int64 (n_frames,).
     """
     half = WINDOW_SAMPLES // 2
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, half), WINDOW_SAMPLES)[centres]
     is_audible = np.mean(np.square(frames), axis=1) > SILENCE_POWER
     spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _taper(), FFT_SAMPLES, axis=1)
     magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
-    bins_hz = np.arange(magnitude.shape[1]) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
-    magnitude *= np.where((bins_hz >= BAND_HZ[0]) & (bins_hz <= BAND_HZ[1]), bins_hz**TILT, 0.0).astype(np.float32)
-    correlation = np.fft.irfft(magnitude, FFT_SAMPLES, axis=1)
-    shortest, longest = int(SAMPLING_RATE_HZ / PITCH_HZ[1]), int(SAMPLING_RATE_HZ / PITCH_HZ[0])
+    level_db = _measure_level(magnitude)
+    n_bins = PITCH_FFT_SAMPLES // 2 + 1
+    of_pitch = _find_peaks(magnitude[:, :n_bins] * _weigh_bins(PITCH_BAND_HZ)[:n_bins], is_audible, PITCH_FFT_SAMPLES)
+    magnitude *= _weigh_bins(BAND_HZ)
+    peaks, lags, _ = _find_peaks(magnitude, is_audible, FFT_SAMPLES)
+    return FrameMeasures(peaks, lags, *of_pitch, level_db)
+
+
+@lru_cache(maxsize=2)
+def _weigh_bins(band_hz: tuple[float, float]) -> NDArray[np.float32]:
+    bins_hz = np.arange(FFT_SAMPLES // 2 + 1) * (SAMPLING_RATE_HZ / FFT_SAMPLES)
+    weights = np.where((bins_hz >= band_hz[0]) & (bins_hz <= band_hz[1]), bins_hz**TILT, 0.0).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
+
+
+def _find_peaks(
+    magnitude: NDArray[np.floating], is_audible: NDArray[np.bool_], fft_samples: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return height, lag and frequency of the highest peak of each frame's autocorrelation, each (n_frames,)."""
+    correlation = np.fft.irfft(magnitude, fft_samples, axis=1)
+    rate_hz = SAMPLING_RATE_HZ * fft_samples // FFT_SAMPLES
+    shortest, longest = int(rate_hz / PITCH_HZ[1]), int(rate_hz / PITCH_HZ[0])
     around = correlation[:, shortest - 1 : longest + 2]
     inner = around[:, 1:-1]
     is_peak = (inner >= around[:, :-2]) & (inner >= around[:, 2:])
     heights = np.where(is_peak, inner, 0.0)
     best = heights.argmax(axis=1)
     energy = np.where(is_audible, correlation[:, 0], np.inf)
-    peak = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
-    return peak.astype(np.float64), best.astype(np.int64) + shortest
+    peaks = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
+    lags = best.astype(np.int64) + shortest
+    return peaks.astype(np.float64), lags, rate_hz / (lags + _find_vertex(around, best))
+
+
+def _measure_level(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mean square of the telephone band of each frame, dBFS, from its magnitudes (n_frames, n_bins)."""
+    first, last = (round(hertz * FFT_SAMPLES / SAMPLING_RATE_HZ) for hertz in LEVEL_BAND_HZ)
+    power = np.einsum("ij,ij->i", magnitude[:, first:last], magnitude[:, first:last]).astype(np.float64)
+    mean_square = 2 * power / (FFT_SAMPLES * float(np.square(_taper(), dtype=np.float64).sum()))
+    return np.asarray(np.maximum(10 * np.log10(np.maximum(mean_square, np.finfo(np.float64).tiny)), SMALLEST_LEVEL_DB))
+
+
+def _find_vertex(around: NDArray[np.floating], best: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how far from each highest sample its parabola's vertex lies, float64 (n_frames,), -0.5 to 0.5 samples."""
+    rows = np.arange(len(best))
+    before, here, after = (around[rows, best + step].astype(np.float64) for step in (0, 1, 2))
+    bend = before - 2 * here + after
+    is_bent = bend < 0
+    return np.where(is_bent, np.clip(0.5 * (before - after) / np.where(is_bent, bend, 1.0), -0.5, 0.5), 0.0)
 
 
 def find_voiced_frames(
@@ -79,7 +138,7 @@ def find_voiced_frames(
     """Mark the frames that lie in a run of pitched frames with a steady pitch.
 
     Args:
-        peaks: float64 (n_frames,), as `measure_periodicity` gives them.
+        peaks: float64 (n_frames,), as `measure_frames` gives them.
         lags: int64 (n_frames,), in samples.
         min_periodicity: a frame at or over this is pitched, 0 to 1.
         min_frames: a shorter run is chance.

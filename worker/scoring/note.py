@@ -80,6 +80,7 @@ class NoteScores:
         dimensions: name to pooled value, in the range that the bundle gives; empty if it has none or not scored.
         segments: the pooled windows in order of time; empty if not scored.
         trend: label or dimension to trend; empty if not scored.
+        voice: name to value of what `worker.audio.voice` measures without the model; empty if not scored.
     """
 
     status: NoteStatus
@@ -94,3 +95,4 @@ class NoteScores:
     dimensions: Mapping[str, float]
     segments: tuple[ScoredSegment, ...]
     trend: Mapping[str, EmotionTrend]
+    voice: Mapping[str, float] = field(default_factory=dict)

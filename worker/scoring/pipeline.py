@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from worker.audio.decode import Limits, iter_blocks
 from worker.audio.vad import SAMPLES_PER_MS, SpeechDetector, SpeechSegment
+from worker.audio.voice import SpeechFrames, VoiceMeter
 from worker.audio.windows import Window, WindowCutter
 from worker.scoring.deadline import Deadline
 from worker.scoring.note import NoteScores, NoteStatus, ScoredSegment
@@ -100,6 +101,8 @@ class _Tally:
         self._around_model = around_model
         self.detector = SpeechDetector(self._manifest.vad)
         self._cutter = WindowCutter(self._manifest.window)
+        self._frames = SpeechFrames(self._manifest.vad.frame_ms)
+        self._voice = VoiceMeter(self._manifest.vad.frame_ms)
         self._segments: list[ScoredSegment] = []
         self._weights: list[float] = []
         self._new_speech_ms: list[int] = []
@@ -109,6 +112,7 @@ class _Tally:
     def take(self, segments: list[SpeechSegment]) -> None:
         """Score the windows that the segments complete."""
         for segment in segments:
+            self._frames.put(segment)
             for window in self._cutter.feed(segment):
                 self._score(window)
 
@@ -130,10 +134,15 @@ class _Tally:
         with self._watch.measure("model"), self._around_model():
             result = self._scorer.score(window.signal)
         self.report()
+        frames = self._frames.take(window.end_ms)
         gate = self._manifest.speech_gate
         if gate is not None and result.speech_probability is not None and result.speech_probability < gate.threshold:
             self._gated_ms += window.new_speech_ms
+            self._voice.skip()
             return
+        with self._watch.measure("voice"):
+            for start_ms, some in frames:
+                self._voice.add(start_ms, some)
         scores = dict(zip(self._manifest.labels, result.scores, strict=True))
         said = ScoredSegment(window.start_ms, window.end_ms, window.speech_ms, scores, result.dimensions)
         self._segments.append(said)
@@ -157,6 +166,7 @@ class _Tally:
             dimensions=pool_dimensions(dimensions, self._weights, kind=kind),
             segments=tuple(self._segments),
             trend=describe_trend(self._segments, self._new_speech_ms),
+            voice=self._voice.finish(duration_ms=self.detector.n_samples // SAMPLES_PER_MS),
         )
 
     def _without_scores(self) -> NoteScores:

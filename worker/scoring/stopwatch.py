@@ -11,7 +11,7 @@ class Stopwatch:
     """Seconds per stage, over as many recordings as it is handed to.
 
     Attributes:
-        seconds: stage to seconds; the stages are "decode", "vad", "model" and "rest".
+        seconds: stage to seconds; the stages are "decode", "vad", "model", "voice" and "rest".
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
@@ -21,7 +21,7 @@ class Stopwatch:
             clock: gives seconds that only grow.
         """
         self.clock = clock
-        self.seconds = {"decode": 0.0, "vad": 0.0, "model": 0.0, "rest": 0.0}
+        self.seconds = {"decode": 0.0, "vad": 0.0, "model": 0.0, "voice": 0.0, "rest": 0.0}
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:

@@ -39,6 +39,18 @@ _OF_RECORDING = """
     WHERE r.id = NEW.{id} AND r.state = 'LIVE' AND r.subject IS NOT NULL;
 """
 
+_TELL = """
+    INSERT INTO {schema}changes (tenant, kind, recording_id, at)
+    SELECT r.tenant, 'note.upserted', r.id, {now} FROM {schema}recordings r
+    WHERE r.id = {row}.recording_id AND r.state = 'LIVE'
+"""
+# Relative scores that go with the result that they are of are told by whatever took that away.
+_HAS_RESULT = """
+    AND EXISTS (
+        SELECT 1 FROM {schema}results s WHERE s.recording_id = OLD.recording_id AND s.model_id = OLD.model_id
+    );
+"""
+
 POSTGRES = {
     "mark_new_recording": _OF_RECORDING.replace("{id}", "id"),
     "mark_changed_recording": f"""
@@ -48,6 +60,7 @@ POSTGRES = {
     # Locked, so that a result that is written while its note goes to somebody else marks that person.
     "mark_scored_recording": _OF_RECORDING.replace("{id}", "recording_id").replace("NULL;", "NULL FOR SHARE;"),
     "mark_ended_recording": _OF_RECORDING.replace("{id}", "recording_id"),
+    "add_lost_relative_change": _TELL.format(schema="{schema}", row="OLD", now="clock_timestamp()") + _HAS_RESULT,
 }
 POSTGRES_FUNCTION = """
 CREATE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -68,13 +81,11 @@ POSTGRES_TRIGGERS = {
     # The feed of changes tells a note again when its relative scores are there, or are made anew.
     "relative_results_tell_changes": "AFTER INSERT OR UPDATE ON relative_results FOR EACH ROW "
     "EXECUTE FUNCTION {schema}.add_result_change()",
+    "relative_results_tell_losses": "AFTER DELETE ON relative_results FOR EACH ROW "
+    "EXECUTE FUNCTION {schema}.add_lost_relative_change()",
 }
 _SQLITE_DIFFERENT = _IS_DIFFERENT.format(differs="IS NOT")
-_TELL = """
-    INSERT INTO changes (tenant, kind, recording_id, at)
-    SELECT r.tenant, 'note.upserted', r.id, strftime('%Y-%m-%d %H:%M:%f000', 'now') FROM recordings r
-    WHERE r.id = NEW.recording_id AND r.state = 'LIVE';
-"""
+_SQLITE_TELL = _TELL.format(schema="", row="{row}", now="strftime('%Y-%m-%d %H:%M:%f000', 'now')")
 SQLITE_TRIGGERS = {
     "recordings_mark_inserts": "AFTER INSERT ON recordings BEGIN" + _OF_RECORDING.format(schema="", id="id"),
     "recordings_mark_departures": f"AFTER UPDATE ON recordings WHEN ({_WAS_THERE}) AND ({_SQLITE_DIFFERENT}) BEGIN "
@@ -84,8 +95,11 @@ SQLITE_TRIGGERS = {
     "results_mark_inserts": "AFTER INSERT ON results BEGIN" + _OF_RECORDING.format(schema="", id="recording_id"),
     "jobs_mark_ends": f"AFTER UPDATE OF state ON jobs WHEN {_HAS_ENDED_OR_COMES_BACK} BEGIN"
     + _OF_RECORDING.format(schema="", id="recording_id"),
-    "relative_results_tell_inserts": f"AFTER INSERT ON relative_results BEGIN {_TELL}",
-    "relative_results_tell_updates": f"AFTER UPDATE ON relative_results BEGIN {_TELL}",
+    "relative_results_tell_inserts": f"AFTER INSERT ON relative_results BEGIN {_SQLITE_TELL.format(row='NEW')};",
+    "relative_results_tell_updates": f"AFTER UPDATE ON relative_results BEGIN {_SQLITE_TELL.format(row='NEW')};",
+    "relative_results_tell_losses": "AFTER DELETE ON relative_results BEGIN "
+    + _SQLITE_TELL.format(row="OLD")
+    + _HAS_RESULT.format(schema=""),
 }
 
 
@@ -130,6 +144,7 @@ def _baselines() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_subject_baselines_model_id_models")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject_baselines")),
     )
+    op.create_index("ix_subject_baselines_tenant_subject", "subject_baselines", ["tenant", "subject"])
     is_good = sa.text("retired_at IS NULL")
     op.create_index(
         "uq_subject_baselines_good",
