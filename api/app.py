@@ -8,9 +8,8 @@ from fastapi import FastAPI
 from api import document, idempotent, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, exports, notes, people, reports, service, uploads
+from api.routes import changes, erasures, exports, notes, people, reports, service, uploads, webhooks
 
-# Webhooks get a module in `api.routes`, and their router a place here.
 _ROUTERS = (
     notes.router,
     people.router,
@@ -19,6 +18,7 @@ _ROUTERS = (
     uploads.router,
     exports.router,
     reports.router,
+    webhooks.router,
     service.router,
 )
 

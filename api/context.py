@@ -9,6 +9,7 @@ from api.erasing import Eraser
 from api.exporting import Exporter
 from api.limits import RateLimiter
 from api.uploading import Uploads
+from api.webhooks.addresses import Network
 from db import Engine
 from storage.pseudonyms import SubjectNaming
 from trends.person_trend import Evidence
@@ -28,6 +29,7 @@ class Context:
         needed: how much there has to be of a person before a trend has a number.
         uploads: where uploads go.
         trend_baseline_days: that trends are judged against.
+        webhook_networks: where webhooks may go besides public addresses.
     """
 
     engine: Engine
@@ -39,6 +41,7 @@ class Context:
     needed: Evidence
     uploads: Uploads
     trend_baseline_days: int = 60
+    webhook_networks: tuple[Network, ...] = ()
 
 
 async def context_of(request: Request) -> Context:

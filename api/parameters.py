@@ -49,6 +49,8 @@ _Number = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_plain_numbe
 NoteId = Annotated[_Id, Path(examples=[17])]
 ErasureId = Annotated[_Id, Path(examples=[4])]
 ExportId = Annotated[_Id, Path(examples=[2])]
+EndpointId = Annotated[_Id, Path(examples=[3])]
+DeliveryId = Annotated[_Id, Path(examples=[41])]
 Limit = Annotated[_Number, Query(description="Rows on a page.")]
 Cursor = Annotated[
     str | None, Query(min_length=1, max_length=500, description="`next_cursor` of the page before; none to begin.")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote
@@ -170,6 +171,15 @@ class Settings(BaseSettings):
     changes_days: int = Field(
         30, ge=1, le=36_500, description="How long the feed of changes of the HTTP API goes back."
     )
+    webhook_allow: str | None = Field(
+        None,
+        description="Networks that webhooks may go to besides public addresses, such as 10.1.0.0/16,fd00::/8; http:// is "
+        "taken for these only.",
+    )
+    webhook_ca_file: Path | None = Field(
+        None, description="CA certificates of the hosts that webhooks go to, besides those of the system."
+    )
+    webhook_days: int = Field(30, ge=1, le=36_500, description="How long deliveries of webhooks are kept.")
     trend_baseline_days: int = Field(
         60,
         ge=60,
@@ -223,6 +233,18 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("webhook_allow")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        if value is None or not value.strip():
+            return None
+        for word in value.split(","):
+            try:
+                ip_network(word.strip())
+            except ValueError:
+                raise ValueError(f"{word.strip()!r} is no network; use one such as 10.1.0.0/16") from None
+        return value
+
     @field_validator("time_limit_s")
     @classmethod
     def _over_soft(cls, value: int, info: object) -> int:
@@ -260,6 +282,11 @@ class Settings(BaseSettings):
     def max_bytes(self) -> int:
         """Largest recording, in bytes."""
         return self.max_size_mb * 2**20
+
+    @property
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `webhook_allow`."""
+        return tuple(ip_network(word.strip()) for word in (self.webhook_allow or "").split(",") if word.strip())
 
     @property
     def database(self) -> str | Path:

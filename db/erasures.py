@@ -35,6 +35,7 @@ from db.corrections import forget_person
 from db.engine import reading
 from db.export_jobs import forget_of_tenants
 from db.fences import lock_registration
+from db.outbox import add_erasure
 from db.people_moves import forget_erased
 from db.reasons import ErasureScope, JobState, Outcome, Reason, RecordingState
 from db.rows import DEFAULT_TENANT
@@ -164,7 +165,7 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
         if scope is ErasureScope.AUDIO:
             _note_removal(connection, ids, erasure_id)
         else:
-            _empty_rows(connection, ids)
+            _empty_rows(connection, ids, erasure_id)
             if chosen.subject is not None:
                 upload_erasures.forget_answers(connection, chosen.tenant, chosen.subject)
         audit = {"n_recordings": n_recordings, "n_results": n_results}
@@ -250,9 +251,11 @@ def _note_removal(connection: Connection, ids: Select[Any], erasure_id: int) -> 
     connection.execute(insert(removed_audio).from_select(columns, new))
 
 
-def _empty_rows(connection: Connection, ids: Select[Any]) -> None:
-    people = connection.execute(select(_c.tenant, _c.subject).where(_c.id.in_(ids), _c.subject.is_not(None)).distinct())
-    named = [(row.tenant, row.subject) for row in people]
+def _empty_rows(connection: Connection, ids: Select[Any], erasure_id: int) -> None:
+    whose = select(_c.tenant, _c.subject, _c.id).where(_c.id.in_(ids), _c.subject.is_not(None)).order_by(_c.id)
+    named: dict[tuple[str, str], list[int]] = {}
+    for row in connection.execute(whose):
+        named.setdefault((row.tenant, row.subject), []).append(row.id)
     forget_erased(connection, ids)
     tenants = connection.scalars(select(_c.tenant).where(_c.id.in_(ids)).distinct()).all()
     forget_of_tenants(connection, tenants)
@@ -262,5 +265,6 @@ def _empty_rows(connection: Connection, ids: Select[Any]) -> None:
     connection.execute(update(attempts).where(of_job).values(detail=None))
     # Last, since it takes away the keys by which the recordings were found.
     connection.execute(update(recordings).where(_c.id.in_(ids)).values(_IDENTITY))
-    for tenant, subject in named:
+    for (tenant, subject), note_ids in named.items():
         forget_person(connection, tenant, subject)
+        add_erasure(connection, tenant, subject, erasure_id=erasure_id, note_ids=note_ids)

@@ -14,6 +14,7 @@ from db.fences import lock_registration
 from db.people_marks import Mark, delete_marks, read_marks
 from db.people_rows import SubjectDay, SubjectTrend
 from db.people_schema import baseline_notes, relative_results, subject_baselines, subject_days, subject_trends
+from db.person_events import read_trend_states, tell_person
 from db.reasons import RecordingState
 from db.schema import recordings
 
@@ -85,6 +86,7 @@ def write_person(engine: Engine, change: PersonChange) -> bool:
         lock_registration(connection)
         if read_marks(connection, change.tenant, change.subject) != change.marks:
             return False
+        before = read_trend_states(connection, change.tenant, change.subject)
         _retire(connection, change.retired_ids)
         _forget_relative(connection, change)
         _add_baselines(connection, change)
@@ -92,6 +94,14 @@ def write_person(engine: Engine, change: PersonChange) -> bool:
         _write_days(connection, change)
         _write_trends(connection, change)
         delete_marks(connection, change.marks)
+        tell_person(
+            connection,
+            change.tenant,
+            change.subject,
+            days=[*((day.model_id, day.day) for day in change.days), *change.gone_days],
+            states={(trend.model_id, trend.measure): trend.state for trend in change.trends},
+            before=before,
+        )
     return True
 
 

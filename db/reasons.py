@@ -73,6 +73,36 @@ class ChangeKind(StrEnum):
     MODEL_ACTIVATED = "model.activated"
 
 
+class EventKind(StrEnum):
+    """What webhooks tell app backends."""
+
+    NOTE_SCORED = "note.scored"
+    NOTE_FAILED = "note.failed"
+    NOTE_DELETED = "note.deleted"
+    DAY_UPDATED = "day.updated"
+    TREND_CHANGED = "trend.changed"
+    SUBJECT_ERASED = "subject.erased"
+    MODEL_ACTIVATED = "model.activated"
+    TEST = "webhook.test"
+
+
+class DeliveryState(StrEnum):
+    """Where one webhook message to one endpoint stands. CANCELLED: what it was about is not there any more."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class DisabledReason(StrEnum):
+    """Why an endpoint gets no webhooks: its app says so, it answered 410, or it failed for days."""
+
+    BY_APP = "by_app"
+    GONE = "gone"
+    FAILING = "failing"
+
+
 class Scope(StrEnum):
     """What a key of the HTTP API may do: look, or upload and erase too."""
 

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from celery import Celery
 
 from config.settings import Settings
-from db import Engine, api_audit, changes, idempotency, models, slots, subject_keys, uploads
+from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
 from db.engine import make_engine
 from db.leases import expire_leases
 from db.statistics import refresh_statistics
@@ -94,9 +94,10 @@ class Service:
         )
 
     def forget(self) -> None:
-        """Delete what the feed of changes, the audit, uploads and kept answers of the HTTP API keep no longer."""
+        """Delete what the feed of changes, audit, uploads, kept answers and webhooks of the HTTP API keep no longer."""
         changes.expire(self._engine, keep=timedelta(days=self._settings.changes_days))
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
+        outbox.expire(self._engine, keep=timedelta(days=self._settings.webhook_days))
         uploads.expire(self._engine)
         idempotency.expire(self._engine)
 

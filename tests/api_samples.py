@@ -36,10 +36,13 @@ class Client:
         self.port = port
         self.key = key
 
-    def ask(self, method, path, *, headers=None, body=None, **parameters):
+    def ask(self, method, path, *, headers=None, body=None, document=None, **parameters):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         query = "?" + urlencode(parameters, doseq=True) if parameters else ""
+        if document is not None:
+            body = json.dumps(document)
+            sent["Content-Type"] = "application/json"
         try:
             connection.request(method, path + query, body=body, headers={**sent, **(headers or {})})
             answer = connection.getresponse()

@@ -27,6 +27,7 @@ _COMMANDS = {
     "subjects": ("tonalog.commands.subjects", "Store people's names as keyed hashes."),
     "api": ("tonalog.commands.api", "Run the HTTP API (extra api)."),
     "keys": ("tonalog.commands.keys", "Make, list, replace and revoke keys of the HTTP API."),
+    "webhooks": ("tonalog.commands.webhooks", "Run the sender of webhooks (extra api)."),
     "models": ("tonalog.commands.models", "Add, list and activate models."),
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),

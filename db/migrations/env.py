@@ -8,6 +8,7 @@ from db import (  # noqa: F401 - their tables belong to the metadata
     people_schema,
     readers_schema,
     request_schema,
+    webhook_schema,
 )
 from db.schema import metadata
 

@@ -4,8 +4,8 @@
 --   psql -v ON_ERROR_STOP=1 -d tonalog -f deploy/postgres/roles.sql
 --
 -- The roles have no password, so that nobody can log in yet: `\password tonalog_worker` gives one. Whatever else was
--- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py, test_roles_identity.py and
--- test_roles_limits.py hold what each may do.
+-- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py, test_roles_identity.py,
+-- test_roles_limits.py and test_roles_webhooks.py hold what each may do.
 
 -- All or nothing: no moment in which a running worker has lost its rights and not got them back.
 BEGIN;
@@ -18,7 +18,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'eraser'] LOOP
+    FOREACH role IN ARRAY ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'webhooks', 'eraser'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tonalog_' || role) THEN
             EXECUTE format(
                 'CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS',
@@ -30,12 +30,14 @@ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format(
         'GRANT CONNECT ON DATABASE %I TO '
-        'tonalog_migrator, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_eraser', current_database()
+        'tonalog_migrator, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_webhooks, tonalog_eraser',
+        current_database()
     );
 END $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_eraser;
+GRANT USAGE ON SCHEMA public TO tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_webhooks,
+    tonalog_eraser;
 GRANT USAGE, CREATE ON SCHEMA public TO tonalog_migrator;
 
 -- The migrator owns everything, so that it alone changes the schema. A view reads with its owner's rights: that is how
@@ -68,7 +70,8 @@ BEGIN
     -- Of 100 connections (PostgreSQL's default) 5 are left to the server's owner. A pool process of a worker holds two at the
     -- most. A limit that somebody else has set stays.
     FOR given IN SELECT * FROM (VALUES
-        ('migrator', 5), ('scheduler', 15), ('worker', 50), ('api', 10), ('http', 10), ('eraser', 5)
+        ('migrator', 5), ('scheduler', 15), ('worker', 40), ('api', 10), ('http', 10), ('webhooks', 10),
+        ('eraser', 5)
     ) AS listed (role, n_connections)
     LOOP
         IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'tonalog_' || given.role) = -1 THEN
@@ -87,6 +90,11 @@ BEGIN
         ('http', 'idle_in_transaction_session_timeout', '30s'),
         ('http', 'transaction_timeout', '60s'),
         ('http', 'temp_file_limit', '1GB'),
+        ('webhooks', 'statement_timeout', '60s'),
+        ('webhooks', 'lock_timeout', '30s'),
+        ('webhooks', 'idle_in_transaction_session_timeout', '30s'),
+        ('webhooks', 'transaction_timeout', '60s'),
+        ('webhooks', 'temp_file_limit', '1GB'),
         ('worker', 'statement_timeout', '60s'),
         ('worker', 'lock_timeout', '30s'),
         ('worker', 'idle_in_transaction_session_timeout', '60s'),
@@ -106,7 +114,7 @@ BEGIN
     -- Names of people are parameters and rows: however much the server logs, these are not in it.
     UNION ALL SELECT role, setting, value FROM (VALUES
         ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'), ('log_error_verbosity', 'terse')
-    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'eraser']) AS role
+    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'webhooks', 'eraser']) AS role
     LOOP
         EXECUTE format(
             'ALTER ROLE %I IN DATABASE %I SET %I = %L',
@@ -137,9 +145,9 @@ BEGIN
 END $$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api,
-    tonalog_http, tonalog_eraser;
+    tonalog_http, tonalog_webhooks, tonalog_eraser;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api,
-    tonalog_http, tonalog_eraser;
+    tonalog_http, tonalog_webhooks, tonalog_eraser;
 
 DO $$
 DECLARE
@@ -213,6 +221,29 @@ BEGIN
         ('http', 'SELECT, UPDATE (position)', 'changes'),
         ('http', 'SELECT, UPDATE (numbered_to)', 'change_feed'),
         ('http', 'USAGE', 'api_audit_id_seq'),
+        -- It manages the endpoints of webhooks and cannot read their secrets; an event is written with what it is about.
+        ('http', 'SELECT, INSERT, DELETE, UPDATE (url, description, events, disabled_at, disabled_reason, failing_since)',
+            'webhook_endpoints'),
+        ('http', 'SELECT (id, endpoint_id, created_at, expires_at), INSERT, UPDATE (expires_at)', 'webhook_secrets'),
+        ('http', 'SELECT, INSERT', 'webhook_deliveries'),
+        ('http', 'USAGE', 'webhook_endpoints_id_seq'),
+        ('http', 'USAGE', 'webhook_secrets_id_seq'),
+        ('http', 'USAGE', 'webhook_deliveries_id_seq'),
+        ('scheduler', 'SELECT (tenant, disabled_at)', 'webhook_endpoints'),
+        ('scheduler', 'SELECT (at), INSERT, DELETE', 'webhook_events'),
+        ('scheduler', 'USAGE', 'webhook_events_id_seq'),
+        ('eraser', 'SELECT (tenant, disabled_at)', 'webhook_endpoints'),
+        ('eraser', 'INSERT', 'webhook_events'),
+        ('eraser', 'USAGE', 'webhook_events_id_seq'),
+        -- `tonalog webhooks` alone reads the secrets. Of a recording it sees whose it is, and no score and no place.
+        ('webhooks', 'SELECT', 'alembic_version'),
+        ('webhooks', 'SELECT (id, tenant, subject, state)', 'recordings'),
+        ('webhooks', 'SELECT, UPDATE (disabled_at, disabled_reason, failing_since)', 'webhook_endpoints'),
+        ('webhooks', 'SELECT, DELETE', 'webhook_secrets'),
+        ('webhooks', 'SELECT, DELETE', 'webhook_events'),
+        ('webhooks', 'SELECT, INSERT, DELETE, UPDATE (state, n_attempts, next_at_s, lease_token, attempted_at, '
+            'response_status, error, finished_at)', 'webhook_deliveries'),
+        ('webhooks', 'USAGE', 'webhook_deliveries_id_seq'),
         -- It writes uploads down and hands them to the scheduler, which alone registers recordings.
         ('http', 'SELECT, INSERT, UPDATE (state, received_at)', 'uploads'),
         ('http', 'SELECT, INSERT, DELETE, UPDATE (request_sha256, token, status, answer, resource, subject, created_at)',

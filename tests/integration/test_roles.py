@@ -195,7 +195,7 @@ def views(roles):
     return sorted((name, owner, sorted(rights.strip("{}").split(","))) for name, owner, rights in found)
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -233,6 +233,9 @@ MAY_DELETE = {
     ("scheduler", "subject_aliases"),
     ("scheduler", "changes"),
     ("scheduler", "api_audit"),
+    ("scheduler", "webhook_events"),
+    ("http", "webhook_endpoints"),
+    *(("webhooks", table) for table in ("webhook_secrets", "webhook_events", "webhook_deliveries")),
     ("scheduler", "uploads"),
     *((role, "idempotent_requests") for role in ("http", "scheduler", "eraser")),
     ("http", "exports"),
@@ -248,11 +251,14 @@ MAY_INSERT = {
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
     *(("http", table) for table in ("api_audit", "uploads", "idempotent_requests", "exports")),
+    *(("http", table) for table in ("webhook_endpoints", "webhook_secrets", "webhook_deliveries")),
+    *((role, "webhook_events") for role in ("scheduler", "eraser")),
+    ("webhooks", "webhook_deliveries"),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results", "baseline_notes")),
 }
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
 @pytest.mark.parametrize("table", [*TABLES, *VIEWS])
 def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role, table):
     for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):

@@ -150,6 +150,7 @@ def test_a_limit_that_the_owner_has_set_stays(roles):
     [
         ("api", ["30s", "5s", "30s", "1GB"]),
         ("http", ["30s", "5s", "30s", "1GB"]),
+        ("webhooks", ["1min", "30s", "30s", "1GB"]),
         ("worker", ["1min", "30s", "1min", "1GB"]),
         ("scheduler", ["1h", "30s", "1min", "8GB"]),
         ("eraser", ["1h", "30s", "1min", "8GB"]),

@@ -1,8 +1,8 @@
 """Hooks of schemathesis: make of its questions such as an app asks, where the document cannot say all of what is allowed.
 
 A cursor is one that the server gave for the same question, which no schema can say; so none is sent. Of two days the later
-one is `until`. What is uploaded was recorded at a time that exists, each POST has an idempotency key of its own, and all about a
-person is of one person and of all time.
+one is `until`. What is uploaded was recorded at a time that exists, the URL of a webhook is one of a public host, each POST has an
+idempotency key of its own, and all about a person is of one person and of all time.
 """
 
 import uuid
@@ -23,6 +23,8 @@ def before_call(_context, case, **_):
         put_in_order(case.body)
         if case.body.get("format") == "person":
             case.body |= {"subject": "anna", "since": None, "until": None}
+    if isinstance(case.body, dict) and isinstance(case.body.get("url"), str):  # most URLs are none of a public host
+        case.body["url"] = "https://app.example/hooks"
 
 
 def put_in_order(asked):

@@ -50,7 +50,7 @@ def served(tmp_path_factory):
     (folder / "notes").mkdir()
     variables = {"TONALOG_API_OPEN_UPLOADS": "100000", "TONALOG_STORAGE_URL": str(folder / "notes")}
     cli = Cli(folder, {"TONALOG_API_REQUESTS_PER_S": "10000", **variables})
-    process = cli.start("api", "--port", port, log="api.log")
+    process = cli.start("api", "--no-webhooks", "--port", port, log="api.log")
     try:
         assert wait_until(lambda: is_ready(port) or process.poll() is not None, timeout_s=120), cli.worker_log()
         assert process.poll() is None, cli.worker_log()

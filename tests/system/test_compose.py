@@ -14,8 +14,14 @@ import pytest
 from botocore.exceptions import ClientError
 from command import NOTES, ROOT, wait_until
 from compose import Stack, read_env, services
+from receivers import receiving
 from servers import S3Access
 from servers.running import run_server
+from standardwebhooks import Webhook
+
+from db import webhooks
+from db.engine import make_engine
+from db.reasons import EventKind
 
 UPLOADED = ("vera/2026-03-06.mp3", "ana/2026-03-02T08-15-00Z.ogg", "luca/2026-03-02T12-30-00Z.m4a")
 
@@ -37,7 +43,9 @@ def variables(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, variables):
-    yield from run_server(lambda: Stack(tmp_path_factory.mktemp("stack"), services(variables)))
+    yield from run_server(
+        lambda: Stack(tmp_path_factory.mktemp("stack"), services(variables | {"TONALOG_WEBHOOK_ALLOW": "127.0.0.0/8"}))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +70,7 @@ def ask(stack, statement):
 
 
 def test_every_secret_is_made_anew_and_no_two_are_alike(variables):
-    assert len(set(variables.values())) == len(variables) == 9
+    assert len(set(variables.values())) == len(variables) == 10
     assert all(len(value) == 48 and value.isalnum() for value in variables.values())
 
 
@@ -140,6 +148,21 @@ def test_tonalogs_own_key_lists_and_reads_and_can_neither_write_nor_delete(stack
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             refused()
+
+
+def test_an_app_is_told_of_a_note_by_the_sender_of_the_stack(stack, bucket_of):
+    engine = make_engine(stack.postgres.url_of("tonalog"))
+    with receiving() as receiver:
+        _, secret = webhooks.create(engine, "default", url=receiver.url, description="", events=[EventKind.NOTE_SCORED])
+        body = (NOTES / UPLOADED[0]).read_bytes()
+        bucket_of("UPLOAD").client().put_object(Bucket="voice-notes", Key="told/2026-03-07.mp3", Body=body)
+        assert stack.run("scheduler", ["tonalog", "scan"])[0] == 0
+        assert wait_until(lambda: receiver.received, timeout_s=60), stack.logs()
+
+    (got,) = receiver.received
+    told = Webhook(secret).verify(got.body, got.headers)
+    assert (told["type"], told["data"]["subject"]) == ("note.scored", "told")
+    assert stack.run("webhooks", ["tonalog", "webhooks", "--check"])[0] == 0
 
 
 def test_nobody_reads_without_a_key(stack, bucket_of):

@@ -11,16 +11,28 @@ from command import wait_until
 from db_samples import a_recording, days_later, new_sqlite, score_all
 from kept_rows import keep_person
 
-from db import erasures, jobs, recordings, uploads
+from db import delivery_log, erasures, jobs, recordings, uploads, webhooks
 from db.erasures import Chosen
-from db.reasons import ErasureScope, Lane, Scope
+from db.reasons import ErasureScope, EventKind, Lane, Scope
 from db.uploads import NewUpload
 
 CANARY = "canary-of-the-clinic"
 # Parameter of a path -> what the clinic has of it; `fill` has made eleven recordings before.
-OF_CLINIC = {"subject": CANARY, "note_id": 12, "erasure_id": 1, "upload_id": "c" * 32, "export_id": 1}
-BODIES = {"/v1/exports": {"format": "csv", "subject": CANARY}}  # of a POST
+OF_CLINIC = {
+    "subject": CANARY,
+    "note_id": 12,
+    "erasure_id": 1,
+    "upload_id": "c" * 32,
+    "export_id": 1,
+    "endpoint_id": 1,
+    "delivery_id": 1,
+}
 WITHOUT_ID = {"GET": 200, "POST": 422}  # a POST without a body is refused to everybody
+# A document that the route takes, so that it is refused for its path.
+DOCUMENTS = {
+    ("PATCH", "/v1/webhook-endpoints/{endpoint_id}"): {"disabled": True},
+    ("POST", "/v1/exports"): {"format": "csv", "subject": CANARY},
+}
 SHARED = {"/v1/models", "/healthz", "/readyz"}  # the same for every tenant
 
 
@@ -45,6 +57,10 @@ def port(engine, engine_of_server):
     recordings.register(engine, found)
     jobs.create_jobs(engine, 1, lane=Lane.NIGHTLY)
     score_all(engine)
+    endpoint, _ = webhooks.create(
+        engine, "clinic", url="https://canary.example/", description=CANARY, events=[EventKind.NOTE_SCORED]
+    )
+    delivery_log.add_test(engine, endpoint.id)
     keep_person(engine, CANARY, tenant="clinic", personal=[12], days=[(days_later(0).date(), 1)])
     keep_person(engine, "anna", days=[(days_later(0).date(), 1)])
     with running(engine_of_server) as port:
@@ -79,8 +95,7 @@ def filled(path):
 
 
 def ask(client, method, path):
-    body = json.dumps(BODIES[path]) if method == "POST" else None
-    return client.ask(method, filled(path), body=body, headers={"Content-Type": "application/json"})
+    return client.ask(method, filled(path), document=DOCUMENTS.get((method, path)))
 
 
 def test_every_route_refuses_or_shows_nothing_of_another_tenant(app, clinic, routes):
@@ -91,15 +106,15 @@ def test_every_route_refuses_or_shows_nothing_of_another_tenant(app, clinic, rou
         tried += 1
 
         assert b"canary" not in other.body, path
-        if "{" in path or (path in BODIES and method == "POST"):
+        if "{" in path or (method, path) in DOCUMENTS:
             assert other.status == 404, (method, path, other.status)
         else:
             assert other.status == WITHOUT_ID[method]
         if own is not None:
             assert own.status == 200, (path, own.body)  # so that the refusal is not one of everybody
             assert path in SHARED or own.body != other.body
-    assert tried == len(routes) >= 19
-    assert {method for method, _ in routes} == {"GET", "POST", "PUT", "DELETE"}
+    assert tried == len(routes) >= 30
+    assert {method for method, _ in routes} == {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
 def test_after_all_that_the_other_tenants_person_is_still_there(clinic, app, routes):

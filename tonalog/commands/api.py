@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 
@@ -15,6 +19,7 @@ from db.statistics import refresh_statistics
 from scheduler.erasing import carry_out
 from storage.open import open_bucket
 from storage.pseudonyms import SubjectNaming
+from tonalog.commands.webhooks import make_sender
 from tonalog.errors import TonalogError
 from tonalog.session import open_database
 
@@ -28,8 +33,14 @@ Examples:
 @click.command(name="api", epilog=_EPILOG)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8080, show_default=True, help="Port to listen on.")
-def api_command(*, host: str, port: int) -> None:
-    """Run the HTTP API (extra api): notes, days, changes, uploads and erasures, for those who have a key.
+@click.option(
+    "--webhooks/--no-webhooks",
+    "is_sender",
+    default=None,
+    help="Send webhooks from this process too. Without either: on SQLite alone, elsewhere `tonalog webhooks` does.",
+)
+def api_command(*, host: str, port: int, is_sender: bool | None) -> None:
+    """Run the HTTP API (extra api): notes, days, changes, uploads, erasures and webhooks, for those who have a key.
 
     /openapi.json describes it. TERM answers the requests under way first.
     """
@@ -49,7 +60,27 @@ def api_command(*, host: str, port: int) -> None:
         server.forget_old(engine, settings)  # elsewhere the scheduler does it, with rights that this process has not
     pooled = make_engine(settings.database, n_pooled=server.N_CONNECTIONS)
     context = server.make_context(settings, pooled, carry_out=partial(_finish_erasures, engine, settings))
-    server.make_server(context, host=host, port=port, version=version("tonalog")).run()
+    web = server.make_server(context, host=host, port=port, version=version("tonalog"))
+    with _sending(settings) if _is_chosen(engine, is_sender) else nullcontext():
+        web.run()
+
+
+def _is_chosen(engine: Engine, is_sender: bool | None) -> bool:  # noqa: FBT001 - as click gives it
+    return engine.dialect.name == "sqlite" if is_sender is None else is_sender
+
+
+@contextmanager
+def _sending(settings: Settings) -> Iterator[None]:
+    sender = make_sender(settings)
+    # uvicorn ends by raising the signal again that it was stopped by; ours comes back, so that the sender ends in order.
+    signal.signal(signal.SIGTERM, lambda *_: sender.stop())
+    thread = threading.Thread(target=sender.run, name="webhooks", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        sender.stop()
+        thread.join()
 
 
 def _finish_erasures(engine: Engine, settings: Settings) -> int:

@@ -1,0 +1,1 @@
+"""Webhooks: where they may go, what they say, and who sends them."""
