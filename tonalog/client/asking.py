@@ -7,14 +7,14 @@ from datetime import date
 from typing import Literal
 
 from tonalog.client import calls
-from tonalog.client.caller import Caller
+from tonalog.client.app_calls import AppCalls
 from tonalog.client.person_records import Day, TrendList
 from tonalog.client.records import ChangePage, Erasure, Health, Model, Note, Segment
 
 Order = Literal["newest", "oldest"]
 
 
-class Client(Caller):
+class Client(AppCalls):
     """Asks one API under one key; close it, or use it in a `with`."""
 
     def notes(
