@@ -7,15 +7,14 @@ from datetime import date
 from typing import BinaryIO, Literal
 
 from tonalog.client import calls
-from tonalog.client.caller import Caller
-from tonalog.client.export_records import Export, ExportRequest
+from tonalog.client.app_calls import AppCalls
 from tonalog.client.person_records import Day, TrendList
 from tonalog.client.records import ChangePage, Erasure, Health, Model, Note, Segment
 
 Order = Literal["newest", "oldest"]
 
 
-class Client(Caller):
+class Client(AppCalls):
     """Asks one API under one key; close it, or use it in a `with`."""
 
     def notes(
@@ -131,43 +130,6 @@ class Client(Caller):
     def erasure(self, erasure_id: int) -> Erasure:
         """Say how far an erasure is."""
         return self.ask(calls.GET_ERASURE, erasure_id=erasure_id)
-
-    def create_export(
-        self,
-        form: str,
-        *,
-        subject: str | None = None,
-        since: date | None = None,
-        until: date | None = None,
-        model: str | None = None,
-    ) -> Export:
-        """Ask for an export; `export` tells how far it is, and `export_content` gives its files.
-
-        Args:
-            form: `csv`, `jsonl`, `parquet`, `audformat`, `fhir` or `person`.
-            subject: only this person.
-            since: first local day.
-            until: last local day, itself included.
-            model: VERSION or NAME-VERSION; None: the active one.
-        """
-        wanted = ExportRequest(format=form, subject=subject, since=since, until=until, model=model)
-        return self.ask(calls.CREATE_EXPORT, body=wanted)
-
-    def exports(self, *, limit: int = 100) -> Iterator[Export]:
-        """List the exports that keys of this tenant asked for, newest first."""
-        return self.walk(calls.LIST_EXPORTS, limit=limit)
-
-    def export(self, export_id: int) -> Export:
-        """Say how far an export is."""
-        return self.ask(calls.GET_EXPORT, export_id=export_id)
-
-    def export_content(self, export_id: int, file: BinaryIO) -> int:
-        """Write the ZIP of an export that is ready into a file; gives its length in bytes."""
-        return self.download(calls.GET_EXPORT_CONTENT, file, export_id=export_id)
-
-    def delete_export(self, export_id: int) -> None:
-        """Delete an export and its file."""
-        self.ask(calls.DELETE_EXPORT, export_id=export_id)
 
     def health(self) -> Health:
         """Say whether the server works."""

@@ -84,6 +84,14 @@ class Caller:
         """
         return self._sender.download(call.method, _path(call.path, values), query=_query(call, values), file=file)
 
+    def put(self, url: str, content: bytes, *, headers: Mapping[str, str], has_key: bool) -> None:
+        """Send a file to where an answer said, a path of the API or another server's URL.
+
+        Raises:
+            ApiError: it was refused or not answered.
+        """
+        self._sender.put(url, content, headers=headers, has_key=has_key)
+
     def walk(self, call: Call[Page[Row]], **values: Value) -> Iterator[Row]:
         """Make a call of a list, page by page as the rows are used."""
         while True:

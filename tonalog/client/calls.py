@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from tonalog.client import export_records, person_records, records
+from tonalog.client import app_records, person_records, records
 
 Answer_co = TypeVar("Answer_co", bound=records.Record, covariant=True)
 
@@ -66,10 +66,41 @@ LIST_CHANGES = Call(method="GET", path="/v1/changes", answer=records.ChangePage,
 ERASE_SUBJECT = Call(method="DELETE", path="/v1/subjects/{subject}", answer=records.Erasure)
 LIST_ERASURES = Call(method="GET", path="/v1/erasures", answer=records.ErasurePage, query=_PAGE)
 GET_ERASURE = Call(method="GET", path="/v1/erasures/{erasure_id}", answer=records.Erasure)
-CREATE_EXPORT = Call(method="POST", path="/v1/exports", answer=export_records.Export, body=export_records.ExportRequest)
-LIST_EXPORTS = Call(method="GET", path="/v1/exports", answer=export_records.ExportPage, query=_PAGE)
-GET_EXPORT = Call(method="GET", path="/v1/exports/{export_id}", answer=export_records.Export)
-GET_EXPORT_CONTENT = Call(method="GET", path="/v1/exports/{export_id}/content", answer=records.Nothing)
-DELETE_EXPORT = Call(method="DELETE", path="/v1/exports/{export_id}", answer=records.Nothing)
 GET_HEALTH = Call(method="GET", path="/healthz", answer=records.Health)
 GET_READINESS = Call(method="GET", path="/readyz", answer=records.Health)
+
+CREATE_UPLOAD = Call(
+    method="POST",
+    path="/v1/uploads",
+    answer=app_records.Upload,
+    body=app_records.NewUpload,
+    has_idempotency_key=True,
+)
+GET_UPLOAD = Call(method="GET", path="/v1/uploads/{upload_id}", answer=app_records.Upload)
+PUT_CONTENT = Call(
+    method="PUT", path="/v1/uploads/{upload_id}/content", answer=app_records.Upload, body=records.Nothing
+)
+COMPLETE_UPLOAD = Call(
+    method="POST", path="/v1/uploads/{upload_id}/complete", answer=app_records.Upload, has_idempotency_key=True
+)
+
+CREATE_EXPORT = Call(method="POST", path="/v1/exports", answer=app_records.Export, body=app_records.ExportRequest)
+LIST_EXPORTS = Call(method="GET", path="/v1/exports", answer=app_records.ExportPage, query=_PAGE)
+GET_EXPORT = Call(method="GET", path="/v1/exports/{export_id}", answer=app_records.Export)
+GET_EXPORT_CONTENT = Call(method="GET", path="/v1/exports/{export_id}/content", answer=records.Nothing)
+DELETE_EXPORT = Call(method="DELETE", path="/v1/exports/{export_id}", answer=records.Nothing)
+
+_ENDPOINTS, _ENDPOINT = "/v1/webhook-endpoints", "/v1/webhook-endpoints/{endpoint_id}"
+LIST_ENDPOINTS = Call(method="GET", path=_ENDPOINTS, answer=app_records.EndpointList)
+CREATE_ENDPOINT = Call(
+    method="POST", path=_ENDPOINTS, answer=app_records.NewEndpointAnswer, body=app_records.NewEndpoint
+)
+GET_ENDPOINT = Call(method="GET", path=_ENDPOINT, answer=app_records.Endpoint)
+CHANGE_ENDPOINT = Call(method="PATCH", path=_ENDPOINT, answer=app_records.Endpoint, body=app_records.EndpointChange)
+DELETE_ENDPOINT = Call(method="DELETE", path=_ENDPOINT, answer=records.Nothing)
+ROTATE_SECRET = Call(method="POST", path=_ENDPOINT + "/rotate", answer=app_records.Secret, body=app_records.Rotation)
+TEST_ENDPOINT = Call(method="POST", path=_ENDPOINT + "/test", answer=app_records.Delivery)
+LIST_DELIVERIES = Call(
+    method="GET", path=_ENDPOINT + "/deliveries", answer=app_records.DeliveryPage, query=("status", *_PAGE)
+)
+REPLAY_DELIVERY = Call(method="POST", path=_ENDPOINT + "/deliveries/{delivery_id}/replay", answer=app_records.Delivery)

@@ -93,6 +93,27 @@ class Sender:
                 self._sleep(max(asked_s, wait_s))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
+    def put(self, url: str, content: bytes, *, headers: Mapping[str, str], has_key: bool) -> None:
+        """Send a file once; to another server without the key.
+
+        Raises:
+            ApiError: it was refused or not answered.
+            ValueError: another server is to get the key.
+        """
+        is_ours = url.startswith("/")
+        if has_key and not is_ours:
+            raise ValueError(f"{url!r} is no path of this API: nobody else gets its key")
+        place = self._url + url if is_ours else url
+        try:
+            if has_key:
+                answer = self._http.put(place, content=content, headers=dict(headers))
+            else:
+                answer = httpx.put(place, content=content, headers=dict(headers), timeout=self._http.timeout)
+        except httpx.TransportError as error:
+            raise unreachable(place.partition("?")[0], error) from error  # behind `?` a presigned URL has its right
+        if not answer.is_success:
+            raise from_answer(answer.status_code, _read(answer))
+
     def download(self, method: str, path: str, *, query: Mapping[str, str], file: BinaryIO) -> int:
         """Send a request once, and write what comes; gives the number of bytes.
 
