@@ -36,8 +36,9 @@ $(TRAIN)/.train: pyproject.toml training/constraints.txt
 	$(TRAIN)/bin/pip install --quiet --constraint training/constraints.txt --editable '.[train]' 'pytest>=8.3' 'pytest-timeout>=2.3'
 	touch $@
 
-demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> scored rows in SQLite
+demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> scored rows in SQLite, and a page on made-up people
 	$(BIN)/tonalog run examples/notes
+	$(BIN)/tonalog report --example examples/notes --out example-report.html
 
 test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
 	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
@@ -97,4 +98,4 @@ chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/rel
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
-	rm -rf .venv .venv-locked $(VENV) $(TRAIN) $(TOOLS) .tonalog .mypy_cache .ruff_cache .pytest_cache
+	rm -rf example-report.html .venv .venv-locked $(VENV) $(TRAIN) $(TOOLS) .tonalog .mypy_cache .ruff_cache .pytest_cache

@@ -8,15 +8,16 @@ from fastapi import FastAPI
 from api import document, idempotent, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, notes, people, service, uploads, webhooks
+from api.routes import changes, erasures, exports, notes, people, reports, service, uploads, webhooks
 
-# Exports get a module in `api.routes`, and their router a place here.
 _ROUTERS = (
     notes.router,
     people.router,
     changes.router,
     erasures.router,
     uploads.router,
+    exports.router,
+    reports.router,
     webhooks.router,
     service.router,
 )
@@ -34,7 +35,9 @@ def make_app(context: Context, *, version: str) -> FastAPI:
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         context.audit.start()
         context.eraser.start()
+        context.exporter.start()
         yield
+        context.exporter.stop()
         context.eraser.stop()
         context.audit.stop()
 

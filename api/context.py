@@ -6,6 +6,7 @@ from fastapi import Request
 
 from api.audit import AuditWriter
 from api.erasing import Eraser
+from api.exporting import Exporter
 from api.limits import RateLimiter
 from api.uploading import Uploads
 from api.webhooks.addresses import Network
@@ -24,8 +25,10 @@ class Context:
         limiter: counts requests.
         audit: writes down what was answered.
         eraser: finishes erasures.
+        exporter: writes exports.
         needed: how much there has to be of a person before a trend has a number.
         uploads: where uploads go.
+        trend_baseline_days: that trends are judged against.
         webhook_networks: where webhooks may go besides public addresses.
     """
 
@@ -34,8 +37,10 @@ class Context:
     limiter: RateLimiter
     audit: AuditWriter
     eraser: Eraser
+    exporter: Exporter
     needed: Evidence
     uploads: Uploads
+    trend_baseline_days: int = 60
     webhook_networks: tuple[Network, ...] = ()
 
 

@@ -19,6 +19,7 @@ _WITH_KEY = {
     "429": "The key asks too often; `Retry-After` says how long to wait.",
 }
 _NOT_FOUND = {"404": "There is no such thing, or it is another tenant's."}
+_CONFLICT = {"409": "It cannot be done as things are now; `type` says why."}
 _GONE = {"410": "What comes after this cursor is not kept any more."}
 _OF_POST = {
     "409": "What it asks for cannot be done as things are now, or the same request is being answered.",
@@ -90,7 +91,8 @@ def _errors_of(path: str, method: str, operation: dict[str, Any]) -> dict[str, s
     if path == "/readyz":
         return {status: text for status, text in _ALWAYS.items() if status != "422"}
     errors = _ALWAYS | _WITH_KEY
-    if "{" in path or any(parameter["name"] == "model" for parameter in operation.get("parameters", [])):
+    names_a_model = any(parameter["name"] == "model" for parameter in operation.get("parameters", []))
+    if "{" in path or path == "/v1/exports" or names_a_model:
         errors |= _NOT_FOUND
     if path == "/v1/changes":
         errors |= _GONE
@@ -98,6 +100,8 @@ def _errors_of(path: str, method: str, operation: dict[str, Any]) -> dict[str, s
         errors |= _OF_POST
     if path.startswith("/v1/uploads") and method != "get":
         errors |= _OF_UPLOAD
+    if path.startswith("/v1/exports") and path.endswith("/content"):
+        errors |= _CONFLICT
     return errors
 
 

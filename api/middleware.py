@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +23,7 @@ from db.tenancy import asking
 _OK = 200
 _NOT_MODIFIED = 304
 _MAX_BODY_BYTES = 2**20  # of JSON; what is uploaded comes by PUT
+_BLOCK_BYTES = 2**18  # of a file that is sent
 _log = logging.getLogger(__name__)
 
 
@@ -41,14 +43,21 @@ class Answered:
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
 
-    async def send(self, send: Send, *, has_body: bool) -> None:
-        """Send it on; without its body to a HEAD, and where nothing has changed."""
+    async def send(self, send: Send, *, has_body: bool, file: BinaryIO | None = None) -> None:
+        """Send it on, with whatever headers were added or changed; what a file holds is its body."""
+        if file is not None:
+            self.headers["Content-Length"] = str(os.fstat(file.fileno()).st_size)
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})
-        await send({"type": "http.response.body", "body": self.body if has_body else b""})
+        while file is not None and has_body and (block := await run_in_threadpool(file.read, _BLOCK_BYTES)):
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": self.body if has_body and file is None else b""})
 
 
 class Envelope:
-    """The outermost layer of the application; answers are small, 500 rows at the most, so that it holds each back whole."""
+    """The outermost layer of the application.
+
+    Answers are small, 500 rows at the most, so that it holds each back whole; the file of an export is sent behind it.
+    """
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
@@ -70,7 +79,13 @@ class Envelope:
             for name in ("content-length", "content-type"):
                 del answered.headers[name]
         _tell(inner, answered.status, wall_ms=round((self._clock() - begun_s) * 1000))
-        await answered.send(send, has_body=not is_head and answered.status != _NOT_MODIFIED)
+        has_body = not is_head and answered.status != _NOT_MODIFIED
+        file: BinaryIO | None = inner["state"].pop("file", None)
+        try:
+            await answered.send(send, has_body=has_body, file=file if answered.status == _OK else None)
+        finally:
+            if file is not None:
+                file.close()
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answered:
         answered = Answered()
@@ -139,7 +154,7 @@ def _add_headers(answered: Answered, scope: Scope) -> None:
         # For one key alone, and asked for again each time: what was erased must not live on in a cache.
         answered.headers["Cache-Control"] = "private, no-cache"
         answered.headers["Vary"] = "Authorization"
-        if scope["method"] == "GET" and answered.status == _OK:
+        if scope["method"] == "GET" and answered.status == _OK and "ETag" not in answered.headers:
             answered.headers["ETag"] = f'"{hashlib.sha256(answered.body).hexdigest()[:32]}"'
 
 

@@ -22,7 +22,8 @@ def _plain_number(value: object) -> object:
     return value
 
 
-def _plain_day(value: object) -> object:
+def plain_day(value: object) -> object:
+    """Take a day in one spelling only."""
     if isinstance(value, str) and not _DAY.fullmatch(value):
         raise ValueError("not a day such as 2026-03-01")
     return value
@@ -49,28 +50,34 @@ NoteId = Annotated[_Id, Path(examples=[17])]
 ErasureId = Annotated[_Id, Path(examples=[4])]
 EndpointId = Annotated[_Id, Path(examples=[3])]
 DeliveryId = Annotated[_Id, Path(examples=[41])]
+ExportId = Annotated[_Id, Path(examples=[2])]
 Limit = Annotated[_Number, Query(description="Rows on a page.")]
 Cursor = Annotated[
     str | None, Query(min_length=1, max_length=500, description="`next_cursor` of the page before; none to begin.")
 ]
 Since = Annotated[
     date | None,
-    BeforeValidator(_plain_day),
+    BeforeValidator(plain_day),
     Query(description="First day, on the recorder's calendar.", examples=["2026-03-01"]),
 ]
 Until = Annotated[
     date | None,
-    BeforeValidator(_plain_day),
+    BeforeValidator(plain_day),
     Query(description="Last day, itself included.", examples=["2026-03-31"]),
 ]
 Order = Annotated[Literal["newest", "oldest"], Query(description="Which come first.")]
 
 
-def check_period(since: date | None, until: date | None) -> None:
+def check_period(since: date | None, until: date | None, *, place: str = "query") -> None:
     """Refuse a period that ends before it begins.
+
+    Args:
+        since: the first day.
+        until: the last day.
+        place: where they were given: query or body.
 
     Raises:
         Problem: it does.
     """
     if since is not None and until is not None and until < since:
-        raise bad_parameter("query", "until", message=f"is before since ({since})", value=str(until))
+        raise bad_parameter(place, "until", message=f"is before since ({since})", value=str(until))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from importlib import metadata
 
 import uvicorn
 
@@ -12,6 +13,7 @@ from api.app import make_app
 from api.audit import AuditWriter
 from api.context import Context
 from api.erasing import Eraser
+from api.exporting import Exporter, ExportPlace
 from api.limits import RateLimiter
 from api.uploading import Uploads
 from config.settings import Settings
@@ -40,8 +42,10 @@ def make_context(settings: Settings, engine: Engine, *, carry_out: Callable[[], 
         audit=AuditWriter(partial(api_audit.record, engine)),
         eraser=Eraser(carry_out),
         webhook_networks=settings.webhook_networks,
+        exporter=Exporter(engine, ExportPlace.of(settings, version=metadata.version("tonalog"))),
         needed=Evidence(baseline=trends.needed_for_baseline, recent=trends.needed_recently),
         uploads=Uploads(settings),
+        trend_baseline_days=settings.trend_baseline_days,
     )
 
 

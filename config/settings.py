@@ -186,6 +186,12 @@ class Settings(BaseSettings):
         le=365,
         description="Observed days that a person's trends are judged against; those of a person who has them stay.",
     )
+    exports_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="How long an export that was asked for over HTTP is kept, in the folder exports of home.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
 
     @field_validator("broker_url")

@@ -71,11 +71,15 @@ def make_engine(
     return engine
 
 
+def read_only_options() -> dict[str, Any]:
+    """Give the execution options of a connection that only reads."""
+    return {_READ_ONLY: True, "postgresql_readonly": True}
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a connection for reading only: on SQLite it takes no write lock, on PostgreSQL it may not write."""
-    options = {_READ_ONLY: True, "postgresql_readonly": True}
-    with engine.connect().execution_options(**options) as connection:
+    with engine.connect().execution_options(**read_only_options()) as connection:
         yield connection
 
 

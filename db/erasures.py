@@ -33,6 +33,7 @@ from db.api_schema import erasure_requests
 from db.columns import db_now
 from db.corrections import forget_person
 from db.engine import reading
+from db.export_jobs import forget_of_tenants
 from db.fences import lock_registration
 from db.outbox import add_erasure
 from db.people_moves import forget_erased
@@ -256,6 +257,8 @@ def _empty_rows(connection: Connection, ids: Select[Any], erasure_id: int) -> No
     for row in connection.execute(whose):
         named.setdefault((row.tenant, row.subject), []).append(row.id)
     forget_erased(connection, ids)
+    tenants = connection.scalars(select(_c.tenant).where(_c.id.in_(ids)).distinct()).all()
+    forget_of_tenants(connection, tenants)
     for table in (segments, results, removed_audio, identity_changes):
         connection.execute(delete(table).where(table.c.recording_id.in_(ids)))
     of_job = attempts.c.job_id.in_(select(jobs.c.id).where(jobs.c.recording_id.in_(ids)))

@@ -58,6 +58,14 @@ class FeedExpired(DatabaseError):
     """What a reader of the feed of changes has not seen yet is not kept any more."""
 
 
+class ErasedMeanwhile(DatabaseError):
+    """A person was erased while their rows were being written to a file."""
+
+
+class TooManyExports(DatabaseError):
+    """A tenant has as many exports as are kept at once."""
+
+
 class ModelConflict(DatabaseError):
     """A model of this name and version is registered with other content."""
 

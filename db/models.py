@@ -1,5 +1,6 @@
 """Registers model versions and says which one readers see; it never opens a bundle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,7 @@ def add_model(engine: Engine, new: NewModel) -> Model:
 def list_models(engine: Engine) -> list[Model]:
     """Read every model version, in the order in which they were added."""
     with reading(engine) as connection:
-        return [as_model(row._asdict()) for row in connection.execute(select(models).order_by(models.c.id))]
+        return read_models(connection)
 
 
 def activate(engine: Engine, model_id: int, *, force: bool = False) -> Model:
@@ -119,7 +120,11 @@ def resolve(engine: Engine, wanted: str) -> Model:
     Raises:
         RowNotFound: none or several fit; the message lists what there is.
     """
-    known = list_models(engine)
+    return choose(list_models(engine), wanted)
+
+
+def choose(known: Sequence[Model], wanted: str) -> Model:
+    """Find a model among those that are registered, as `resolve` does."""
     fitting = [model for model in known if wanted in (model.version, f"{model.name}-{model.version}")]
     if len(fitting) == 1:
         return fitting[0]
@@ -129,6 +134,11 @@ def resolve(engine: Engine, wanted: str) -> Model:
     names = ", ".join(f"{model.name}-{model.version}" for model in known)
     listed = f"registered are {names}" if names else "none is registered, `tonalog models add DIR` does it"
     raise RowNotFound(f"there is no model {wanted}: {listed}")
+
+
+def read_models(connection: Connection) -> list[Model]:
+    """Read every model version on an open connection."""
+    return [as_model(row._asdict()) for row in connection.execute(select(models).order_by(models.c.id))]
 
 
 def read_model(connection: Connection, model_id: int) -> Model | None:

@@ -181,6 +181,13 @@ def notes_after(engine: Engine, tenant: str, *, after_id: int, limit: int, model
         return _read(connection, model_id, wanted.order_by(_r.id).limit(limit))
 
 
+def read_page(
+    connection: Connection, *fits: ColumnElement[bool], model_id: int | None, after_id: int, limit: int
+) -> list[AppNote]:
+    """Read live notes in order of their id on an open connection, from the one after `after_id` on."""
+    return _read(connection, model_id, _notes(model_id).where(_r.id > after_id, *fits).order_by(_r.id).limit(limit))
+
+
 def list_segments(engine: Engine, note_id: int, model_id: int) -> Sequence[Segment]:
     """Read the scored windows of a note in order of time; whose note it is has been asked before."""
     return segments_of(engine, note_id, model_id)

@@ -137,6 +137,15 @@ class TrendState(StrEnum):
     INSUFFICIENT = "insufficient"
 
 
+class ExportState(StrEnum):
+    """How far an export is that a key of the HTTP API asked for."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+
+
 class SlotState(StrEnum):
     """Whether the nightly run of one slot has been finished."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, TextClause, text
 from db.api_schema import api_audit
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
+from db.export_schema import exports
 from db.people_schema import (
     baseline_notes,
     relative_results,
@@ -46,6 +47,7 @@ _TABLES = tuple(
         api_audit,
         uploads,
         idempotent_requests,
+        exports,
         subject_baselines,
         baseline_notes,
         relative_results,

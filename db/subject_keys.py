@@ -12,6 +12,7 @@ from db.api_schema import api_audit
 from db.columns import db_now
 from db.engine import reading
 from db.errors import SubjectKeyMismatch
+from db.export_schema import exports
 from db.fences import lock_registration
 from db.people_schema import subject_marks
 from db.request_schema import idempotent_requests, uploads
@@ -89,6 +90,7 @@ def rehash(engine: Engine, fingerprint: str, *, store: Callable[[str], str]) -> 
         _rewrite(connection, api_audit.c.subject, store=store)
         _rewrite(connection, uploads.c.subject, store=store)
         _rewrite(connection, idempotent_requests.c.subject, store=store)
+        _rewrite(connection, exports.c.subject, store=store)
         for column in (identity_changes.c.old_value, identity_changes.c.new_value):
             _rewrite(connection, column, identity_changes.c.field == "subject", store=store)
         _note(connection, fingerprint)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ class Client:
             body = json.dumps(document)
             sent["Content-Type"] = "application/json"
         try:
-            connection.request(method, path + query, body, headers={**sent, **(headers or {})})
+            connection.request(method, path + query, body=body, headers={**sent, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         finally:
@@ -85,8 +86,15 @@ class Client:
 @contextmanager
 def running(engine, *, carry_out=lambda: 0, **settings):
     """A real server in a thread of this process; gives its port."""
-    read = Settings.read(**{"api_requests_per_s": 10_000.0, **settings})
-    context = make_context(read, engine, carry_out=carry_out)
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = Settings.read(**{"api_requests_per_s": 10_000.0, "home": folder, **settings})
+        with serving(make_context(chosen, engine, carry_out=carry_out)) as port:
+            yield port
+
+
+@contextmanager
+def serving(context):
+    """A real server with this context."""
     server = make_server(context, host="127.0.0.1", port=0, version="0")
     thread = threading.Thread(target=server.run)
     thread.start()

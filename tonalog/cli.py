@@ -20,6 +20,8 @@ _COMMANDS = {
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
     "show": ("tonalog.commands.read", "Show one recording with its segments."),
     "trends": ("tonalog.commands.read", "Show how one person's voice has been trending."),
+    "export": ("tonalog.commands.export", "Write notes, segments, days and trends into files."),
+    "report": ("tonalog.commands.report", "Write a page on a person or a note (extra report)."),
     "erase": ("tonalog.commands.erase", "Erase a person or a recording from database and storage."),
     "retention": ("tonalog.commands.erase", "Erase what is older than an age."),
     "subjects": ("tonalog.commands.subjects", "Store people's names as keyed hashes."),
@@ -30,7 +32,7 @@ _COMMANDS = {
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
     "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),
-    "export": ("tonalog.commands.export", "Write a trained model as an int8 bundle (extra train)."),
+    "bundle": ("tonalog.commands.bundle", "Write a trained model as an int8 bundle (extra train)."),
     "doctor": ("tonalog.commands.doctor", "Check database, broker, storage and model for real."),
     "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
 }

@@ -10,6 +10,7 @@ from config.settings import SettingsError
 _KNOWN = (
     ("db.errors", "DatabaseError"),
     ("storage.errors", "StorageError"),
+    ("exports.errors", "ExportError"),
     ("worker.scoring.bundle", "BundleError"),
     ("worker.scoring.scorer", "ScoringError"),
     ("worker.audio.errors", "AudioError"),

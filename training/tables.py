@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.escaping import escape_markdown
+from config.escaping import escape_markdown
 
 
 def tabulate(header: list[str], rows: list[list[str]]) -> str:

@@ -39,6 +39,7 @@ def erase_subject(
     if erasure is None:
         raise no_such("subject")
     context.eraser.wake()
+    context.exporter.wake()  # exports that may hold the person are none any more, and their files have to go
     response.headers["Location"] = f"/v1/erasures/{erasure.id}"
     return ErasureBody.of(erasure)
 

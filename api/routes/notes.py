@@ -72,7 +72,7 @@ def get_note(
     request: Request, context: SharedContext, key: Reader, note_id: NoteId, model: ModelChoice = None
 ) -> NoteBody:
     """Give one note, under the active model or another."""
-    return NoteBody.of(_find_note(request, context, key, note_id=note_id, model=choose_model(context, model)))
+    return NoteBody.of(find_note(request, context, key, note_id=note_id, model=choose_model(context, model)))
 
 
 @router.get("/v1/notes/{note_id}/segments", summary="A note's segments")
@@ -88,7 +88,7 @@ def list_segments(
 ) -> SegmentPage:
     """List the scored windows of a note in order of time; none where it is not scored."""
     chosen = choose_model(context, model)
-    _find_note(request, context, key, note_id=note_id, model=chosen)
+    find_note(request, context, key, note_id=note_id, model=chosen)
     question = ["segments", note_id, id_of(chosen)]
     first = 0
     if cursor is not None:
@@ -122,7 +122,12 @@ def id_of(model: ModelKey | None) -> int | None:
     return None if model is None else model.id
 
 
-def _find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: ModelKey | None) -> AppNote:
+def find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: ModelKey | None) -> AppNote:
+    """Find a note of the key's tenant, and note it for the audit.
+
+    Raises:
+        Problem: 404 where the tenant has none of this id.
+    """
     note = notes.get_note(context.engine, key.tenant, note_id, model_id=id_of(model))
     if note is None:
         raise no_such("note")

@@ -207,7 +207,7 @@ BEGIN
         ('http', 'SELECT (id, tenant, subject, recorded_at, recorded_at_precision, recorded_at_source, utc_offset_min, '
             'recorded_at_zone, local_day, uploaded_at, state)', 'recordings'),
         ('http', 'SELECT', 'models'),
-        ('http', 'SELECT (id, recording_id, model_id, state, reason)', 'jobs'),
+        ('http', 'SELECT (id, recording_id, model_id, lane, state, reason)', 'jobs'),
         ('http', 'SELECT', 'results'),
         ('http', 'SELECT', 'segments'),
         ('http', 'SELECT', 'subject_aliases'),
@@ -251,6 +251,11 @@ BEGIN
         ('scheduler', 'SELECT, DELETE, UPDATE (state, subject, reason, recording_id)', 'uploads'),
         ('scheduler', 'SELECT (key_id, key_sha256, created_at, tenant, subject), DELETE, UPDATE (subject)',
             'idempotent_requests'),
+        -- Exports over HTTP: `person` needs more, see docs/exports.md. Who is behind says only how many people.
+        ('http', 'SELECT, INSERT, UPDATE, DELETE', 'exports'),
+        ('http', 'USAGE', 'exports_id_seq'),
+        ('scheduler', 'SELECT (subject), UPDATE (subject)', 'exports'),
+        ('eraser', 'SELECT (tenant, subject), DELETE', 'exports'),
         -- The scheduler numbers the feed and deletes what is old of it and of the audit; a rename follows into the audit.
         ('scheduler', 'SELECT, DELETE, UPDATE (position)', 'changes'),
         ('scheduler', 'SELECT, UPDATE (numbered_to, expired_to)', 'change_feed'),
@@ -321,7 +326,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
         'results', 'segments', 'jobs', 'attempts', 'api_audit', 'subject_baselines', 'baseline_notes', 'relative_results',
-        'subject_days', 'subject_trends', 'subject_marks', 'uploads', 'idempotent_requests']
+        'subject_days', 'subject_trends', 'subject_marks', 'uploads', 'idempotent_requests', 'exports']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);

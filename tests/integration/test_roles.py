@@ -238,6 +238,8 @@ MAY_DELETE = {
     *(("webhooks", table) for table in ("webhook_secrets", "webhook_events", "webhook_deliveries")),
     ("scheduler", "uploads"),
     *((role, "idempotent_requests") for role in ("http", "scheduler", "eraser")),
+    ("http", "exports"),
+    ("eraser", "exports"),
     *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),
     *(("eraser", table) for table in OF_PEOPLE),
 }
@@ -248,7 +250,7 @@ MAY_INSERT = {
     *(("scheduler", table) for table in ("recordings", "jobs", "schedule_slots", "pulses", "subject_keys")),
     *(("scheduler", table) for table in ("identity_changes", "subject_aliases")),
     *(("eraser", table) for table in ("erasures", "erasure_objects", "removed_audio", "erasure_requests")),
-    *(("http", table) for table in ("api_audit", "uploads", "idempotent_requests")),
+    *(("http", table) for table in ("api_audit", "uploads", "idempotent_requests", "exports")),
     *(("http", table) for table in ("webhook_endpoints", "webhook_secrets", "webhook_deliveries")),
     *((role, "webhook_events") for role in ("scheduler", "eraser")),
     ("webhooks", "webhook_deliveries"),

@@ -9,7 +9,7 @@ from command import NOTES
 
 KEYS = {
     "file", "duration_ms", "speech_ms", "n_windows", "status", "label", "confidence", "is_uncertain",
-    "scores", "dimensions", "segments", "trend", "model", "error",
+    "scores", "dimensions", "segments", "trend", "voice", "model", "error",
 }  # fmt: skip
 
 

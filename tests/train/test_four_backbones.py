@@ -70,7 +70,7 @@ def test_it_is_trained_exported_in_int8_and_scores_a_note(name, corpus, tmp_path
     pretrained = () if weights is None else ("--pretrained", weights)
     succeed("train", f"manifest={corpus}", "--backbone", name, *pretrained, *SWIFT, "--out", run)
 
-    printed = succeed("export", run, "--out", bundle, "--version", "0.0.1", *LOOSE)
+    printed = succeed("bundle", run, "--out", bundle, "--version", "0.0.1", *LOOSE)
     note = min((ROOT / "examples" / "notes").rglob("*.ogg"))
     row = json.loads(succeed("score", "--json", "--model", bundle, note))
 
@@ -93,7 +93,7 @@ def test_a_bundle_without_a_gate_is_what_the_command_says(corpus, tmp_path):
     run, bundle = tmp_path / "run", tmp_path / "light-0.0.1"
     succeed("train", f"manifest={corpus}", "--backbone", "light-sernet", *SWIFT, "--out", run)
 
-    printed = succeed("export", run, "--out", bundle, "--version", "0.0.1", *LOOSE, "--without-gate")
+    printed = succeed("bundle", run, "--out", bundle, "--version", "0.0.1", *LOOSE, "--without-gate")
 
     assert "speech gate: none was asked for" in printed
     assert load_bundle(bundle).manifest.speech_gate is None

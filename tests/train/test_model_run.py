@@ -190,7 +190,7 @@ def test_a_corpus_that_did_not_train_is_judged_by_the_bundle_as_it_is_and_with_a
     (row,) = figures["elsewhere"]
     assert (row["name"], row["n"], row["n_speakers"], row["is_trained"]) == ("EMOVO", 48, 4, False)
     assert row["baseline"]["n_judged"] > 0
-    succeed("export", evaluated[0], "--version", "0.0.7", "--out", tmp_path / "own-0.0.7")
+    succeed("bundle", evaluated[0], "--version", "0.0.7", "--out", tmp_path / "own-0.0.7")
     manifest = load_bundle(tmp_path / "own-0.0.7").manifest
     assert manifest.baseline == figures["baseline"]
     assert manifest.metrics["elsewhere"] == figures["elsewhere"]
@@ -200,7 +200,7 @@ def test_a_corpus_that_did_not_train_is_judged_by_the_bundle_as_it_is_and_with_a
 def test_evaluation_prints_every_figure_that_the_exported_card_has(evaluated, tmp_path):
     out, printed = evaluated
     target = tmp_path / "own-0.0.2"
-    succeed("export", out, "--version", "0.0.2", "--out", target)
+    succeed("bundle", out, "--version", "0.0.2", "--out", target)
 
     card = (target / "MODEL_CARD.md").read_text(encoding="utf-8")
     figures = card[card.index("## Metrics") : card.index("## Limits")].strip()
@@ -211,7 +211,7 @@ def test_evaluation_prints_every_figure_that_the_exported_card_has(evaluated, tm
 def test_the_exported_bundle_holds_the_recipes_calibration_and_what_was_measured_at_it(evaluated, tmp_path):
     out, _ = evaluated
     target = tmp_path / "own-0.0.3"
-    succeed("export", out, "--version", "0.0.3", "--out", target)
+    succeed("bundle", out, "--version", "0.0.3", "--out", target)
 
     manifest = load_bundle(target).manifest
     found = json.loads((out / "evaluation" / "figures.json").read_text(encoding="utf-8"))
@@ -240,7 +240,7 @@ def test_an_evaluation_that_is_asked_for_again_tunes_nothing_again(evaluated, em
 
 def test_the_exported_bundle_scores_a_note(evaluated, crema_d, tmp_path):
     target = tmp_path / "own-0.0.4"
-    succeed("export", evaluated[0], "--version", "0.0.4", "--out", target)
+    succeed("bundle", evaluated[0], "--version", "0.0.4", "--out", target)
     note = min(crema_d.rglob("*.wav"))
     row = json.loads(succeed("score", "--json", "--model", target, note))
     assert row["model"] == {"name": "own", "version": "0.0.4"}
@@ -254,7 +254,7 @@ def test_the_exported_bundle_scores_a_note(evaluated, crema_d, tmp_path):
 def test_a_run_is_exported_where_its_corpus_is_away(evaluated, crema_d, tmp_path):
     away = crema_d.rename(crema_d.with_name("away"))
     try:
-        succeed("export", evaluated[0], "--version", "0.0.6", "--out", tmp_path / "own-0.0.6")
+        succeed("bundle", evaluated[0], "--version", "0.0.6", "--out", tmp_path / "own-0.0.6")
     finally:
         away.rename(crema_d)
     assert load_bundle(tmp_path / "own-0.0.6").manifest.version == "0.0.6"
@@ -271,12 +271,12 @@ def test_a_run_of_another_version_takes_what_it_shares_from_the_same_steps(train
         for folder in (out / "speech-emotion-0.0.9", trained[0] / "speech-emotion-0.0.1")
     ]
     assert graphs[0] == graphs[1]
-    succeed("export", out, "--version", "0.0.10", "--out", tmp_path / "own-0.0.10")
+    succeed("bundle", out, "--version", "0.0.10", "--out", tmp_path / "own-0.0.10")
 
 
 def test_a_version_is_never_written_twice(trained):
     out, _, _ = trained
-    result = call("export", out, "--version", "0.0.1", "--out", out / "speech-emotion-0.0.1")
+    result = call("bundle", out, "--version", "0.0.1", "--out", out / "speech-emotion-0.0.1")
     assert "written twice" in str(result.exception)
 
 
@@ -364,7 +364,7 @@ def test_wrong_use_of_the_evaluation_is_answered_before_anything_is_tuned(traine
 @pytest.mark.parametrize("option", [("--fold", "0"), ("--max-ua-drop", "0.005"), ("--without-gate",)])
 def test_options_of_folds_are_refused_where_a_run_ends_in_its_bundle(trained, option, tmp_path):
     target = tmp_path / "own-0.0.5"
-    result = call("export", trained[0], "--version", "0.0.5", "--out", target, *option)
+    result = call("bundle", trained[0], "--version", "0.0.5", "--out", target, *option)
     assert f"{option[0]} is " in str(result.exception)
     assert "does not apply: recipe smoke ends in a bundle by itself" in str(result.exception)
     assert not target.exists()

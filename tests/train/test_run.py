@@ -131,7 +131,7 @@ def test_the_measures_of_a_run_are_printed_again(run):
 def test_a_fold_becomes_a_bundle_that_scores_a_note(run, tmp_path):
     target = tmp_path / "models" / "light-0.0.1"
     loose = ("--max-ua-drop", "1", "--min-same-label", "0", "--without-gate")
-    succeed("export", run[0], "--out", target, "--version", "0.0.1", "--fold", "1", *loose)
+    succeed("bundle", run[0], "--out", target, "--version", "0.0.1", "--fold", "1", *loose)
     note = min((ROOT / "examples" / "notes").rglob("*.ogg"))
     row = json.loads(succeed("score", "--json", "--model", target, note))
     assert row["model"] == {"name": "light", "version": "0.0.1"}
@@ -144,7 +144,7 @@ def test_a_fold_becomes_a_bundle_that_scores_a_note(run, tmp_path):
 
 def test_an_export_beyond_its_gate_leaves_nothing_behind(run, tmp_path):
     target = tmp_path / "light-1"
-    result = call("export", run[0], "--out", target, "--version", "1", "--min-same-label", "1.1", "--without-gate")
+    result = call("bundle", run[0], "--out", target, "--version", "1", "--min-same-label", "1.1", "--without-gate")
     assert isinstance(result.exception, ParityError)
     assert list(tmp_path.iterdir()) == []
 

@@ -310,4 +310,5 @@ def test_the_document_says_what_numbers_a_parameter_takes(app):
         "limit": (1, 500),
         "note_id": (1, 2**63 - 1),
         "erasure_id": (1, 2**63 - 1),
+        "export_id": (1, 2**63 - 1),
     }

@@ -2,15 +2,18 @@
 
 import base64
 import inspect
+import io
 import json
 import re
 import subprocess
 import sys
+import zipfile
 from datetime import date
 
 import pytest
 from api_samples import Client as PlainClient
 from api_samples import a_key, fill, running
+from command import wait_until
 from db_samples import MONDAY, a_recording, days_later, new_sqlite
 from kept_rows import keep_person
 
@@ -24,6 +27,7 @@ from tonalog.client import (
     NotFound,
     TooManyRequests,
     calls,
+    export_records,
     person_records,
     records,
 )
@@ -32,7 +36,7 @@ from tonalog.client.calls import Call
 CALLS = {name: value for name, value in vars(calls).items() if isinstance(value, Call)}
 RECORDS = {
     name: value
-    for module in (records, person_records)
+    for module in (records, person_records, export_records)
     for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, records.Record)
 }
@@ -167,6 +171,20 @@ def test_lists_are_all_their_pages(client):
     assert [(row.idx, row.start_ms) for row in client.segments(1, limit=1)] == [(0, 0), (1, 4500)]
 
 
+def test_pages_are_written_into_a_file(client):
+    for write in (
+        lambda file: client.report("anna", file),
+        lambda file: client.note_report(1, file),
+        client.operations_report,
+    ):
+        file = io.BytesIO()
+        n_bytes = write(file)
+        assert n_bytes == len(file.getvalue())
+        assert file.getvalue().startswith(b"<!doctype html>")
+    with pytest.raises(NotFound):
+        client.report("nobody", io.BytesIO())
+
+
 def test_records_have_types(client):
     note = client.note(1)
 
@@ -284,3 +302,17 @@ def test_the_client_loads_nothing_of_the_server():
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert done.stdout.split() == []
+
+
+def test_an_export_is_asked_for_fetched_and_deleted(client):
+    asked = client.create_export("csv", subject="anna", since=MONDAY.date())
+    assert wait_until(lambda: client.export(asked.id).status == "ready", timeout_s=60)
+    file = io.BytesIO()
+
+    n_bytes = client.export_content(asked.id, file)
+
+    assert n_bytes == client.export(asked.id).size_bytes
+    assert "notes.csv" in zipfile.ZipFile(file).namelist()
+    assert [found.id for found in client.exports()] == [asked.id]
+    client.delete_export(asked.id)
+    assert list(client.exports()) == []

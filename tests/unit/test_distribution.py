@@ -69,8 +69,10 @@ def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
         "api",
         "config",
         "db",
+        "exports",
         "models",
         "people",
+        "pictures",
         "scheduler",
         "storage",
         "tonalog",
@@ -95,6 +97,13 @@ def test_the_wheel_holds_what_alembic_reads(wheel):
     needed = [path for path in (ROOT / "db" / "migrations").rglob("*") if path.suffix in {".py", ".mako"}]
 
     assert len(needed) >= 4
+    assert {name_of(path) for path in needed} <= set(wheel.namelist())
+
+
+def test_the_wheel_holds_what_pages_are_made_of(wheel):
+    needed = [path for path in (ROOT / "pictures").rglob("*") if path.suffix in {".css", ".html", ".json"}]
+
+    assert len(needed) >= 8
     assert {name_of(path) for path in needed} <= set(wheel.namelist())
 
 

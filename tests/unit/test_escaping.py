@@ -10,9 +10,9 @@ import pytest
 from command import ROOT
 from markdown_it import MarkdownIt
 
+from config.escaping import code_span, escape_html, escape_markdown, read_cell, write_cell
 from config.plain_text import exact
 from training.bundle.card import fill_card
-from training.escaping import code_span, escape_html, escape_markdown, read_cell, write_cell
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -22,7 +22,7 @@ def _without_torch(monkeypatch):
         ("train", "crema-d=x", "--out", "y"),
         ("evaluate", "run", "y"),
         ("evaluate", "voice-notes", "x", "--out", "z"),
-        ("export", "y", "--out", "z-1", "--version", "1"),
+        ("bundle", "y", "--out", "z-1", "--version", "1"),
     ],
 )
 @pytest.mark.usefixtures("_without_torch")
@@ -43,7 +43,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(arguments):
         ("evaluate", "left-out"),
         ("evaluate", "personal"),
         ("evaluate", "voice-notes"),
-        ("export",),
+        ("bundle",),
     ],
 )
 def test_help_needs_no_extra(command):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from tonalog.client import calls
 from tonalog.client.caller import Caller
+from tonalog.client.export_records import Export, ExportRequest
 from tonalog.client.person_records import Day, TrendList
 from tonalog.client.records import ChangePage, Erasure, Health, Model, Note, Segment
 
@@ -83,6 +84,18 @@ class Client(Caller):
         """List the scored windows of a note in order of time."""
         return self.walk(calls.LIST_SEGMENTS, note_id=note_id, model=model, limit=limit)
 
+    def report(self, subject: str, file: BinaryIO) -> int:
+        """Write a person's page of HTML into a file; gives the number of bytes."""
+        return self.download(calls.REPORT_SUBJECT, file, subject=subject)
+
+    def note_report(self, note_id: int, file: BinaryIO, *, model: str | None = None) -> int:
+        """Write a note's page of HTML into a file; gives the number of bytes."""
+        return self.download(calls.REPORT_NOTE, file, note_id=note_id, model=model)
+
+    def operations_report(self, file: BinaryIO) -> int:
+        """Write the operator's page on the tenant's recordings into a file; gives the number of bytes."""
+        return self.download(calls.REPORT_OPERATIONS, file)
+
     def models(self) -> Sequence[Model]:
         """List the registered model versions."""
         return self.ask(calls.LIST_MODELS).models
@@ -118,6 +131,43 @@ class Client(Caller):
     def erasure(self, erasure_id: int) -> Erasure:
         """Say how far an erasure is."""
         return self.ask(calls.GET_ERASURE, erasure_id=erasure_id)
+
+    def create_export(
+        self,
+        form: str,
+        *,
+        subject: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        model: str | None = None,
+    ) -> Export:
+        """Ask for an export; `export` tells how far it is, and `export_content` gives its files.
+
+        Args:
+            form: `csv`, `jsonl`, `parquet`, `audformat`, `fhir` or `person`.
+            subject: only this person.
+            since: first local day.
+            until: last local day, itself included.
+            model: VERSION or NAME-VERSION; None: the active one.
+        """
+        wanted = ExportRequest(format=form, subject=subject, since=since, until=until, model=model)
+        return self.ask(calls.CREATE_EXPORT, body=wanted)
+
+    def exports(self, *, limit: int = 100) -> Iterator[Export]:
+        """List the exports that keys of this tenant asked for, newest first."""
+        return self.walk(calls.LIST_EXPORTS, limit=limit)
+
+    def export(self, export_id: int) -> Export:
+        """Say how far an export is."""
+        return self.ask(calls.GET_EXPORT, export_id=export_id)
+
+    def export_content(self, export_id: int, file: BinaryIO) -> int:
+        """Write the ZIP of an export that is ready into a file; gives its length in bytes."""
+        return self.download(calls.GET_EXPORT_CONTENT, file, export_id=export_id)
+
+    def delete_export(self, export_id: int) -> None:
+        """Delete an export and its file."""
+        self.ask(calls.DELETE_EXPORT, export_id=export_id)
 
     def health(self) -> Health:
         """Say whether the server works."""

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from tonalog.client import person_records, records
+from tonalog.client import export_records, person_records, records
 
 Answer_co = TypeVar("Answer_co", bound=records.Record, covariant=True)
 
@@ -58,10 +58,18 @@ GET_NOTE = Call(method="GET", path="/v1/notes/{note_id}", answer=records.Note, q
 LIST_SEGMENTS = Call(
     method="GET", path="/v1/notes/{note_id}/segments", answer=records.SegmentPage, query=("model", *_PAGE)
 )
+REPORT_SUBJECT = Call(method="GET", path="/v1/subjects/{subject}/report", answer=records.Nothing)
+REPORT_NOTE = Call(method="GET", path="/v1/notes/{note_id}/report", answer=records.Nothing, query=("model",))
+REPORT_OPERATIONS = Call(method="GET", path="/v1/report", answer=records.Nothing)
 LIST_MODELS = Call(method="GET", path="/v1/models", answer=records.ModelList)
 LIST_CHANGES = Call(method="GET", path="/v1/changes", answer=records.ChangePage, query=_PAGE)
 ERASE_SUBJECT = Call(method="DELETE", path="/v1/subjects/{subject}", answer=records.Erasure)
 LIST_ERASURES = Call(method="GET", path="/v1/erasures", answer=records.ErasurePage, query=_PAGE)
 GET_ERASURE = Call(method="GET", path="/v1/erasures/{erasure_id}", answer=records.Erasure)
+CREATE_EXPORT = Call(method="POST", path="/v1/exports", answer=export_records.Export, body=export_records.ExportRequest)
+LIST_EXPORTS = Call(method="GET", path="/v1/exports", answer=export_records.ExportPage, query=_PAGE)
+GET_EXPORT = Call(method="GET", path="/v1/exports/{export_id}", answer=export_records.Export)
+GET_EXPORT_CONTENT = Call(method="GET", path="/v1/exports/{export_id}/content", answer=records.Nothing)
+DELETE_EXPORT = Call(method="DELETE", path="/v1/exports/{export_id}", answer=records.Nothing)
 GET_HEALTH = Call(method="GET", path="/healthz", answer=records.Health)
 GET_READINESS = Call(method="GET", path="/readyz", answer=records.Health)

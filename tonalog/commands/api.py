@@ -48,7 +48,7 @@ def api_command(*, host: str, port: int, is_sender: bool | None) -> None:
     try:
         from api import server  # noqa: PLC0415 - a web server, which is an extra
     except ModuleNotFoundError as error:
-        if error.name not in {"fastapi", "uvicorn", "starlette"}:
+        if error.name not in {"fastapi", "jinja2", "markupsafe", "starlette", "uvicorn"}:
             raise
         raise TonalogError("The HTTP API needs its extra: pip install 'tonalog[api]'.") from error
     engine = open_database(settings)

@@ -91,7 +91,7 @@ def evaluate_default(run: Path, corpora: tuple[str, ...], workers: int, **option
         slices = say_slices(read_slices(figures["slices"]))
         say(*fill_figures(figures, scheme=FACTS.int8.text, slices=slices).split("\n"))
         say(
-            f"figures: {run / 'evaluation'}; `tonalog export {run} --version VERSION --out NAME-VERSION` makes the bundle"
+            f"figures: {run / 'evaluation'}; `tonalog bundle {run} --version VERSION --out NAME-VERSION` makes the bundle"
         )
 
 

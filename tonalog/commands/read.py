@@ -9,13 +9,14 @@ import click
 
 from config.plain_text import exact
 from config.settings import Settings
-from db import Engine, corrections, history, models, recordings, results, trends
+from db import Engine, corrections, history, models, results, trends
 from db.people_rows import RelativeResult, read_relative, read_trends
 from db.reasons import TrendState
 from db.rows import Model, Recording
 from db.trends import Note
 from tonalog import person_words
 from tonalog.errors import TonalogError
+from tonalog.recordings import find_one
 from tonalog.report import DIMENSIONS, in_local_time, labels_of, local_time, minutes, score_cells, shortened, when
 from tonalog.screen import Table, fits, headline, message, new_table, say, say_json, show, width
 from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
@@ -34,7 +35,7 @@ Examples:
 def show_command(recording: str) -> None:
     """Show RECORDING (its id or key): who and when, scores, segments, trend and every attempt."""
     engine = open_database(Settings.read())
-    found = _one(engine, recording)
+    found = find_one(engine, recording)
     headline(found.key, f" (recording {found.id}, {found.state.value.lower()})")
     for what, who, source in (
         ("person", found.subject, found.subject_source),
@@ -82,17 +83,6 @@ def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
     _print_trend(notes, labels, relative=relative)
     if any(found.scores is not None for found in relative.values()):
         say(person_words.HIDDEN)
-
-
-def _one(engine: Engine, wanted: str) -> Recording:
-    found = recordings.find(engine, wanted)
-    if not found:
-        raise TonalogError(f"No recording {wanted!r}: give an id or a whole key, as `tonalog run` prints it.")
-    live = [recording for recording in found if recording.state.value == "LIVE"] or found
-    if len(live) > 1:
-        ids = ", ".join(str(recording.id) for recording in live)
-        raise TonalogError(f"{wanted!r} fits several recordings: give one of the ids {ids}.")
-    return live[0]
 
 
 def _moment(found: Recording) -> str:

@@ -1,4 +1,4 @@
-"""What `tonalog train`, `evaluate` and `export` share: arguments, bars, corpora, and options that do not apply; torch is imported on use only."""
+"""What `tonalog train`, `evaluate` and `bundle` share: arguments, bars, corpora, and options that do not apply; torch is imported on use only."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ NEEDED = ("torch", "transformers", "onnx", "safetensors", "scipy")
 # Options of runs that train folds, and of those whose recipe has stages; those of the other kind are refused.
 OF_FOLDS = {
     "train": ("folds", "epochs", "batch_size", "peak_learning_rate", "device"),
-    "export": ("fold", "max_ua_drop", "min_same_label", "max_change", "without_gate", "gate_sounds"),
+    "bundle": ("fold", "max_ua_drop", "min_same_label", "max_change", "without_gate", "gate_sounds"),
 }
-OF_STAGES = {"train": ("name", "version", "revision", "steps", "workers"), "export": ()}
+OF_STAGES = {"train": ("name", "version", "revision", "steps", "workers"), "bundle": ()}
 RUN = click.argument("run", type=click.Path(path_type=Path))
 CORPORA = click.argument("corpora", nargs=-1, metavar="[NAME=FOLDER]...")
 WORKERS = click.option(

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from config.escaping import code_span, escape_markdown
 from training.bundle.credits import write_credits
 from training.bundle.figures import TEMPLATES, fill_figures, fill_template, list_final, say_slices
 from training.bundle.glance import tabulate_glance
-from training.escaping import code_span, escape_markdown
 from training.measures.slices.records import read_slices
 from training.nets.shape import FRAME_S
 from training.tables import tabulate
@@ -114,7 +114,7 @@ def _format(value: Any) -> str:
 def main() -> None:
     """Write the card of a published bundle again; manifest and model stay as they are."""
     parser = argparse.ArgumentParser(prog="python -m training.bundle.card", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="folder that tonalog export wrote")
+    parser.add_argument("bundle", type=Path, help="folder that tonalog bundle wrote")
     bundle = parser.parse_args().bundle
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
     (bundle / "MODEL_CARD.md").write_text(fill_card(manifest), encoding="utf-8")

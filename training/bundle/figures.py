@@ -7,8 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from config.escaping import escape_markdown
 from training.corpora.registry import find_layout
-from training.escaping import escape_markdown
 from training.measures.slices.measures import MIN_SPEAKERS
 from training.measures.slices.records import SliceReport
 from training.measures.slices.text import write_markdown

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from config.escaping import escape_markdown
 from training.corpora.registry import find_layout
-from training.escaping import escape_markdown
 from training.tables import tabulate
 
 HEADER = ["asked of", "what", "figure"]

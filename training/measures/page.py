@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.escaping import escape_html
+from config.escaping import escape_html
 from training.measures.bootstrap import Interval
 from training.measures.pictures import draw_arousal, draw_confusion, draw_f1_bars, draw_reliability
 from training.measures.summary import Measure, Summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.escaping import escape_html
+from config.escaping import escape_html
 from training.measures.arousal import Arousal
 from training.measures.summary import Measure, ReliabilityBin
 

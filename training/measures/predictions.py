@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from config.escaping import read_cell, write_cell
 from training.corpora.utterance import LABELS
-from training.escaping import read_cell, write_cell
 from training.protocols import Protocol
 
 SUM_TOLERANCE = 1e-3  # float32 probabilities, printed and read again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.escaping import escape_markdown
+from config.escaping import escape_markdown
 from training.measures.bootstrap import COVERAGE, Interval
 from training.measures.slices.records import Difference, Figure, Slice, SliceReport, Spread
 from training.tables import tabulate

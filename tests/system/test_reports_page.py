@@ -1,0 +1,51 @@
+"""docs/reports.md, command by command, after a real run over the example notes; what it says of pictures is in the pages."""
+
+import re
+
+import pytest
+from command import NOTES, ROOT, Cli
+
+PAGE = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^tonalog (report .+)$", PAGE, re.MULTILINE)
+MAX_PICTURE_BYTES = 200_000
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    cli = Cli(tmp_path_factory.mktemp("reports"))
+    cli("run", NOTES)
+    return cli
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_each_command_writes_its_page(scored, line):
+    *words, name = line.split()
+    out = scored.folder / name
+
+    said = scored(*words, out)
+
+    assert f"Wrote {out}" in said
+    html = out.read_text()
+    assert html.startswith("<!doctype html>")
+    assert "<script" not in html
+    assert ("<audio" in html) == ("--with-audio" in words)
+
+
+def test_the_example_says_what_it_is_and_shows_three_states(scored):
+    scored("report", "--example", NOTES, "--out", scored.folder / "example.html")
+    html = (scored.folder / "example.html").read_text()
+
+    assert "An example. The notes are real recordings" in html
+    assert "happiness more than usual, since about" in html
+    assert "all measures too few notes yet" in html
+    assert "No recordings of 'Mira'" in scored("report", "--subject", "Mira", "--out", "/nowhere", code=1)
+
+
+def test_the_page_has_every_option_and_every_picture():
+    assert len(COMMANDS) == 5
+    pictures = re.findall(r"!\[[^\]]{20,}\]\((\S+)\)", PAGE)
+    assert len(pictures) == 3
+    for picture in pictures:
+        content = (ROOT / "docs" / picture).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < MAX_PICTURE_BYTES

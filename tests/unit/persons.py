@@ -1,0 +1,60 @@
+"""Simulated persons for the tests of pictures: days of four measures, with gaps and notes of every state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from pictures.person import Measure, Mix, OwnBaseline, PersonPage
+from tests.unit.days import FIRST, make_days, wander
+from trends import TrendSettings, judge_person
+
+LABELS = ("anger", "happiness", "neutral", "sadness")
+SETTINGS = TrendSettings()
+HEARD = {"anger": 0.06, "happiness": 0.2, "neutral": 0.55, "sadness": 0.19}
+RELATIVE = {"anger": 0.1, "happiness": 0.18, "neutral": 0.28, "sadness": 0.44}
+
+
+def a_person(*, n_days=130, shift=0.9, subject="ana", seed=3, **others):
+    """A person whose sadness is higher by `shift` from day 95 on."""
+    rng = np.random.default_rng(seed)
+    measures = []
+    for name, usual in zip(LABELS, (-2.2, -1.0, 0.3, -1.4), strict=True):
+        levels = wander(rng, n_days)[0] * 0.6 + usual
+        if name == "sadness":
+            levels[95:] += shift
+        measures.append(a_measure(name, levels))
+    mix = Mix(
+        first_day=FIRST + timedelta(days=n_days - 14),
+        last_day=FIRST + timedelta(days=n_days - 1),
+        n_notes=28,
+        scores=HEARD,
+        relative=RELATIVE,
+    )
+    own = OwnBaseline(
+        is_personal=True, n_notes=40, needed_notes=5, first_day=FIRST, last_day=FIRST + timedelta(days=30)
+    )
+    known = {"mix": mix, "own": own, **others}
+    as_of = FIRST + timedelta(days=n_days - 1)
+    return PersonPage(
+        subject=subject, tenant="default", as_of=as_of, settings=SETTINGS, measures=tuple(measures), **known
+    )
+
+
+def a_measure(name, levels, *, model="m-1"):
+    """One measure, judged on the last day; every seventh day is a gap, and some notes have no scores."""
+    levels = np.array(levels)
+    levels[5::7] = np.nan
+    days = [
+        replace(
+            day,
+            n_uncertain=int(place % 3 == 0 and day.n_scored > 0),
+            n_pending=int(place % 11 == 0),
+            n_no_speech=place % 2,
+        )
+        for place, day in enumerate(make_days(levels, model=model))
+    ]
+    trend = judge_person(days, SETTINGS, model=model, as_of=FIRST + timedelta(days=len(levels) - 1))
+    return Measure(name=name, trend=trend, days=tuple(days))
