@@ -16,6 +16,8 @@ def before_call(_context, case, **_):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
     if (case.method, case.path) == ("POST", "/v1/uploads") and isinstance(case.body, dict):
         make_upload(case.body)
+    if isinstance(case.body, dict) and isinstance(case.body.get("url"), str):  # most URLs are none of a public host
+        case.body["url"] = "https://app.example/hooks"
     query = case.query or {}
     query.pop("cursor", None)
     put_in_order(query)

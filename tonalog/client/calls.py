@@ -25,7 +25,6 @@ class Call(Generic[Answer_co]):
         answer: the document that it answers with; `Nothing` where there is none.
         query: names of its parameters.
         body: the document that it takes; None: none.
-        has_idempotency_key: whether a POST takes `Idempotency-Key`, so that it can be sent again when no answer came.
     """
 
     method: str
@@ -33,7 +32,11 @@ class Call(Generic[Answer_co]):
     answer: type[Answer_co]
     query: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
-    has_idempotency_key: bool = False
+
+    @property
+    def has_idempotency_key(self) -> bool:
+        """Whether the route takes `Idempotency-Key`, as every POST does, so that it can be sent again when no answer came."""
+        return self.method == "POST"
 
 
 _PAGE = ("limit", "cursor")
@@ -74,15 +77,12 @@ CREATE_UPLOAD = Call(
     path="/v1/uploads",
     answer=app_records.Upload,
     body=app_records.NewUpload,
-    has_idempotency_key=True,
 )
 GET_UPLOAD = Call(method="GET", path="/v1/uploads/{upload_id}", answer=app_records.Upload)
 PUT_CONTENT = Call(
     method="PUT", path="/v1/uploads/{upload_id}/content", answer=app_records.Upload, body=records.Nothing
 )
-COMPLETE_UPLOAD = Call(
-    method="POST", path="/v1/uploads/{upload_id}/complete", answer=app_records.Upload, has_idempotency_key=True
-)
+COMPLETE_UPLOAD = Call(method="POST", path="/v1/uploads/{upload_id}/complete", answer=app_records.Upload)
 
 CREATE_EXPORT = Call(method="POST", path="/v1/exports", answer=app_records.Export, body=app_records.ExportRequest)
 LIST_EXPORTS = Call(method="GET", path="/v1/exports", answer=app_records.ExportPage, query=_PAGE)
