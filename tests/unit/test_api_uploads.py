@@ -103,8 +103,8 @@ def test_a_day_is_a_day_of_the_zone_that_is_named(app, engine, settings):
         ({"subject": "a\u2028b"}, "control character"),
         ({"recorded_at": "2026-03-02T09:15:00"}, "pattern"),
         ({"recorded_at": "2026-02-30"}, "not a time that exists"),
-        ({"recorded_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}, "in the future"),
-        ({"recorded_at": (datetime.now(UTC) + timedelta(days=2)).date().isoformat()}, "in the future"),
+        ({"recorded_at": timedelta(hours=1)}, "in the future"),
+        ({"recorded_at": "2099-12-31"}, "in the future"),
         ({"time_zone": "Mars/Olympus"}, "no such time zone"),
         ({"content_type": "text/html"}, "audio/ogg"),
         ({"content_type": "audio/ogg\r\nx: y"}, "pattern"),
@@ -120,7 +120,10 @@ def test_a_day_is_a_day_of_the_zone_that_is_named(app, engine, settings):
     ids=str,
 )
 def test_what_cannot_be_used_is_refused_by_name(app, engine, changed, message):
-    answer = app.post("/v1/uploads", ANA | changed)
+    said = ANA | changed
+    if isinstance(said["recorded_at"], timedelta):
+        said["recorded_at"] = (datetime.now(UTC) + said["recorded_at"]).isoformat()
+    answer = app.post("/v1/uploads", said)
 
     assert (answer.status, answer.json["type"]) == (422, "urn:tonalog:problem:invalid-parameter")
     assert message in json.dumps(answer.json)
