@@ -37,7 +37,7 @@ _IDEMPOTENCY_KEY = {
     "required": False,
     "description": "A new one for each request, such as a UUID. Sent again within 24 hours, the same request does nothing "
     "twice and is answered as before.",
-    "schema": {"type": "string", "pattern": "^[!#-\\[\\]-~]{1,255}$"},
+    "schema": {"type": "string", "pattern": '^"?[!#-\\[\\]-~ ]{1,255}"?$'},
 }
 _TAG = {"ETag": {"description": "Changes whenever the answer does.", "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
