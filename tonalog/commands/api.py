@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from importlib.metadata import version
 
 import click
@@ -27,7 +29,9 @@ _EPILOG = """\b
 Examples:
   tonalog api
   tonalog api --host 0.0.0.0 --port 8080      # put TLS in front of it
+  tonalog api --check && echo well
 """
+_CHECK_S = 10.0
 
 
 @click.command(name="api", epilog=_EPILOG)
@@ -39,11 +43,17 @@ Examples:
     default=None,
     help="Send webhooks from this process too. Without either: on SQLite alone, elsewhere `tonalog webhooks` does.",
 )
-def api_command(*, host: str, port: int, is_sender: bool | None) -> None:
+@click.option(
+    "--check", "is_check", is_flag=True, help="Serve nothing: ask /readyz of the server that runs; for health checks."
+)
+def api_command(*, host: str, port: int, is_sender: bool | None, is_check: bool) -> None:
     """Run the HTTP API (extra api): notes, days, changes, uploads, erasures and webhooks, for those who have a key.
 
     /openapi.json describes it. TERM answers the requests under way first.
     """
+    if is_check:
+        _require_ready(host, port)
+        return
     settings = Settings.read()
     try:
         from api import server  # noqa: PLC0415 - a web server, which is an extra
@@ -63,6 +73,20 @@ def api_command(*, host: str, port: int, is_sender: bool | None) -> None:
     web = server.make_server(context, host=host, port=port, version=version("tonalog"))
     with _sending(settings) if _is_chosen(engine, is_sender) else nullcontext():
         web.run()
+
+
+def _require_ready(host: str, port: int) -> None:
+    url = f"http://{host}:{port}/readyz"
+    connection = HTTPConnection(host, port, timeout=_CHECK_S)  # straight there, past any proxy of the environment
+    try:
+        connection.request("GET", "/readyz")
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise TonalogError(f"{url} does not answer ({type(error).__name__}): is `tonalog api` running there?") from None
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        raise TonalogError(f"{url} answers {status}, not 200: its database is away or has another schema.")
 
 
 def _is_chosen(engine: Engine, is_sender: bool | None) -> bool:  # noqa: FBT001 - as click gives it
