@@ -182,7 +182,18 @@ class Stack:
     processes: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        names = ["valkey", "s3", "s3_grpc", "master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc"]
+        names = [
+            "valkey",
+            "s3",
+            "s3_grpc",
+            "master",
+            "master_grpc",
+            "volume",
+            "volume_grpc",
+            "filer",
+            "filer_grpc",
+            "api",
+        ]
         self.ports = dict(zip(names, find_free_ports(len(names)), strict=True))
         self.postgres = ImagePostgres(self.services["postgres"].environment)
         self._write_programs()
@@ -196,6 +207,8 @@ class Stack:
             "@valkey:6379": f"@127.0.0.1:{ports['valkey']}",
             "http://seaweedfs:8333": f"http://127.0.0.1:{ports['s3']}",
             "http://127.0.0.1:8333": f"http://127.0.0.1:{ports['s3']}",
+            "--host=0.0.0.0": "--host=127.0.0.1",
+            "--port=8080": f"--port={ports['api']}",
             "/var/lib/tonalog": "{folder}/home",
         }
 

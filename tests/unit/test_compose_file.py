@@ -68,6 +68,30 @@ def test_nobody_but_who_sets_the_roles_logs_in_as_the_databases_superuser():
     assert knowing == {"postgres", "roles", "rights"}
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("api", {"HTTP_DB_PASSWORD", "API_S3_ACCESS_KEY", "API_S3_SECRET_KEY"}),
+        ("webhooks", {"WEBHOOKS_DB_PASSWORD"}),
+    ],
+)
+def test_who_answers_or_asks_over_a_network_knows_no_secret_but_its_own(name, known):
+    told = str(SERVICES[name].environment)
+
+    assert {secret for secret, value in GIVEN.items() if value in told} == known
+
+
+def test_webhooks_alone_have_a_way_out_and_published_ports_are_on_this_machine_alone():
+    networks = yaml.safe_load(COMPOSE_FILE.read_text())["networks"]
+    outside = [name for name, service in SERVICES.items() if "outside" in service.spec["networks"]]
+    published = {name: service.spec["ports"] for name, service in SERVICES.items() if "ports" in service.spec}
+
+    assert outside == ["webhooks"]
+    assert networks["inside"] == {"internal": True}
+    assert networks["apps"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert published == {"seaweedfs": ["127.0.0.1:8333:8333"], "api": ["127.0.0.1:8080:8080"]}
+
+
 @every_service
 def test_every_service_is_restarted_and_can_do_little_else_than_its_work(service):
     assert re.fullmatch(r"unless-stopped|on-failure:\d+", service.spec["restart"])
