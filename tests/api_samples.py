@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from db_samples import a_recording, a_result, add_active_model, days_later, score_all, silence, take
 
@@ -144,6 +144,18 @@ def fill(engine):
     ledger.finish(engine, take(engine, 2), silence())
     ledger.fail_dead(engine, take(engine, 3), Reason.NOT_AUDIO, detail="x")
     score_all(engine)
+
+
+def put(began, content, **others):
+    """PUT to a signed URL; `Content-Length` is that of the content unless said."""
+    parts = urlsplit(began.json["put"]["url"])
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    headers = began.json["put"]["headers"] | {"Content-Length": str(len(content))} | others
+    connection.request("PUT", f"{parts.path}?{parts.query}", content, headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
 
 
 def free_port():

@@ -1,13 +1,11 @@
 """From an app's POST to a scored note, on Redis, PostgreSQL and S3 with the real processes, and how long it takes."""
 
 import hashlib
-import http.client
 import time
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import pytest
-from api_samples import Client, free_port
+from api_samples import Client, free_port, put
 from command import NOTES, Cli, kill_tree, wait_until
 
 NOTE = NOTES / "ana" / "2026-03-02T08-15-00Z.ogg"
@@ -61,18 +59,6 @@ def is_ready(client):
         return client.get("/readyz").status == 200
     except OSError:
         return False
-
-
-def put(began, content, **others):
-    """PUT to a signed URL; `Content-Length` is that of the content unless said."""
-    parts = urlsplit(began.json["put"]["url"])
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-    headers = began.json["put"]["headers"] | {"Content-Length": str(len(content))} | others
-    connection.request("PUT", f"{parts.path}?{parts.query}", content, headers)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
 
 
 def upload(client):

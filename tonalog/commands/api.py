@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -71,6 +72,8 @@ def api_command(*, host: str, port: int, is_sender: bool | None, is_check: bool)
     pooled = make_engine(settings.database, n_pooled=server.N_CONNECTIONS)
     context = server.make_context(settings, pooled, carry_out=partial(_finish_erasures, engine, settings))
     web = server.make_server(context, host=host, port=port, version=version("tonalog"))
+    # uvicorn answers what is under way and then raises the signal again that it was stopped by.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _sending(settings) if _is_chosen(engine, is_sender) else nullcontext():
         web.run()
 
@@ -96,8 +99,6 @@ def _is_chosen(engine: Engine, is_sender: bool | None) -> bool:  # noqa: FBT001 
 @contextmanager
 def _sending(settings: Settings) -> Iterator[None]:
     sender = make_sender(settings)
-    # uvicorn ends by raising the signal again that it was stopped by; ours comes back, so that the sender ends in order.
-    signal.signal(signal.SIGTERM, lambda *_: sender.stop())
     thread = threading.Thread(target=sender.run, name="webhooks", daemon=True)
     thread.start()
     try:
