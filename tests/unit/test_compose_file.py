@@ -88,7 +88,8 @@ def test_webhooks_alone_have_a_way_out_and_published_ports_are_on_this_machine_a
 
     assert outside == ["webhooks"]
     assert networks["inside"] == {"internal": True}
-    assert networks["apps"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    for name in ("apps", "uploads"):
+        assert networks[name]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     assert published == {"seaweedfs": ["127.0.0.1:8333:8333"], "api": ["127.0.0.1:8080:8080"]}
 
 

@@ -34,3 +34,8 @@ def test_services_that_see_notes_or_scores_have_no_way_out():
     assert whole["networks"]["inside"] == {"internal": True}
     for name in ("worker", "scheduler", "migrate", "postgres", "valkey"):
         assert whole["services"][name]["networks"] == ["inside"], name
+    # Their ports are published, which an internal network cannot: no connection to outside comes about without translation.
+    for name, network in (("seaweedfs", "uploads"), ("api", "apps")):
+        assert whole["services"][name]["networks"] == ["inside", network], name
+        options = whole["networks"][network]["driver_opts"]
+        assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
