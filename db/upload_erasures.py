@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    delete,
+    exists,
+    literal,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from db.aliases import former_names
 from db.columns import db_now
@@ -17,7 +30,9 @@ def of_person(tenant: str, subject: str) -> ColumnElement[bool]:
     """Say which uploads are of a person, by the present name or a former one, and no recording yet."""
     a = subject_aliases.c
     former = select(a.alias).where(a.tenant == tenant, a.subject == subject)
-    return (_c.tenant == tenant) & or_(_c.subject == subject, _c.subject.in_(former))
+    # Both in one list: with an OR between them neither database goes by the index.
+    names = union_all(select(literal(subject, String)), former)
+    return (_c.tenant == tenant) & _c.subject.in_(names)
 
 
 def places_of(tenant: str, subject: str) -> Select[Any]:

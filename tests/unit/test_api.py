@@ -311,4 +311,6 @@ def test_the_document_says_what_numbers_a_parameter_takes(app):
         "note_id": (1, 2**63 - 1),
         "erasure_id": (1, 2**63 - 1),
         "export_id": (1, 2**63 - 1),
+        "endpoint_id": (1, 2**63 - 1),
+        "delivery_id": (1, 2**63 - 1),
     }

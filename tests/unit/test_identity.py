@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from storage import identity, key_pattern, objects, s3, times
+from storage import encoded_words, identity, key_pattern, objects, times
 from storage.container_tags import TagUnusable
 from storage.errors import StorageUnavailable
 from storage.identity import IdentityRules, RecordingIdentity, identify
@@ -21,7 +21,9 @@ def stored(key: str, metadata: Mapping[str, str] | None = None) -> StoredObject:
     return StoredObject(key, "tag", 1, UPLOADED_AT, metadata)
 
 
-@pytest.mark.parametrize("module", [identity, key_pattern, objects, s3, times], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [encoded_words, identity, key_pattern, objects, times], ids=lambda module: module.__name__
+)
 def test_examples_in_docstrings_hold(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
