@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 INTRODUCTION = (
-    "These measures need no model of emotions: they are how high, lively, loud and fast a voice is, and how much it pauses. They "
-    "say how somebody speaks, not why, and another telephone or app moves some of them too."
+    "These measures need no model of emotions: how high a voice is, how far it moves up and down and between loud and soft, how "
+    "fast it is and how much it pauses. They say how somebody speaks, not why, and another telephone or app moves some of them too."
 )
 OF_EARLIER = "This note was scored by an earlier release, which did not measure the voice."
 LACKING = "too little speech"

@@ -10,7 +10,7 @@ from pictures.collect_person import collect_person
 from pictures.pages import render_note, render_people, render_person
 from pictures.person_figures import WIDTHS, draw_measure
 from pictures.person_words import list_states, say_name, say_state, say_why
-from pictures.voice_words import say_value
+from pictures.voice_words import VOICE_WORDS, say_value
 from tests.unit.persons import SETTINGS, USUAL_VOICE, a_person, with_voice
 from tests.unit.test_note_page import VOICE, a_note, a_page
 from tests.unit.test_people_voice import N_DAYS, engine, fill, speak  # noqa: F401 - a fixture
@@ -133,7 +133,8 @@ def test_a_note_names_its_measures_with_their_units_and_the_missing_ones_too():
     text = read(render_note(a_page(note=a_note(voice=short)))).text
 
     for name, value in VOICE.items():
-        assert f"{say_name(name)}{say_value(name, value)}" in re.sub(r"\n\s*", "", whole)
+        row = f"{say_name(name)} {VOICE_WORDS[name].meaning}{say_value(name, value)}"
+        assert row in re.sub(r"\n\s*", "", whole)
         assert say_name(name) in text
     assert "too little speech" not in whole
     assert text.count("too little speech") == len(VOICE) - len(short)
