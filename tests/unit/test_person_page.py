@@ -68,7 +68,9 @@ def test_a_fall_is_less(sad):
 def test_too_few_days_are_told_by_how_many_there_are_and_no_number_is_drawn():
     page = a_person(n_days=5)
 
-    assert list_states(page.measures, page.settings) == [("All measures", "too few notes yet: 5 of 60 days.", "insufficient")]
+    assert list_states(page.measures, page.settings) == [
+        ("All measures", "too few notes yet: 5 of 60 days.", "insufficient")
+    ]
     assert say_why(page.measures[0], SETTINGS) is None
     drawn = set(kinds(draw_measure(page.measures[0], page, width=WIDTHS[0])))
     assert not drawn & {"band", "band-own", "usual", "average", "limit", "recent", "recent-interval", "shift"}
