@@ -7,12 +7,15 @@ from typing import Any
 
 from db.rows import Model
 from db.schema import DIMENSIONS
-from exports.dictionary import NOTES, SEGMENTS, WORDS, TableOf
+from exports.dictionary import NOTES, SEGMENTS, VOICE, WORDS, TableOf
 from exports.errors import ExportError
 from exports.rows import Row, RowSource
 
 MAX_ROWS = 2_000_000  # audformat holds a table in memory: about 400 bytes a row and label
-_FILE_KEYS = ("recorded_at", "day", "status", "reason", "speech_ms", "duration_ms")
+_FILE_KEYS = (
+    *("recorded_at", "day", "status", "reason", "speech_ms", "duration_ms"),
+    *(column.name for column in VOICE),
+)
 
 
 def write_audformat(
@@ -76,6 +79,8 @@ def _declare(audformat: ModuleType, database: Any, model: Model) -> None:
     database.schemes["speaker"] = audformat.Scheme("str")
     for name, kind in (("recorded_at", "date"), ("day", "str"), ("status", "str"), ("reason", "str")):
         database.schemes[name] = audformat.Scheme(kind)
+    for column in VOICE:
+        database.schemes[column.name] = audformat.Scheme("float", description=column.meaning)
     for name in ("speech_ms", "duration_ms"):
         database.schemes[name] = audformat.Scheme("int")
 

@@ -1,6 +1,6 @@
 """What each column of an export means; files, `export.json` and docs/exports.md are held to this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 WORDS = "Scores say which emotion a voice expresses as this model hears it. They are not feelings and not a diagnosis."
@@ -48,6 +48,28 @@ _DIMENSIONS = (
     ),
     Column("valence", Kind.NUMBER, "how pleasant it sounds, likewise"),
 )
+VOICE = (
+    Column("pitch_median_hz", Kind.NUMBER, "median pitch of the voice, Hz; empty with under 0.3 s of voiced speech"),
+    Column(
+        "pitch_spread_semitones",
+        Kind.NUMBER,
+        "how far the pitch moves within 4 s of speech: standard deviation, semitones; empty with less speech",
+    ),
+    Column(
+        "level_spread_db",
+        Kind.NUMBER,
+        "how far the level moves within 4 s of speech: standard deviation, dB; empty with less speech",
+    ),
+    Column("onsets_per_s", Kind.NUMBER, "syllable-like onsets in a second of speech"),
+    Column("pause_share", Kind.NUMBER, "share of pauses between the first and the last speech, 0 to 1"),
+    Column("speaking_share", Kind.NUMBER, "share of speech in the whole recording, 0 to 1"),
+)
+"""Measures of the voice, which need no emotion model (docs/trends.md)."""
+_OF_DAYS = tuple(
+    replace(column, meaning=f"mean of the day's notes on the `scale` that `trends` names: {column.meaning}")
+    for column in VOICE
+    if column.name != "speaking_share"  # which depends on how a note was cut, and has no trend
+)
 _MODEL = (
     Column("model_name", Kind.TEXT, "which model scored it"),
     Column("model_version", Kind.TEXT, "its version"),
@@ -94,6 +116,7 @@ NOTES = TableOf(
         Column("baseline_n_notes", Kind.INTEGER, "of how many earlier notes that is made; 0 where nothing was known"),
         Column("slope_per_min", Kind.SCORES, "change of each score within the note, per minute; empty if it is short"),
         *_DIMENSIONS,
+        *VOICE,
         Column("speech_ms", Kind.INTEGER, "how much of it is speech"),
         Column("duration_ms", Kind.INTEGER, "how long it is"),
         *_MODEL,
@@ -135,9 +158,12 @@ DAYS = TableOf(
         Column("scores", Kind.SCORES, "mean of their scores; empty where none was scored"),
         Column("relative", Kind.SCORES, "mean of their relative scores, of those that have some"),
         Column(
-            "levels", Kind.DOCUMENT, "label -> `level` and its standard `error`, in log odds, as trends are judged by"
+            "levels",
+            Kind.DOCUMENT,
+            "label or measure of the voice -> `level` and its standard `error`, on the `scale` that `trends` names",
         ),
         *_DIMENSIONS,
+        *_OF_DAYS,
         *_MODEL,
         _REFRESHED,
     ),
@@ -148,13 +174,17 @@ TRENDS = TableOf(
     (
         _TENANT,
         Column("subject", Kind.TEXT, "the person"),
-        Column("measure", Kind.TEXT, "of what, such as a label"),
+        Column("measure", Kind.TEXT, "a label, or a measure of the voice such as `pause_share`"),
         Column("state", Kind.TEXT, "`stable`, `shifted_up`, `shifted_down` or `insufficient`"),
         Column("reason", Kind.TEXT, "why"),
         Column("as_of", Kind.DAY, "up to which day"),
         Column("since", Kind.DAY, "when a shift most likely began; empty where there is none"),
+        Column("usual", Kind.NUMBER, "what is usual for the person, in `unit`; empty while too little is known"),
+        Column("recent", Kind.NUMBER, "the recent days, in `unit`; likewise"),
+        Column("unit", Kind.TEXT, "`score` of a label; of a measure of the voice `Hz`, `semitones`, `dB`, ..."),
+        Column("scale", Kind.TEXT, "on which days are compared: `log_odds`, `log`, `semitones` or `odds`"),
         Column("baseline", Kind.DOCUMENT, "the person's own baseline of days; empty while there are too few"),
-        Column("trend", Kind.DOCUMENT, "the numbers behind it"),
+        Column("trend", Kind.DOCUMENT, "the numbers behind it, on `scale`"),
         *_MODEL,
         _REFRESHED,
     ),

@@ -36,6 +36,25 @@ _SINGLE = {
     "recording-duration": "How long the note is",
 }
 _DIMENSIONS = {"arousal": "How active the voice sounds", "valence": "How pleasant the voice sounds"}
+# Measure -> code, text, unit, and whether that is one of UCUM, which has no semitones.
+_VOICE = {
+    "pitch_median_hz": ("voice-pitch-median", "Median pitch of the voice", "Hz", True),
+    "pitch_spread_semitones": (
+        "voice-pitch-spread",
+        "How far the pitch moves within 4 s of speech, as a standard deviation",
+        "semitones",
+        False,
+    ),
+    "level_spread_db": (
+        "voice-level-spread",
+        "How far the level moves within 4 s of speech, as a standard deviation",
+        "dB",
+        True,
+    ),
+    "onsets_per_s": ("voice-onsets", "Syllable-like onsets in a second of speech", "/s", True),
+    "pause_share": ("voice-pause-share", "Share of pauses between the first and the last speech", "1", True),
+    "speaking_share": ("voice-speaking-share", "Share of speech in the whole recording", "1", True),
+}
 _Json = dict[str, Any]
 
 
@@ -85,6 +104,7 @@ def make_code_system(model: Model | None) -> _Json:
     labels = () if model is None else model.labels
     texts = {_CODE: _TITLE, **{label: _of_label(label) for label in labels}}
     texts |= {f"relative-{label}": _of_relative(label) for label in labels} | _DIMENSIONS | _SINGLE
+    texts |= {code: text for code, text, _, _ in _VOICE.values()}
     return {
         "resourceType": "CodeSystem",
         "id": "expressed-emotion",
@@ -109,8 +129,15 @@ def _components(note: AppNote) -> Iterator[_Json]:
     for name, text in _DIMENSIONS.items():
         if getattr(note, name) is not None:
             yield _amount(name, text, getattr(note, name))
+    yield from _voice(note.voice or {})
     for code, value in (("speech-duration", note.speech_ms), ("recording-duration", note.duration_ms)):
         yield _amount(code, _SINGLE[code], value, unit="ms")
+
+
+def _voice(voice: Mapping[str, float]) -> Iterator[_Json]:
+    for name, (code, text, unit, is_ucum) in _VOICE.items():
+        if name in voice:
+            yield _amount(code, text, voice[name], unit=unit, is_ucum=is_ucum)
 
 
 def _relative(relative: RelativeResult, scores: Mapping[str, float]) -> Iterator[_Json]:
@@ -142,8 +169,10 @@ def _device(model: Model) -> _Json:
     }
 
 
-def _amount(code: str, text: str, value: Any, *, unit: str = "1") -> _Json:
-    quantity = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+def _amount(code: str, text: str, value: Any, *, unit: str = "1", is_ucum: bool = True) -> _Json:
+    quantity = {"value": value, "unit": unit}
+    if is_ucum:
+        quantity |= {"system": "http://unitsofmeasure.org", "code": unit}
     return {"code": _concept(code, text), "valueQuantity": quantity}
 
 

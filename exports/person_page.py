@@ -22,6 +22,7 @@ _STYLE = (
 _METHOD = [
     "A recording is decoded, and what is speech in it is found. The speech is cut into windows of a few seconds. A neural network gives each window a score for each emotion that a voice can express; the scores of a window sum to 1. The scores of a note are the mean of those of its windows.",
     "Relative scores compare a note with earlier notes of the same person, and so show what is unusual for this person. They hide what is always there: somebody who always sounds sad looks ordinary to themselves.",
+    "Beside the scores, measures of the voice are computed that need no model of emotions: how high the voice is, how far its pitch and its loudness move, how fast you speak and how much you pause.",
     "A score may be wrong, and one that is marked as uncertain often is. This software decides nothing; whoever decides something with the scores has to tell you.",
 ]
 
@@ -69,7 +70,15 @@ def _parts(source: RowSource, person: PersonRows, *, keeping: "Keeping", n_rows:
     yield "</body></html>"
 
 
-_NOTE_HEADS = ("note", "recorded", "length", "state", "expressed emotion", "score", "unusual for you")
+_VOICE_WORDS = {
+    "pitch_median_hz": "pitch {:.0f} Hz",
+    "pitch_spread_semitones": "moving by {:.1f} semitones",
+    "level_spread_db": "loudness moving by {:.1f} dB",
+    "onsets_per_s": "about {:.1f} syllables a second",
+    "pause_share": "{:.0%} pauses",
+    "speaking_share": "{:.0%} of the recording is speech",
+}
+_NOTE_HEADS = ("note", "recorded", "length", "state", "expressed emotion", "score", "unusual for you", "voice")
 
 
 def _kept(n_rows: dict[str, int]) -> Iterator[str]:
@@ -95,7 +104,13 @@ def _note_cells(row: dict[str, Any]) -> tuple[str, ...]:
     sure = " (uncertain)" if row["is_uncertain"] else ""
     score = "" if row["confidence"] is None else f"{row['confidence']:.2f}"
     when = row["recorded_at_local"] or row["recorded_at"]
-    return (str(row["recording_id"]), _moment(when), seconds, state, label + sure, score, row["relative_label"] or "")
+    unusual = row["relative_label"] or ""
+    return (str(row["recording_id"]), _moment(when), seconds, state, label + sure, score, unusual, _voice_cell(row))
+
+
+def _voice_cell(row: dict[str, Any]) -> str:
+    written = {name: text.format(row[name]) for name, text in _VOICE_WORDS.items() if row[name] is not None}
+    return ", ".join(written.values())
 
 
 def _change_cells(row: dict[str, Any]) -> tuple[str, ...]:

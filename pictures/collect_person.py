@@ -11,7 +11,7 @@ from db.people_rows import SubjectBaseline, SubjectDay, SubjectTrend, read_basel
 from db.reasons import BaselineState
 from db.rows import Model
 from pictures.person import Measure, Mix, OwnBaseline, PersonPage
-from trends import Day, PersonTrend, TrendSettings
+from trends import VOICE_MEASURES, Day, PersonTrend, TrendSettings
 from trends import read_baseline as read_rule_of
 from trends.kept_trend import read_person_trend
 
@@ -39,7 +39,11 @@ def collect_person(
         return None
     kept = Kept(
         days=[day for found in days.values() for day in found],
-        trends=read_trends(engine, tenant, subject, model_id=active.id),
+        trends=[
+            trend
+            for of_voice in (False, True)
+            for trend in read_trends(engine, tenant, subject, model_id=active.id, of_voice=of_voice)
+        ],
         own=read_own(active, read_baseline(engine, tenant, subject, model_id=active.id)),
     )
     return make_page(kept, active, known=known, settings=settings or TrendSettings())
@@ -47,7 +51,10 @@ def collect_person(
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What is kept of one person: days by every model, at least one by the active one, and the active model's trends."""
+    """What is kept of one person: days by every model, at least one by the active one, and the active model's trends.
+
+    Trends are of labels and of measures of the voice, in any order.
+    """
 
     days: Sequence[SubjectDay]
     trends: Sequence[SubjectTrend]
@@ -70,7 +77,7 @@ def make_page(
     as_of = max([trend.as_of for trend in kept.trends] or [of_active[-1].day])
     first = as_of - timedelta(days=SHOWN_DAYS - 1)
     shown = [day for day in kept.days if first <= day.day <= as_of]
-    order = {label: place for place, label in enumerate(active.labels)}
+    order = {name: place for place, name in enumerate((*active.labels, *VOICE_MEASURES))}
     ordered = sorted(kept.trends, key=lambda one: (order.get(one.measure, len(order)), one.measure))
     read = [(one.measure, _read_trend(one)) for one in ordered]
     measures = [
@@ -78,18 +85,21 @@ def make_page(
         for name, trend in read
         if trend is not None
     ]
+    unread = [name for name, trend in read if trend is None]
     active_first = sorted(shown, key=lambda day: day.model_id != active.id)
     return PersonPage(
         subject=of_active[0].subject,
         tenant=of_active[0].tenant,
         as_of=as_of,
         settings=settings,
-        measures=tuple(measures),
+        measures=tuple(measure for measure in measures if not measure.is_of_voice),
+        voice=tuple(measure for measure in measures if measure.is_of_voice),
         mix=mix_recent(of_active, active.labels, as_of=as_of, n_days=settings.recent_days),
         own=kept.own,
         remark=remark,
         covered=tuple(_as_day(day, known[day.model_id], None) for day in active_first),
-        unread=tuple(name for name, trend in read if trend is None),
+        unread=tuple(name for name in unread if name not in VOICE_MEASURES),
+        unread_voice=tuple(name for name in unread if name in VOICE_MEASURES),
     )
 
 

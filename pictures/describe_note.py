@@ -12,6 +12,7 @@ from pictures.note_figures import draw_note
 from pictures.note_words import say_clock, say_movement, say_note, say_relative, say_when
 from pictures.person import Mix
 from pictures.person_figures import draw_mix
+from pictures.voice_words import INTRODUCTION, OF_EARLIER, list_voice
 
 
 def describe_note(page: NotePage) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def describe_note(page: NotePage) -> dict[str, Any]:
         "first": say_note(page),
         "relative_words": say_relative(page),
         "has_relative": relative is not None,
+        "voice": list_voice(note.voice) if note.voice else [],
+        "voice_words": None if note.scores is None else INTRODUCTION if note.voice else OF_EARLIER,
         "movement": say_movement(page),
         "mix": None if mix is None else in_widths(lambda width: draw_mix(mix, width=width)),
         "figure": in_widths(lambda width: draw_note(page, width=width)) if page.segments or page.envelope else None,

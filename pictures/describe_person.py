@@ -10,6 +10,7 @@ from pictures.marks import Figure
 from pictures.person import Measure, PersonPage
 from pictures.person_figures import WIDTHS, count_notes, draw_coverage, draw_measure, draw_mix
 from pictures.person_words import HIDDEN, list_states, say_level, say_name, say_own, say_recent, say_state, say_why
+from pictures.voice_words import INTRODUCTION, VOICE_WORDS
 
 _COVERAGE_HEAD = ("day", "scored", "of them uncertain", "no speech", "failed", "pending", "minutes of speech")
 _DAYS_HEAD = ("day", "level", "one standard error below", "above", "scored notes", "model")
@@ -19,8 +20,10 @@ def describe_person(page: PersonPage) -> dict[str, Any]:
     """Return words, figures and rows of a person's page."""
     coverage = in_widths(lambda width: draw_coverage(page, width=width))
     mix = page.mix
-    states = list_states(page)
+    states = list_states(page.measures, page.settings, unread=page.unread)
+    of_voice = list_states(page.voice, page.settings, unread=page.unread_voice)
     is_one_for_all = len(states) < len(page.measures) + len(page.unread)
+    is_one_voice = len(of_voice) < len(page.voice) + len(page.unread_voice)
     return {
         "page": page,
         "as_of": say_day(page.as_of, has_year=True),
@@ -35,6 +38,11 @@ def describe_person(page: PersonPage) -> dict[str, Any]:
         "coverage_head": _COVERAGE_HEAD,
         "coverage_rows": _list_coverage(page),
         "measures": [_describe_measure(measure, page, is_told=is_one_for_all) for measure in page.measures],
+        "voice": {
+            "introduction": INTRODUCTION,
+            "states": of_voice,
+            "measures": [_describe_measure(measure, page, is_told=is_one_voice) for measure in page.voice],
+        },
     }
 
 
@@ -47,6 +55,7 @@ def _describe_measure(measure: Measure, page: PersonPage, *, is_told: bool) -> d
     shown = sorted((day for day in measure.days if day.level is not None), key=lambda day: (day.day, day.model))
     return {
         "name": say_name(measure.name),
+        "meaning": VOICE_WORDS[measure.name].meaning if measure.is_of_voice else None,
         "state": None if is_told else say_state(measure, page.settings).removesuffix("."),
         "why": say_why(measure, page.settings),
         "figures": in_widths(lambda width: draw_measure(measure, page, width=width)),
@@ -57,8 +66,8 @@ def _describe_measure(measure: Measure, page: PersonPage, *, is_told: bool) -> d
         "rows": [
             (
                 day.day.isoformat(),
-                say_level(day.level, measure.unit),
-                *(say_level(day.level + side * day.error, measure.unit) if day.error else "" for side in (-1, 1)),
+                say_level(day.level, measure.name),
+                *(say_level(day.level + side * day.error, measure.name) if day.error else "" for side in (-1, 1)),
                 day.n_scored,
                 day.model,
             )

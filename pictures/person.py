@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from trends import Day, PersonTrend, TrendSettings
+from trends import VOICE_MEASURES, Day, PersonTrend, TrendSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +55,16 @@ class Measure:
         name: as readers of the database know it, `sadness`.
         trend: as of the page's day.
         days: by every model that scored them, in any order.
-        unit: of the levels; None where they are log odds of a score.
     """
 
     name: str
     trend: PersonTrend
     days: tuple[Day, ...]
-    unit: str | None = None
+
+    @property
+    def is_of_voice(self) -> bool:
+        """Whether it is a measure of the voice, on a scale of its own, and not a label in log odds."""
+        return self.name in VOICE_MEASURES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +76,14 @@ class PersonPage:
         tenant: whose person.
         as_of: last day that counts.
         settings: that the trends were judged by.
-        measures: at least one once there is a scored note, those of the model's labels first.
+        measures: the model's labels, at least one once there is a scored note.
+        voice: measures of the voice that any note has.
         mix: of the recent notes; None where none is scored.
         own: baseline of the relative scores; None where the model has no rule for one.
         remark: one sentence on where the notes come from, if they are an example.
         covered: days with notes, by any model; none: those of the first measure.
-        unread: names of measures whose trend another release kept in a way that this one cannot read.
+        unread: labels whose trend another release kept in a way that this one cannot read.
+        unread_voice: measures of the voice likewise.
     """
 
     subject: str
@@ -86,11 +91,13 @@ class PersonPage:
     as_of: date
     settings: TrendSettings
     measures: tuple[Measure, ...] = ()
+    voice: tuple[Measure, ...] = ()
     mix: Mix | None = None
     own: OwnBaseline | None = None
     remark: str | None = None
     covered: tuple[Day, ...] = ()
     unread: tuple[str, ...] = ()
+    unread_voice: tuple[str, ...] = ()
 
     @property
     def days(self) -> tuple[Day, ...]:

@@ -19,7 +19,8 @@ from pictures.axes import (
 from pictures.marks import Figure, Mark, Plot, dot, line, path, rect, words
 from pictures.person import Measure, Mix, PersonPage
 from pictures.person_words import say_level, say_name, say_state
-from trends import Day, TrendState
+from pictures.voice_words import say_tick
+from trends import Day, TrendState, find_measure
 
 WIDTHS = (880, 336)  # px: of a desk and of a telephone
 _LEFT = 40
@@ -32,10 +33,8 @@ def draw_measure(measure: Measure, page: PersonPage, *, width: int) -> Figure:
     plot = Plot(left=_LEFT, right=width - 8, top=26 if measure.trend.shift else 8, bottom=238)
     scale = _day_scale(page, plot)
     levels = _level_scale(measure, plot)
-    ticks = score_ticks() if measure.unit is None else choose_ticks(levels.first, levels.last)
-    say = say_score if measure.unit is None else say_number
     marks = _draw_band(measure, scale, levels, plot)
-    marks += draw_value_axis(levels, plot, ticks, say=say)
+    marks += _draw_levels(measure, levels, plot)
     marks += draw_day_axis(scale, plot)
     marks += _draw_model_changes(measure, scale, plot)
     marks += _draw_dots(measure, scale, levels)
@@ -135,8 +134,18 @@ def _level_scale(measure: Measure, plot: Plot) -> Scale:
     if trend.recent is not None and trend.baseline is not None:
         values += [trend.baseline.mean + trend.recent.low, trend.baseline.mean + trend.recent.high]
     low, high = (min(values), max(values)) if values else (-1.0, 1.0)
-    margin = max((high - low) * 0.06, 0.05)
+    margin = max((high - low) * 0.06, find_measure(measure.name).smallest_sd if measure.is_of_voice else 0.05)
     return Scale(first=low - margin, last=high + margin, start=plot.bottom, end=plot.top)
+
+
+def _draw_levels(measure: Measure, levels: Scale, plot: Plot) -> list[Mark]:
+    """Draw the axis of the levels: its ticks are round scores, or round values of a measure of the voice."""
+    if not measure.is_of_voice:
+        return draw_value_axis(levels, plot, score_ticks(), say=say_score)
+    known = find_measure(measure.name)
+    values = choose_ticks(known.from_level(levels.first), known.from_level(levels.last))
+    texts = {known.to_level(value): say_tick(measure.name, value) for value in values}
+    return draw_value_axis(levels, plot, list(texts), say=texts.__getitem__)
 
 
 def _draw_band(measure: Measure, scale: DayScale, levels: Scale, plot: Plot) -> list[Mark]:
@@ -163,7 +172,7 @@ def _draw_dots(measure: Measure, scale: DayScale, levels: Scale) -> list[Mark]:
         if day.error is not None:
             marks.append(line("error", x, levels(day.level - day.error), x, levels(day.level + day.error)))
         is_other = day.model != measure.trend.model
-        title = f"{say_day(day.day)}: {say_level(day.level, measure.unit)}, {day.n_scored} scored"
+        title = f"{say_day(day.day)}: {say_level(day.level, measure.name)}, {day.n_scored} scored"
         marks.append(dot("day other" if is_other else "day", x, y, radius=radius, title=title))
     return marks
 
@@ -189,7 +198,7 @@ def _draw_recent(measure: Measure, scale: DayScale, levels: Scale) -> list[Mark]
     level = levels(recent.level)
     return [
         rect("recent-interval", begin, low, end, high, title="interval of the recent level"),
-        line("recent", begin, level, end, level, title=f"recent level {say_level(recent.level, measure.unit)}"),
+        line("recent", begin, level, end, level, title=f"recent level {say_level(recent.level, measure.name)}"),
     ]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pictures.axes import say_day, say_score
 from pictures.person import Measure, Mix, OwnBaseline, PersonPage
-from trends import PersonTrend, TrendReason, TrendSettings, TrendState
+from pictures.voice_words import VOICE_WORDS, say_value
+from trends import PersonTrend, TrendReason, TrendSettings, TrendState, find_measure
 
 HIDDEN = (
     "A baseline hides what is always there: somebody who has sounded sad in every note looks ordinary here, because the "
@@ -26,11 +27,12 @@ def say_state(measure: Measure, settings: TrendSettings) -> str:
         return say_lack(trend, settings)
     if trend.state is TrendState.STABLE:
         return f"as usual in the last {settings.recent_days} days."
-    direction = {TrendState.SHIFTED_UP: "more", TrendState.SHIFTED_DOWN: "less"}[trend.state]
-    if measure.unit is not None:
-        direction = {"more": "higher", "less": "lower"}[direction]
+    is_up = trend.state is TrendState.SHIFTED_UP
     since = "" if trend.shift is None else f", since about {say_day(trend.shift.since)}"
-    return f"{direction} than usual{since}."
+    if measure.is_of_voice:
+        known = find_measure(measure.name)
+        return f"{known.more if is_up else known.less} than is usual for this person{since}."
+    return f"{'more' if is_up else 'less'} than usual{since}."
 
 
 def say_lack(trend: PersonTrend, settings: TrendSettings) -> str:
@@ -65,7 +67,7 @@ def say_why(measure: Measure, settings: TrendSettings) -> str | None:
     if trend.baseline is None or trend.recent is None:
         return None
     recent, sd = trend.recent, trend.baseline.sd
-    level, usual = (say_level(value, measure.unit) for value in (recent.level, trend.baseline.mean))
+    level, usual = (say_level(value, measure.name) for value in (recent.level, trend.baseline.mean))
     side = "above" if recent.difference >= 0 else "below"
     distance = f"{abs(recent.effect_size):.1f} standard deviations of single days {side}"
     interval = f"{settings.confidence:.0%} interval {_signed(recent.low / sd)} to {_signed(recent.high / sd)}"
@@ -123,10 +125,12 @@ def say_own(own: OwnBaseline | None) -> str:
     return f"Relative scores compare with {own.n_notes} earlier notes of this person{period}."
 
 
-def list_states(page: PersonPage) -> list[tuple[str, str, str]]:
+def list_states(
+    measures: Sequence[Measure], settings: TrendSettings, *, unread: Sequence[str] = ()
+) -> list[tuple[str, str, str]]:
     """Return each measure's name, its sentence and its state; alike lacks are told once, for all measures together."""
-    found = [(say_name(one.name), say_state(one, page.settings), one.trend.state.value) for one in page.measures]
-    found += [(say_name(name), UNREAD, "unread") for name in page.unread]
+    found = [(say_name(one.name), say_state(one, settings), one.trend.state.value) for one in measures]
+    found += [(say_name(name), UNREAD, "unread") for name in unread]
     sentences = {sentence for _, sentence, _ in found}
     if len(sentences) == 1 and len(found) > 1:
         return [("All measures", *found[0][1:])]
@@ -136,15 +140,15 @@ def list_states(page: PersonPage) -> list[tuple[str, str, str]]:
 def say_name(name: str) -> str:
     """Write a measure's name as a heading.
 
-    >>> say_name("pitch_median")
-    'Pitch median'
+    >>> say_name("sadness"), say_name("pitch_median_hz")
+    ('Sadness', 'Pitch')
     """
-    return name.replace("_", " ").capitalize()
+    return VOICE_WORDS[name].heading if name in VOICE_WORDS else name.replace("_", " ").capitalize()
 
 
-def say_level(level: float, unit: str | None) -> str:
-    """Write a level in its unit; log odds as a score."""
-    return say_score(level) if unit is None else f"{level:.3g} {unit}"
+def say_level(level: float, name: str) -> str:
+    """Write a level as the value that it is: of a label a score, of a measure of the voice with its unit."""
+    return say_value(name, find_measure(name).from_level(level)) if name in VOICE_WORDS else say_score(level)
 
 
 def _top(scores: Mapping[str, float]) -> str:

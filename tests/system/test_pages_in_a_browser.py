@@ -5,8 +5,8 @@ from browser import open_browser
 
 from pictures.note import Envelope
 from pictures.pages import content_security_policy, render_note, render_operations, render_people, render_person
-from tests.unit.persons import a_person
-from tests.unit.test_note_page import a_page, related
+from tests.unit.persons import a_person, with_voice
+from tests.unit.test_note_page import VOICE, a_note, a_page, related
 from tests.unit.test_operations_page import busy_page
 
 PHONE_PX = 360
@@ -16,13 +16,13 @@ SMALLEST_TEXT_PX = 11.5
 def make_pages():
     envelope = Envelope(duration_ms=30_000, peaks=tuple(n % 9 / 9 for n in range(300)), speech=((1000, 17_000),))
     return {
-        "person": render_person(a_person()),
-        "too few notes": render_person(a_person(n_days=5, mix=None)),
+        "person": render_person(with_voice(a_person())),
+        "too few notes": render_person(with_voice(a_person(n_days=5, mix=None))),
         "people": render_people(
-            [a_person(), a_person(n_days=5, subject="ben", mix=None)], title="Two", remark="Made up."
+            [with_voice(a_person()), a_person(n_days=5, subject="ben", mix=None)], title="Two", remark="Made up."
         ),
         "operations": render_operations(busy_page()),
-        "note": render_note(a_page(relative=related(), envelope=envelope)),
+        "note": render_note(a_page(note=a_note(voice=VOICE), relative=related(), envelope=envelope)),
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pictures.person import Measure, Mix, OwnBaseline, PersonPage
 from tests.unit.days import FIRST, make_days, wander
-from trends import TrendSettings, judge_person
+from trends import TrendSettings, find_measure, judge_person
 
 LABELS = ("anger", "happiness", "neutral", "sadness")
 SETTINGS = TrendSettings()
@@ -43,8 +43,31 @@ def a_person(*, n_days=130, shift=0.9, subject="ana", seed=3, **others):
     )
 
 
-def a_measure(name, levels, *, model="m-1"):
+USUAL_VOICE = {  # and how far days are from it, on the scale of each
+    "pitch_median_hz": (190.0, 0.8),
+    "pitch_spread_semitones": (2.6, 0.1),
+    "level_spread_db": (5.1, 0.03),
+    "onsets_per_s": (3.9, 0.06),
+    "pause_share": (0.2, 0.06),
+}
+
+
+def with_voice(page, *, seed=5, rise=2.0):
+    """The same person with measures of the voice, in which pauses rise by so many standard deviations from day 95 on."""
+    rng = np.random.default_rng(seed)
+    n_days = (page.as_of - FIRST).days + 1
+    measures = []
+    for name, (value, sd) in USUAL_VOICE.items():
+        levels = find_measure(name).to_level(value) + sd * wander(rng, n_days)[0]
+        if name == "pause_share":
+            levels[95:] += rise * sd
+        measures.append(a_measure(name, levels, error=0.4 * sd))
+    return replace(page, voice=tuple(measures))
+
+
+def a_measure(name, levels, *, model="m-1", error=0.4):
     """One measure, judged on the last day; every seventh day is a gap, and some notes have no scores."""
+    settings = find_measure(name).adapt_settings(SETTINGS)
     levels = np.array(levels)
     levels[5::7] = np.nan
     days = [
@@ -54,7 +77,7 @@ def a_measure(name, levels, *, model="m-1"):
             n_pending=int(place % 11 == 0),
             n_no_speech=place % 2,
         )
-        for place, day in enumerate(make_days(levels, model=model))
+        for place, day in enumerate(make_days(levels, model=model, error=error))
     ]
-    trend = judge_person(days, SETTINGS, model=model, as_of=FIRST + timedelta(days=len(levels) - 1))
+    trend = judge_person(days, settings, model=model, as_of=FIRST + timedelta(days=len(levels) - 1))
     return Measure(name=name, trend=trend, days=tuple(days))

@@ -17,6 +17,14 @@ from pictures.note_words import say_movement, say_note, say_relative, say_when
 from pictures.pages import render_note
 from pictures.person_figures import WIDTHS
 
+VOICE = {
+    "pitch_median_hz": 187.4,
+    "pitch_spread_semitones": 2.63,
+    "level_spread_db": 5.12,
+    "onsets_per_s": 3.94,
+    "pause_share": 0.125,
+    "speaking_share": 0.667,
+}
 HEARD = {"anger": 0.1, "happiness": 0.2, "neutral": 0.5, "sadness": 0.2}
 
 
@@ -53,7 +61,7 @@ def a_page(**others):
     segments = tuple(
         Segment(start_ms=at, end_ms=at + 8000, speech_ms=7000, scores=HEARD) for at in (1000, 9000, 20_000)
     )
-    return NotePage(note=a_note(), tenant="default", segments=segments, **others)
+    return NotePage(**{"note": a_note(), "tenant": "default", "segments": segments, **others})
 
 
 def related(**others):

@@ -106,7 +106,7 @@ def test_a_trend_that_cannot_be_read_is_said_and_the_rest_is_shown(engine):
     found = collect_person(engine, "default", "ana")
 
     assert [measure.name for measure in found.measures] == ["anger", "happiness", "neutral"]
-    assert ("Sadness", UNREAD, "unread") in list_states(found)
+    assert ("Sadness", UNREAD, "unread") in list_states(found.measures, found.settings, unread=found.unread)
     assert len(found.days) == 130
     with engine.begin() as connection:
         connection.execute(update(subject_trends).values(trend={}))
