@@ -35,7 +35,8 @@ SENDS = {"connect", "sendto", "sendmsg", "sendmmsg"}
 # The last two are how glibc asks nscd and systemd-resolved; it asks nscd for users, too.
 LOOKS_UP = ("resolv.conf", 'hosts\\0"', "systemd/resolve")
 # Semaphores and the like, which have no name any more once they are made; devices.
-NOT_KEPT = ("/dev/", "/proc/")
+# The last is the system's own clock for ids of the machine, where uuid-runtime is installed and this is root.
+NOT_KEPT = ("/dev/", "/proc/", "/var/lib/libuuid/")
 
 
 def cannot_trace():
