@@ -94,6 +94,18 @@ _STATEMENTS = {
             NULL, NULL, {json_of_person}, {json_chart}, {moment}
         FROM n CROSS JOIN (SELECT 'anger' AS measure UNION SELECT 'happiness' UNION SELECT 'neutral' UNION SELECT 'sadness') k
     """,
+    "api_keys": """
+        INSERT INTO api_keys (id, tenant, name, key_sha256, scopes, created_at)
+        VALUES (1000000, 'tenant-0', 'bench', 'of-a-key-that-nobody-has', {json_empty}, '2026-01-01 00:00:00.000000')
+    """,
+    # One note in seven was uploaded over HTTP; half of them are no recordings yet.
+    "uploads": """
+        INSERT INTO uploads (id, tenant, key_id, subject, store, bucket, key, binding, state, created_at, expires_at, recording_id)
+        SELECT 'upload-' || id, tenant, 1000000, CASE WHEN id % 14 = 0 THEN subject END, store, bucket, 'uploads/' || id, 'b',
+            CASE WHEN id % 14 = 0 THEN 'OPEN' ELSE 'REGISTERED' END, uploaded_at, uploaded_at,
+            CASE WHEN id % 14 <> 0 THEN id END
+        FROM recordings WHERE id % 7 = 0
+    """,
     "changes": """
         INSERT INTO changes (id, position, tenant, kind, recording_id, at)
         SELECT id, id, tenant, 'note.upserted', id, uploaded_at FROM recordings ORDER BY id

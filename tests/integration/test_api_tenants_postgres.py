@@ -2,7 +2,8 @@
 
 import pytest
 from db_samples import new_postgres
-from roles import Roles, ask
+from roles import Roles
+from roles import ask as ask_role
 
 from api.server import N_CONNECTIONS
 from db.engine import make_engine
@@ -26,5 +27,5 @@ def engine_of_server(engine):
 def test_a_connection_that_served_a_request_shows_nothing_to_who_has_not_asked(app, engine_of_server):
     assert app.get("/v1/subjects/anna/notes").json["notes"]
 
-    assert ask(engine_of_server, "SELECT count(*) FROM recordings") == [(0,)]
-    assert ask(engine_of_server, "SELECT count(*) FROM api_keys") == [(0,)]
+    assert ask_role(engine_of_server, "SELECT count(*) FROM recordings") == [(0,)]
+    assert ask_role(engine_of_server, "SELECT count(*) FROM api_keys") == [(0,)]
