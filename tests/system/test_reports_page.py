@@ -1,4 +1,4 @@
-"""docs/reports.md, command by command, after a real run over the example notes; what it says of pictures is in the pages."""
+"""docs/reports.md, command by command, after a real run over the example notes; its words about pictures are held against the pages."""
 
 import re
 
