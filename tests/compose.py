@@ -268,10 +268,11 @@ class Stack:
         return done.returncode, done.stdout
 
     def start(self):
-        """Start every service after those that it needs are as it needs them."""
+        """As `docker compose up --wait`: each service after those that it needs, and then until all are healthy."""
         for service in in_order(self.services):
             for needed, condition in service.needs.items():
-                self._check(needed, condition)
+                if condition == "service_healthy":  # `start` ran to its end what has to be completed
+                    self._check(needed)
             if service.is_one_shot:
                 code, printed = self.run(service.name, service.command)
                 assert code == 0, f"{service.name}: exit {code}\n{printed}"
@@ -279,6 +280,9 @@ class Stack:
                 self.postgres.start()
             else:
                 self._start(service)
+        for name, service in self.services.items():
+            if service.has_health:
+                self._check(name)
 
     def close(self):
         """Stop what runs, at once."""
@@ -309,9 +313,7 @@ class Stack:
                 preexec_fn=die_with_parent(PARENT_DEATH_SIGNAL),  # noqa: PLW1509 - one C call, no lock
             )
 
-    def _check(self, name, condition):
-        if condition == "service_completed_successfully":
-            return  # `start` ran it to its end
+    def _check(self, name):
         deadline = time.monotonic() + HEALTH_TIMEOUT_S
         while (answer := self.run(name, self.services[name].health_command))[0] != 0:
             process = self.processes.get(name)
