@@ -18,6 +18,7 @@ class Cli:
 
     folder: Path
     variables: dict = field(default_factory=dict)
+    cwd: Path = ROOT
 
     @property
     def environment(self):
@@ -35,7 +36,7 @@ class Cli:
         return subprocess.run(
             [sys.executable, "-m", "tonalog", *map(str, arguments)],
             env=self.environment,
-            cwd=ROOT,
+            cwd=self.cwd,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -47,7 +48,7 @@ class Cli:
         return subprocess.Popen(
             [sys.executable, "-m", "tonalog", *map(str, arguments)],
             env=self.environment,
-            cwd=ROOT,
+            cwd=self.cwd,
             stdout=(self.folder / log).open("ab"),
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -1,155 +1,77 @@
-"""The README's promises about bad input, each seen: one maker a row, so that a row without one fails."""
+"""README.md: its commands run as they stand, in their order, after what it says to do first; its query gives rows; its links lead somewhere."""
 
-import io
 import json
 import re
-import zipfile
+import shutil
+import sqlite3
 
-import numpy as np
 import pytest
-import soundfile
-from command import NOTES, ROOT
+from command import NOTES, ROOT, Cli
+from compose import raw_services
 
-from db.reasons import Reason
-
-RATE_HZ = 16_000
-SPEECH = NOTES / "vera" / "2026-03-05T06-58-20Z.wav"
-
-
-def test_every_reason_is_explained():
-    text = (ROOT / "README.md").read_text()
-
-    assert [reason.value for reason in Reason if f"`{reason.value}`" not in text] == []
-
-
-def table():
-    """Read (what is wrong, state, code) from the README's table of bad input."""
-    text = (ROOT / "README.md").read_text()
-    part = text[text.index("| What is wrong |") :]
-    rows = [line.strip("|").split("|") for line in part.splitlines()[2:] if line.startswith("|")]
-    end = next((i for i, line in enumerate(part.splitlines()[2:]) if not line.startswith("|")), len(rows))
-    return [(what.strip(), state.strip(), code.strip(" `") or None) for what, state, code in rows[:end]]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line.partition("#")[0].split()[1:]
+    for block in BLOCKS
+    for line in block.splitlines()
+    if re.match(r"(\.venv/bin/)?tonalog ", line)
+]
+# Commands that run until somebody stops them: tests/system/test_compose.py starts and stops each.
+SERVICES = ("scheduler", "worker", "api", "webhooks")
 
 
-def wav(signal, *, rate_hz=RATE_HZ, subtype="PCM_16"):
-    made = io.BytesIO()
-    soundfile.write(made, signal, rate_hz, format="WAV", subtype=subtype)
-    return made.getvalue()
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the example notes and a new version of the model, as somebody has who follows the README."""
+    folder = tmp_path_factory.mktemp("readme")
+    cli = Cli(folder, cwd=folder)
+    shutil.copytree(NOTES, cli.folder / "examples" / "notes")
+    shipped = max((ROOT / "models").glob("*/manifest.json"), key=lambda path: path.parent.name).parent
+    new = shutil.copytree(shipped, cli.folder / "new" / "speech-emotion-0.7.0")
+    manifest = json.loads((new / "manifest.json").read_text())
+    (new / "manifest.json").write_text(json.dumps(manifest | {"version": "0.7.0"}))
+    return cli
 
 
-def tone(seconds, rate_hz=RATE_HZ):
-    return 0.3 * np.sin(2 * np.pi * 220 * np.arange(int(seconds * rate_hz)) / rate_hz)
+def test_every_command_runs_in_its_order(installed):
+    printed = {}
+    for words in COMMANDS:
+        if words[0] not in SERVICES:
+            refused = words[:2] == ["models", "activate"]  # as the README says: nothing has scored with it yet
+            printed[" ".join(words[:2])] = installed(*words, code=1 if refused else 0)
+
+    assert "14 scored" in printed["run examples/notes"]
+    assert "0.7.0" in printed["reprocess --model"]
+    assert "result" in printed["models activate"]
+    assert (installed.folder / "ana.html").read_text().startswith("<!doctype html>")
+    assert (installed.folder / "scores").is_dir()
 
 
-def noise(seconds=6.0):
-    return 0.4 * np.clip(np.random.default_rng(3).standard_normal(int(seconds * RATE_HZ)), -2, 2)
+def test_the_query_gives_a_row_for_each_scored_note(installed):
+    (query,) = re.findall(r"^```sql\n(.+?);\n```", README, re.MULTILINE | re.DOTALL)
+    with sqlite3.connect(installed.folder / "home" / "tonalog.db") as database:
+        assert database.execute(query).fetchall()
 
 
-def speech_of(seconds):
-    signal, rate_hz = soundfile.read(SPEECH)
-    loudest = int(np.argmax(np.abs(signal)))
-    start = max(0, loudest - int(seconds * rate_hz / 2))
-    return signal[start : start + int(seconds * rate_hz)], rate_hz
+def test_what_runs_until_it_is_stopped_is_a_service_of_the_compose_file():
+    named = {words[0] for words in COMMANDS} & set(SERVICES)
+
+    assert named == set(SERVICES)
+    assert named == {service["command"][0] for service in raw_services().values() if "command" in service} & named
 
 
-def damaged():
-    whole = bytearray(next(NOTES.glob("chloe/*.flac")).read_bytes())
-    whole[200:] = np.random.default_rng(5).integers(0, 255, len(whole) - 200, dtype=np.uint8).tobytes()
-    return bytes(whole)
+def test_every_other_command_of_the_page_is_make_and_a_target_of_the_makefile():
+    lines = [line for block in BLOCKS for line in block.splitlines()]
+    others = [line.split()[:2] for line in lines if not re.match(r"(\.venv/bin/)?tonalog ", line)]
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert others
+    assert all(tool == "make" and f"\n{target}:" in makefile for tool, target in others)
 
 
-def archive():
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as zipped:
-        zipped.writestr("note.txt", "hello")
-    return made.getvalue()
-
-
-def with_nan():
-    signal = tone(2)
-    signal[100:110] = np.nan
-    return wav(signal, subtype="FLOAT")
-
-
-# What stands in the README -> (contents to try, settings that make a small file enough).
-MAKERS = {
-    "no bytes": ([b""], {}),
-    "more bytes than `TONALOG_MAX_SIZE_MB`": ([wav(tone(40))], {"TONALOG_MAX_SIZE_MB": "1"}),
-    "longer than `TONALOG_MAX_DURATION_S`, counted in decoded samples": (
-        [wav(tone(5))],
-        {"TONALOG_MAX_DURATION_S": "3"},
-    ),
-    "text, HTML, a picture, a playlist or an archive": (
-        [
-            b"Dear diary, today was fine.",
-            b"<!DOCTYPE html><html></html>",
-            b"\x89PNG\r\n\x1a\n" + bytes(100),
-            b"\xff\xd8\xff\xe0" + bytes(100),
-            b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:9/a.ts\n",
-            b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n",
-            archive(),
-        ],
-        {},
-    ),
-    "audio of a kind that is refused (AU, WMA, AC-3, ...)": (
-        [b".snd" + bytes(200), b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(200), b"\x0b\x77" + bytes(200)],
-        {},
-    ),
-    "cut off in the middle": (
-        [path.read_bytes()[: path.stat().st_size // 2] for path in (SPEECH, *NOTES.glob("luca/2026-03-02*.m4a"))],
-        {},
-    ),
-    "damaged so that it cannot be decoded": ([damaged()], {}),
-    "NaN or infinite samples": ([with_nan()], {}),
-    "sampling rate under 4 or over 192 kHz, or more than 8 channels": (
-        [wav(tone(2, 2000), rate_hz=2000), wav(np.zeros((RATE_HZ, 9)))],
-        {},
-    ),
-    "silence": ([wav(np.zeros(4 * RATE_HZ))], {}),
-    "loud noise without speech": ([wav(noise())], {}),
-    "less than 0.4 s of sound": ([wav(speech_of(0.39)[0], rate_hz=speech_of(0.39)[1])], {}),
-}
-# What needs more than a file and `tonalog score` -> (state, code, the test that sees it, beside this one).
-ELSEWHERE = {
-    "deleted before it was scored": ("failed", "OBJECT_MISSING", "test_objects_that_change.py"),
-    "replaced before it was scored": ("failed", "OBJECT_CHANGED", "test_objects_that_change.py"),
-    "takes more memory than `TONALOG_CHILD_MEMORY_MB`, three times": (
-        "failed",
-        "MEMORY",
-        "test_hostile_recordings.py",
-    ),
-    "keeps its decoder busy for longer than `TONALOG_MAX_DECODE_S`": (
-        "failed",
-        "TIME_LIMIT",
-        "test_hostile_recordings.py",
-    ),
-}
-
-
-def test_every_row_of_the_readme_has_a_maker_here_or_a_test_beside_this_one():
-    assert {what for what, _, _ in table()} == set(MAKERS) | set(ELSEWHERE)
-
-
-@pytest.mark.parametrize("what", ELSEWHERE)
-def test_a_row_that_is_seen_elsewhere_promises_what_that_test_expects(what):
-    state, code, file = ELSEWHERE[what]
-    assert (what, state, code) in table()
-    assert f'"{code}"' in (ROOT / "tests" / "system" / file).read_text()
-
-
-@pytest.mark.parametrize(("what", "state", "code"), [row for row in table() if row[0] not in ELSEWHERE])
-def test_bad_input_ends_in_the_state_that_the_readme_says_with_a_sentence(cli, tmp_path, what, state, code):
-    contents, variables = MAKERS[what]
-    files = [tmp_path / f"note-{number}.ogg" for number, _ in enumerate(contents)]
-    for file, content in zip(files, contents, strict=True):
-        file.write_bytes(content)
-    cli.variables.update(variables)
-
-    printed = cli("score", "--json", *files, code=1 if state == "failed" else 0)
-
-    rows = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    assert [row["status"] for row in rows] == [state] * len(files)
-    if state == "failed":
-        assert [row["error"]["code"] for row in rows] == [code] * len(files)
-        assert all(len(row["error"]["message"]) > 15 for row in rows)
-        assert not any(re.search(r"Traceback|Error\(", row["error"]["message"]) for row in rows)
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

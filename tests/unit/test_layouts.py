@@ -140,18 +140,18 @@ def test_all_ready_made_rules_are_tried_where_nothing_is_set():
     assert DEFAULT_LAYOUTS.split(";") == list(READY_MADE)
 
 
-def readme_rows():
-    text = (ROOT / "README.md").read_text()
+def documented_rows():
+    text = (ROOT / "docs" / "naming.md").read_text()
     lines = text[text.index("| Ready-made |") :].partition("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_the_readme_lists_the_ready_made_rules_in_their_order():
-    assert [name.strip("`") for name, _, _ in readme_rows()] == list(READY_MADE)
+def test_the_page_lists_the_ready_made_rules_in_their_order():
+    assert [name.strip("`") for name, _, _ in documented_rows()] == list(READY_MADE)
 
 
-@pytest.mark.parametrize(("name", "finds", "examples"), readme_rows(), ids=[row[0] for row in readme_rows()])
-def test_what_the_readme_says_of_a_ready_made_rule_holds(name, finds, examples):
+@pytest.mark.parametrize(("name", "finds", "examples"), documented_rows(), ids=[row[0] for row in documented_rows()])
+def test_what_the_page_says_of_a_ready_made_rule_holds(name, finds, examples):
     layouts = Layouts(name.strip("`"))
     for key in re.findall(r"`([^`]+)`(?! says nothing)", examples):
         found = layouts.read(key)
