@@ -65,6 +65,18 @@ PEOPLE ?= 4000
 simulate: $(VENV)/.base  ## make simulate PEOPLE=4000 SEED=0: false alarms, intervals and power on simulated persons
 	$(BIN)/python -m benchmarks.trend_promises --people $(PEOPLE) --seed $(SEED)
 
+# The pages as a site in build/site; exits with 1 on a link or an anchor that leads nowhere.
+.PHONY: docs
+DOCS := build/docs
+SITE := build/site
+PAGES := '*.md' '*.png' '*.svg' ':!training/bundle/templates'
+LINKED := LICENSE examples/notes.toml training/fitting/presets.py training/corpora/layouts/emodb.py training/corpora/layouts/listed_sets.py
+docs: $(VENV)/.test  ## make docs
+	rm -rf $(DOCS)
+	mkdir -p $(DOCS)
+	git ls-files -z $(PAGES) $(LINKED) | xargs -0 cp --parents -t $(DOCS)
+	NO_MKDOCS_2_WARNING=1 DOCS=$(abspath $(DOCS)) SITE=$(abspath $(SITE)) $(BIN)/mkdocs build --quiet
+
 # What the image is made of, and what is known of it. UPGRADE=--upgrade takes the newest releases that pyproject.toml allows.
 .PHONY: lock licences audit
 TOOLS   := .venv-tools
