@@ -15,9 +15,9 @@ from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from db import api_keys, delivery_log, jobs, recordings, webhooks
-from db.webhook_schema import webhook_deliveries
 from db.columns import db_now_s
 from db.reasons import DeliveryState, EventKind, Lane, Scope
+from db.webhook_schema import webhook_deliveries
 
 ALLOW = {"TONALOG_WEBHOOK_ALLOW": "127.0.0.0/8", "TONALOG_API_REQUESTS_PER_S": "10000"}
 
