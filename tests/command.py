@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import forked
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTES = ROOT / "examples" / "notes"
 
@@ -32,15 +34,7 @@ class Cli:
 
     def ask(self, *arguments, timeout=240):
         """Run to the end, whatever the exit code; stdout and stderr apart."""
-        return subprocess.run(
-            [sys.executable, "-m", "tonalog", *map(str, arguments)],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return forked.run(list(map(str, arguments)), environment=self.environment, folder=ROOT, timeout_s=timeout)
 
     def start(self, *arguments, log):
         """Start a long-running process in a session of its own, so that its whole tree can be killed."""
