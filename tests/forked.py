@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +51,7 @@ def _connect() -> socket.socket:
 
 
 def run(
-    arguments: list[str], *, environment: dict[str, str], folder: Path, timeout_s: float
+    arguments: Sequence[str], *, environment: dict[str, str], folder: Path, timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
     """Run `tonalog` to its end and return what it printed, as `subprocess.run` does.
 
