@@ -13,7 +13,7 @@ JOBS   ?= 3
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
-.PHONY: demo test test-train check unit chaos clean
+.PHONY: demo test test-long test-train check unit chaos clean
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -93,8 +93,11 @@ audit: $(TOOLS)/.tools  ## known weaknesses of the locked packages; says so when
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
-chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
+test-long: $(VENV)/.test  ## the tests that `make test` has in a short form only, marked `long`
 	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long
+
+chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long tests/chaos
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
