@@ -43,7 +43,7 @@ class Site:
     def start(self, name, *arguments, **changed):
         """Start a process with a log of its own; only the scheduler holds what operators hold."""
         more = (self.operator_only if name == "scheduler" else {}) | changed
-        return Cli(self.folder, self.common | more).start(*arguments, log=f"{name}.log")
+        return Cli(self.folder, self.common | more).start(*arguments, log=f"{name}.log", is_measured=name != "cut-off")
 
     def call(self, *arguments, code=0, **changed):
         """Run an operator's command and keep what it printed."""

@@ -61,7 +61,7 @@ def test_the_api_on_sqlite_tells_an_app_within_seconds(home):
     secret = api_keys.create(engine, "default", name="app", scopes=list(Scope)).secret
     port = free_port()
     cli = Cli(folder, ALLOW)
-    process = cli.start("api", "--port", port, log="api.log")
+    process = cli.start("api", "--port", port, log="api.log", is_measured=True)
     try:
         assert wait_until(lambda: is_ready(port), timeout_s=120), cli.worker_log()
         with receiving() as receiver:
@@ -94,7 +94,7 @@ def test_a_sender_that_is_killed_loses_nothing_and_sends_little_twice(home):
         kill_tree(first)
         n_sent = len(receiver.received)
         n_held = end_leases(engine)
-        second = cli.start("webhooks", log="second.log")
+        second = cli.start("webhooks", log="second.log", is_measured=True)
         try:
             assert wait_until(lambda: set(states(engine, endpoint)) == {DeliveryState.DELIVERED}, timeout_s=150)
         finally:
