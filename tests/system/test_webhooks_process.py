@@ -90,7 +90,7 @@ def test_a_sender_that_is_killed_loses_nothing_and_sends_little_twice(home):
         score(engine, 30)
         cli = Cli(folder, ALLOW)
         first = cli.start("webhooks", log="first.log")
-        assert wait_until(lambda: len(receiver.received) >= 5, timeout_s=60), cli.worker_log()
+        assert wait_until(lambda: len(receiver.received) >= 5, timeout_s=120), cli.worker_log()
         kill_tree(first)
         n_sent = len(receiver.received)
         n_held = end_leases(engine)
