@@ -53,7 +53,9 @@ def test_scores_equal_the_embedded_run_and_a_killed_worker_costs_nothing(product
     second = None
     try:
         assert "19 new" in production("scan")
-        assert wait_until(lambda: states(postgres_url).get("RUNNING"), timeout_s=150, every_s=0.02), states(postgres_url)
+        assert wait_until(lambda: states(postgres_url).get("RUNNING"), timeout_s=150, every_s=0.02), states(
+            postgres_url
+        )
         kill_tree(victim)
         victim = production.start("worker", "--concurrency", "1", log="victim.log")
         second = production.start("worker", "--concurrency", "1", log="second.log")
