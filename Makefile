@@ -8,12 +8,13 @@ PINS   := $(if $(LOCKED),$(VENV)/pins.txt)
 # librosa compiles for its cache when a test first calls it (18 s and more); better here than under a time limit.
 WARM   := $(BIN)/python -c 'import librosa; librosa.resample'
 # Workers of pytest: one more than cores (two at least), since tests also wait for processes of their own.
+# Without PYTHONDONTWRITEBYTECODE, as it would make each of them compile and rewrite every file of tests in every run.
 JOBS   ?= 3
 
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
-.PHONY: demo test test-train check unit chaos clean
+.PHONY: demo test test-long test-train check unit chaos clean
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -41,7 +42,7 @@ demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> 
 	$(BIN)/tonalog report --example examples/notes --out example-report.html
 
 test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
-	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
+	PYTHONDONTWRITEBYTECODE= TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
 test-train: $(TRAIN)/.train  ## the tests of training, with torch in an environment of its own
 	$(TRAIN)/bin/python -m pytest tests/train --confcutdir tests/train
@@ -105,8 +106,11 @@ audit: $(TOOLS)/.tools  ## known weaknesses of the locked packages; says so when
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
-chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
+test-long: $(VENV)/.test  ## the tests that `make test` has in a short form only, marked `long`
 	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long
+
+chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long tests/chaos
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:

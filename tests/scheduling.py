@@ -10,9 +10,11 @@ TOGETHER = {
     # Real processes with leases and watchdogs of seconds: two such stages at once would starve each other.
     "tests/chaos/": "chaos",
     "tests/system/test_watchdog_process.py": "chaos",
-    # Both read the one embedded run of the example notes.
+    # All read the one embedded run of the example notes.
     "tests/system/test_embedded_run.py": "embedded",
+    "tests/system/test_exports_page.py": "embedded",
     "tests/system/test_production_stack.py": "embedded",
+    "tests/system/test_reports_page.py": "embedded",
 }
 
 

@@ -8,15 +8,31 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+import worker.app
 from tests.chaos.notes import POISON_MARK, POISONS, SLOW
 from tonalog.__main__ import main
 from worker import job
 from worker.scoring.note import NoteScores
 
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from config.settings import Settings
+
 SLOW_S = 2.5
+LOST_WAIT = "CHAOS_LOST_WAIT_S"  # for how long Celery holds the place of a killed process: 10 s where this is not set
 _pure = job.score_recording
+_make_app = worker.app.make_app
+
+
+def make_impatient_app(settings: Settings) -> Celery:
+    """Make the worker's application, which forgets a killed pool process as soon as the test wants it to."""
+    app = _make_app(settings)
+    if wait_s := os.environ.get(LOST_WAIT):
+        app.conf.worker_lost_wait = float(wait_s)
+    return app
 
 
 def score_poisoned(file: BinaryIO, *arguments: object, **options: object) -> NoteScores:
@@ -45,4 +61,5 @@ def read_poison(file: BinaryIO) -> str | None:
 
 if __name__ == "__main__":
     job.score_recording = score_poisoned
+    worker.app.make_app = make_impatient_app
     main()

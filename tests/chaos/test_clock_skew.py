@@ -10,7 +10,7 @@ from tests.chaos.stage import staged
 LIMIT_S = 240.0
 
 
-@pytest.mark.parametrize("worker_h", [-2, 2])
+@pytest.mark.parametrize("worker_h", [-2, pytest.param(2, marks=pytest.mark.long)])
 def test_clocks_that_are_wrong_cost_no_attempt(request, tmp_path, worker_h):
     for server in ("redis", "postgres"):
         request.getfixturevalue(f"{server}_server")  # skips, or fails where servers are required

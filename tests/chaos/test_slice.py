@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.backends import BACKENDS
 from tests.chaos.run import Options, run_chaos
 
-SECONDS, EVERY_S = 10.0, 0.7
+SECONDS, EVERY_S = 5.0, 0.7
 # Generous: a machine with two busy cores needs its time to start killed processes again.
 LIMIT_S = 180.0
 

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from db.reasons import JobState
 from tests.chaos import invariants
 from tests.chaos.backends import BACKENDS
@@ -10,7 +12,6 @@ from tests.chaos.stage import staged
 
 LIMIT_S = 120.0
 STOPPED_WITHIN_S = 60.0
-N_JOBS = 8
 # No message is sent a second time within the test: what is not handed back would stay where it is.
 PATIENT = {"TONALOG_RERING_S": "600"}
 
@@ -21,14 +22,22 @@ def wait_until_two_run(stage):
     assert took_s is not None, list(stage.log_lines())[-40:]
 
 
-def test_a_worker_stopped_by_term_int_or_quit_finishes_what_runs_and_hands_back_the_rest(request, tmp_path):
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param((signal.SIGTERM, signal.SIGQUIT), id="two signals"),
+        pytest.param((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT), id="all three", marks=pytest.mark.long),
+    ],
+)
+def test_a_worker_stopped_by_term_int_or_quit_finishes_what_runs_and_hands_back_the_rest(request, tmp_path, numbers):
     request.getfixturevalue("redis_server")  # skips, or fails where servers are required
+    n_jobs = 2 * len(numbers) + 2  # two run at each signal, and some wait after the last one
     changes = PATIENT | {"TONALOG_LEASE_S": "10"}  # QUIT gives half of it
     with staged(BACKENDS["redis-sqlite"], tmp_path, seed=19, n_workers=1, changes=changes) as stage:
         (worker,) = stage.workers
-        stage.feeder.bring([SLOW] * N_JOBS)
+        stage.feeder.bring([SLOW] * n_jobs)
         stage.start()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        for number in numbers:
             wait_until_two_run(stage)
             worker.ask(number)
             worker.wait(STOPPED_WITHIN_S)
@@ -40,7 +49,7 @@ def test_a_worker_stopped_by_term_int_or_quit_finishes_what_runs_and_hands_back_
 
     assert took_s is not None, list(stage.log_lines())[-40:]
     assert {name: check(left) for name, check in invariants.CHECKS.items() if check(left)} == {}
-    assert [attempt.outcome for attempt in left.attempts] == ["DONE"] * N_JOBS
+    assert [attempt.outcome for attempt in left.attempts] == ["DONE"] * n_jobs
 
 
 def test_a_worker_stopped_by_quit_drops_what_takes_too_long_and_its_lease_runs_out(tmp_path):

@@ -22,7 +22,7 @@ from scheduler.scan import Naming, scan
 from storage.open import open_store
 
 N_BULK, N_NIGHTLY, QUEUE_CAP, CONCURRENCY = 60, 10, 40, 2
-LONG_S = 120.0  # so that a bulk job takes long enough to be overtaken, whatever the model
+LONG_S = 60.0  # so that a bulk job takes long enough to be overtaken, whatever the model
 
 
 @pytest.fixture(params=["embedded", "redis_and_postgres"])

@@ -86,7 +86,7 @@ class Watched:
             )
 
     def run(self, *arguments):
-        assert self.start(*arguments).wait(60) == 0, self.printed()
+        assert self.start(*arguments).wait(150) == 0, self.printed()
 
     def printed(self):
         return "\n".join(log.read_text() for log in sorted(self.folder.glob("*.log")))
@@ -215,7 +215,7 @@ def test_worker_and_scheduler_talk_to_their_servers_and_to_nobody_else(tmp_path,
     processes = [watched.start("scheduler"), watched.start("worker")]
     try:
         watched.run("scan")
-        assert wait_until(lambda: n_done(postgres_url) == 1, timeout_s=60), watched.printed()
+        assert wait_until(lambda: n_done(postgres_url) == 1, timeout_s=150), watched.printed()
         wait_until(lambda: False, timeout_s=TRACED_S)
     finally:
         watched.stop(*processes)

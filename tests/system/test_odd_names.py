@@ -77,7 +77,7 @@ def test_a_folder_with_a_sparse_file_and_folders_without_end_is_scored_all_the_s
     os.close(at)
     (notes / "z.wav").write_bytes(b"no audio")
 
-    done = cli.ask("run", notes, timeout=100)
+    done = cli.ask("run", notes)
 
     assert "2 recordings: 2 failed" in done.stdout, done.stderr
     assert sorted(job["reason"] for job in json.loads(cli("status", "--json"))["dead"]) == ["NOT_AUDIO", "TOO_LARGE"]
@@ -101,7 +101,7 @@ def test_junk_in_the_queues_folder_of_a_home_stops_no_run(cli, tmp_path):
         (queue / "control" / name).write_text("junk")
     os.mkfifo(queue / "control" / "lane-1-nightly.exchange")
 
-    assert "1 recordings: 1 failed" in cli("run", notes, timeout=60)
+    assert "1 recordings: 1 failed" in cli("run", notes)
     cli("doctor")
 
     assert "Traceback" not in (tmp_path / "home" / "worker.log").read_text()

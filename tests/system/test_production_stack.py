@@ -53,7 +53,9 @@ def test_scores_equal_the_embedded_run_and_a_killed_worker_costs_nothing(product
     second = None
     try:
         assert "19 new" in production("scan")
-        assert wait_until(lambda: states(postgres_url).get("RUNNING"), timeout_s=60, every_s=0.02), states(postgres_url)
+        assert wait_until(lambda: states(postgres_url).get("RUNNING"), timeout_s=150, every_s=0.02), states(
+            postgres_url
+        )
         kill_tree(victim)
         victim = production.start("worker", "--concurrency", "1", log="victim.log")
         second = production.start("worker", "--concurrency", "1", log="second.log")
@@ -113,8 +115,8 @@ def test_a_nightly_run_that_no_scheduler_was_up_for_is_caught_up_once(production
     other = production.start("scheduler", log="other.log")
     try:
         slot_done = "SELECT count(*) FROM schedule_slots WHERE state = 'DONE' AND n_jobs > 0"
-        assert wait_until(lambda: ask(postgres_url, slot_done) == [(1,)], timeout_s=60), production.worker_log()
-        assert wait_until(lambda: states(postgres_url).get("QUEUED") == 19, timeout_s=30), states(postgres_url)
+        assert wait_until(lambda: ask(postgres_url, slot_done) == [(1,)], timeout_s=150), production.worker_log()
+        assert wait_until(lambda: states(postgres_url).get("QUEUED") == 19, timeout_s=120), states(postgres_url)
     finally:
         kill_tree(scheduler)
         kill_tree(other)

@@ -3,26 +3,19 @@
 import re
 
 import pytest
-from command import NOTES, ROOT, Cli
+from command import NOTES, ROOT
 
 PAGE = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^tonalog (report .+)$", PAGE, re.MULTILINE)
 MAX_PICTURE_BYTES = 200_000
 
 
-@pytest.fixture(scope="module")
-def scored(tmp_path_factory):
-    cli = Cli(tmp_path_factory.mktemp("reports"))
-    cli("run", NOTES)
-    return cli
-
-
 @pytest.mark.parametrize("line", COMMANDS)
-def test_each_command_writes_its_page(scored, line):
+def test_each_command_writes_its_page(embedded, line):
     *words, name = line.split()
-    out = scored.folder / name
+    out = embedded.folder / name
 
-    said = scored(*words, out)
+    said = embedded(*words, out)
 
     assert f"Wrote {out}" in said
     html = out.read_text()
@@ -31,14 +24,14 @@ def test_each_command_writes_its_page(scored, line):
     assert ("<audio" in html) == ("--with-audio" in words)
 
 
-def test_the_example_says_what_it_is_and_shows_three_states(scored):
-    scored("report", "--example", NOTES, "--out", scored.folder / "example.html")
-    html = (scored.folder / "example.html").read_text()
+def test_the_example_says_what_it_is_and_shows_three_states(embedded):
+    embedded("report", "--example", NOTES, "--out", embedded.folder / "example.html")
+    html = (embedded.folder / "example.html").read_text()
 
     assert "An example. The notes are real recordings" in html
     assert "happiness more than usual, since about" in html
     assert "all measures too few notes yet" in html
-    assert "No recordings of 'Mira'" in scored("report", "--subject", "Mira", "--out", "/nowhere", code=1)
+    assert "No recordings of 'Mira'" in embedded("report", "--subject", "Mira", "--out", "/nowhere", code=1)
 
 
 def test_the_page_has_every_option_and_every_picture():

@@ -18,7 +18,7 @@ from tests.unit.bomb_graphs import make_bomb
 from tests.unit.bundles import make_graph, write_bundle
 from tests.unit.sounds import RATE_HZ, make_voice
 
-WITHIN_S = 2.0
+WITHIN_S = 10.0  # a second on an idle machine; the graph itself would never end
 START_S = 60.0
 
 
@@ -44,8 +44,15 @@ def read_processor_s(process):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("kind", ["loop", "deaf"])
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("loop", signal.SIGTERM),
+        ("deaf", signal.SIGINT),
+        pytest.param("loop", signal.SIGINT, marks=pytest.mark.long),
+        pytest.param("deaf", signal.SIGTERM, marks=pytest.mark.long),
+    ],
+)
 def test_a_graph_that_never_ends_is_left_at_once_and_the_rows_before_it_are_whole(cli, tmp_path, sounds, kind, number):
     bundle = write_bundle(tmp_path / "bomb", make_bomb(kind))
     process = start(cli, "--json", "--model", bundle, *sounds)

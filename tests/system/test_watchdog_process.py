@@ -45,10 +45,10 @@ def test_a_scheduler_whose_beat_was_killed_ends_with_status_70(cli):
     engine = make_engine(f"sqlite:///{cli.folder}/home/tonalog.db")
     scheduler = cli.start("scheduler", log="scheduler.log")
     try:
-        assert wait_until(lambda: "sweep" in read_pulses(engine), timeout_s=60), cli.worker_log()
+        assert wait_until(lambda: "sweep" in read_pulses(engine), timeout_s=120), cli.worker_log()
         (beat,) = Path(f"/proc/{scheduler.pid}/task/{scheduler.pid}/children").read_text().split()
         os.kill(int(beat), signal.SIGKILL)
-        assert wait_until(lambda: scheduler.poll() is not None, timeout_s=60), cli.worker_log()
+        assert wait_until(lambda: scheduler.poll() is not None, timeout_s=120), cli.worker_log()
     finally:
         if scheduler.poll() is None:
             kill_tree(scheduler)
