@@ -21,6 +21,7 @@ from db.schema import jobs as jobs_table
 
 MONDAY = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
 PLENTY = 1_000_000
+N_POOLED = 16  # more than the threads of any test
 
 
 @cache
@@ -43,12 +44,18 @@ def new_sqlite(folder: Path) -> Engine:
 
 
 @contextmanager
-def new_postgres(server: PostgresServer) -> Iterator[Engine]:
-    """An engine on a migrated PostgreSQL database of this test's own."""
+def new_postgres(server: PostgresServer, *, n_pooled: int | None = N_POOLED) -> Iterator[Engine]:
+    """An engine on a migrated PostgreSQL database of this test's own.
+
+    A connection costs more than what most tests do with it, so some are kept open; `n_pooled=None` keeps none, as
+    workers and schedulers do, for a test that forks or counts connections.
+    """
     name, template = f"test_{uuid.uuid4().hex}", migrated_template(server)
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    yield make_engine(server.url_of(name))
+    engine = make_engine(server.url_of(name), n_pooled=n_pooled)
+    yield engine
+    engine.dispose()
     if server.is_running():
         with server.connect() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

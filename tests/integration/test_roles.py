@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from db_samples import PLENTY, a_recording, a_result, fill_old, new_postgres, old_recording, upgrade_to
-from roles import VIEWS, Roles, add_work, ask, claim, run
+from db_samples import PLENTY, a_recording, a_result, fill_old, old_recording, upgrade_to
+from roles import VIEWS, Roles, add_work, ask, claim, new_roles, run
 from sqlalchemy import text
 
 from db import (
@@ -36,15 +36,15 @@ TABLES = (*metadata.tables, "alembic_version")
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 @pytest.fixture(scope="module")
 def granted(postgres_server):
     """One database for all the questions that change nothing."""
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def test_a_job_goes_its_whole_way_with_each_step_done_by_its_own_role(roles):
