@@ -13,7 +13,7 @@ JOBS   ?= 3
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
-.PHONY: demo test test-train check unit chaos clean
+.PHONY: demo test test-long test-train check unit chaos clean
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,6 +42,9 @@ demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> 
 
 test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
 	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
+
+test-long: $(VENV)/.test  ## what `make test` leaves out: more draws, more faults, and on PostgreSQL what a unit test holds on SQLite
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) -m long
 
 test-train: $(TRAIN)/.train  ## the tests of training, with torch in an environment of its own
 	$(TRAIN)/bin/python -m pytest tests/train --confcutdir tests/train
