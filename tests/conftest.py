@@ -50,6 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Close the connections that a test kept to its files."""
+    yield
+    if samples := sys.modules.get("db_samples"):  # a test that needs no database has not loaded it
+        samples.close_kept()
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """The session's Redis, shared: use `redis_url`, or `killable_redis` to hurt one."""

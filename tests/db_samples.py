@@ -23,6 +23,8 @@ MONDAY = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
 PLENTY = 1_000_000
 N_POOLED = 16  # more than the threads of any test
 
+_made: list[Engine] = []
+
 
 @cache
 def migrated_file() -> bytes:
@@ -33,14 +35,24 @@ def migrated_file() -> bytes:
         return file.read_bytes()
 
 
-def new_sqlite(folder: Path) -> Engine:
-    """An engine on a migrated SQLite file of this test's own."""
+def new_sqlite(folder: Path, *, n_pooled: int | None = N_POOLED) -> Engine:
+    """An engine on a migrated SQLite file of this test's own.
+
+    Connections are kept open until the test ends: to open one costs more than most statements. `n_pooled=None` keeps none.
+    """
     file = folder / "tonalog.db"
     file.write_bytes(migrated_file())
-    engine = make_engine(f"sqlite:///{file}")
+    engine = make_engine(f"sqlite:///{file}", n_pooled=n_pooled)
+    _made.append(engine)
     # Nobody pulls the plug in a unit test; tests/integration has the kills.
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     return engine
+
+
+def close_kept() -> None:
+    """Close the connections that engines on SQLite files keep; an engine that is used again opens others."""
+    while _made:
+        _made.pop().dispose()
 
 
 @contextmanager
