@@ -97,7 +97,7 @@ unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
 chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
-	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long tests/chaos
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
