@@ -259,19 +259,19 @@ MAY_INSERT = {
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
-@pytest.mark.parametrize("table", [*TABLES, *VIEWS])
-def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role, table):
+def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role):
     for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):
-        assert has_right(granted, role, table, right) is ((role, table) in allowed), right
+        given = {table for table in (*TABLES, *VIEWS) if has_right(granted, role, table, right)}
+        assert given == {table for whose, table in allowed if whose == role}, right
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_an_app_backend_reads_the_views_and_no_table(granted, table):
+def test_an_app_backend_reads_the_views_and_no_table(granted):
     for view in VIEWS:
         run(granted.api, f"SELECT * FROM {view}")
 
-    with pytest.raises(DatabaseError, match="permission denied"):
-        run(granted.api, f"SELECT * FROM {table}")
+    for table in TABLES:
+        with pytest.raises(DatabaseError, match="permission denied"):
+            run(granted.api, f"SELECT * FROM {table}")
 
 
 @pytest.mark.parametrize("table", ["results", "segments"])
