@@ -71,7 +71,7 @@ def read_record(kind: type[T], values: Mapping[str, Any]) -> T:
         >>> read_record(make_dataclass("Pair", [("both", tuple[int, ...])]), {"both": [1, 2]})
         Pair(both=(1, 2))
     """
-    hints = _read_hints(kind)
+    hints = _read_hints(kind)  # type: ignore[arg-type]  # a class can be hashed
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every kind here is a dataclass
     if unknown := sorted(set(values) - set(names)):
         raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; allowed are {', '.join(names)}")
