@@ -53,11 +53,17 @@ def metadata(wheel):
     return email.message_from_bytes(wheel.read(name))
 
 
+@pytest.fixture(scope="module")
+def owners():
+    """Which distributions each name belongs to; to ask reads the list of files of everything that is installed."""
+    return packages_distributions()
+
+
 @pytest.mark.parametrize("room", ROOMS)
-def test_no_other_distribution_owns_the_name_of_a_room(room):
+def test_no_other_distribution_owns_the_name_of_a_room(owners, room):
     found = importlib.util.find_spec(room)
 
-    assert set(packages_distributions().get(room, [])) <= {"tonalog"}
+    assert set(owners.get(room, [])) <= {"tonalog"}
     assert {Path(place) for place in found.submodule_search_locations} == {ROOT / room}
 
 
