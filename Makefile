@@ -44,6 +44,9 @@ demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> 
 test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
 	PYTHONDONTWRITEBYTECODE= TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
+test-long: $(VENV)/.test  ## what `make test` leaves out: more draws, more faults, and on PostgreSQL what a unit test holds on SQLite
+	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) -m long
+
 test-train: $(TRAIN)/.train  ## the tests of training, with torch in an environment of its own
 	$(TRAIN)/bin/python -m pytest tests/train --confcutdir tests/train
 
@@ -105,9 +108,6 @@ audit: $(TOOLS)/.tools  ## known weaknesses of the locked packages; says so when
 
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
-
-test-long: $(VENV)/.test  ## the tests that `make test` has in a short form only, marked `long`
-	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long
 
 chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/reliability.md
 	TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -q -m long tests/chaos

@@ -38,6 +38,8 @@ def printable(text: str) -> str:
     >>> printable("José") == "José", printable("Jose\u0301")
     (True, 'Jose\\u0301')
     """
+    if text.isascii() and text.isprintable():
+        return text
     is_composed = unicodedata.is_normalized("NFC", text)
     return "".join(char if _is_seen(char, is_composed=is_composed) else _spell(char) for char in text)
 

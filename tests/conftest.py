@@ -36,6 +36,28 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `long` what a module leaves out of its `SHORT`: the names of the tests that `make test` runs."""
+    modules = {item.module for item in items if isinstance(item, pytest.Function)}
+    for module in modules:
+        short = getattr(module, "SHORT", ())
+        if unknown := [name for name in short if not hasattr(module, name.partition("[")[0])]:
+            raise pytest.UsageError(f"SHORT of {module.__name__} names {unknown[0]!r}, which is no test of it")
+    for item in items:
+        short = getattr(item.module, "SHORT", ()) if isinstance(item, pytest.Function) else ()
+        if short and not {item.name, item.originalname} & set(short):
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Close the connections that a test kept to its files."""
+    yield
+    if samples := sys.modules.get("db_samples"):  # a test that needs no database has not loaded it
+        samples.close_kept()
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """The session's Redis, shared: use `redis_url`, or `killable_redis` to hurt one."""

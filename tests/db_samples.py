@@ -21,6 +21,9 @@ from db.schema import jobs as jobs_table
 
 MONDAY = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
 PLENTY = 1_000_000
+N_POOLED = 16  # more than the threads of any test
+
+_made: list[Engine] = []
 
 
 @cache
@@ -32,23 +35,39 @@ def migrated_file() -> bytes:
         return file.read_bytes()
 
 
-def new_sqlite(folder: Path) -> Engine:
-    """An engine on a migrated SQLite file of this test's own."""
+def new_sqlite(folder: Path, *, n_pooled: int | None = N_POOLED) -> Engine:
+    """An engine on a migrated SQLite file of this test's own.
+
+    Connections are kept open until the test ends: to open one costs more than most statements. `n_pooled=None` keeps none.
+    """
     file = folder / "tonalog.db"
     file.write_bytes(migrated_file())
-    engine = make_engine(f"sqlite:///{file}")
+    engine = make_engine(f"sqlite:///{file}", n_pooled=n_pooled)
+    _made.append(engine)
     # Nobody pulls the plug in a unit test; tests/integration has the kills.
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     return engine
 
 
+def close_kept() -> None:
+    """Close the connections that engines on SQLite files keep; an engine that is used again opens others."""
+    while _made:
+        _made.pop().dispose()
+
+
 @contextmanager
-def new_postgres(server: PostgresServer) -> Iterator[Engine]:
-    """An engine on a migrated PostgreSQL database of this test's own."""
+def new_postgres(server: PostgresServer, *, n_pooled: int | None = N_POOLED) -> Iterator[Engine]:
+    """An engine on a migrated PostgreSQL database of this test's own.
+
+    A connection costs more than what most tests do with it, so some are kept open; `n_pooled=None` keeps none, as
+    workers and schedulers do, for a test that forks or counts connections.
+    """
     name, template = f"test_{uuid.uuid4().hex}", migrated_template(server)
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    yield make_engine(server.url_of(name))
+    engine = make_engine(server.url_of(name), n_pooled=n_pooled)
+    yield engine
+    engine.dispose()
     if server.is_running():
         with server.connect() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -1,7 +1,9 @@
 """The roles of deploy/postgres/roles.sql on a database of a test's own; asserts nothing."""
 
+from contextlib import contextmanager
+
 from command import ROOT
-from db_samples import PLENTY, a_model, a_recording
+from db_samples import PLENTY, a_model, a_recording, new_postgres
 from sqlalchemy import text
 
 from db import jobs, ledger, models, pump, recordings
@@ -14,24 +16,51 @@ PASSWORD = "canary-role-password"
 
 
 class Roles:
-    """One database with the roles' rights, and an engine for each role."""
+    """One database with the roles' rights, and an engine for each role.
 
-    def __init__(self, admin):
+    `n_pooled` connections of each role are kept open, since one costs more than a question; None: none is, for a test
+    that counts them or changes what a new session has.
+    """
+
+    def __init__(self, admin, *, n_pooled=None):
         self.admin = admin
+        self._n_pooled = n_pooled
+        self._engines = {}
         self.grant()
-        for role in ROLES:
-            run(admin, f"ALTER ROLE tonalog_{role} PASSWORD '{PASSWORD}'")
+        with admin.begin() as connection:
+            for role in ROLES:
+                connection.execute(text(f"ALTER ROLE tonalog_{role} PASSWORD '{PASSWORD}'"))
 
     def grant(self):
         """Run the file as psql would."""
         statements = (ROOT / "deploy" / "postgres" / "roles.sql").read_text()
         with self.admin.connect() as connection:
-            connection.connection.driver_connection.autocommit = True
-            connection.connection.driver_connection.execute(statements)
+            driver = connection.connection.driver_connection
+            connection.detach()  # it commits by itself from now on, so it is not one of those that are kept
+            driver.autocommit = True
+            driver.execute(statements)
 
     def __getattr__(self, role):
-        url = self.admin.url.set(username=f"tonalog_{role}", password=PASSWORD)
-        return make_engine(url.render_as_string(hide_password=False))
+        if role not in ROLES:
+            raise AttributeError(f"no role {role!r}: there are {', '.join(ROLES)}")
+        if role not in self._engines:
+            url = self.admin.url.set(username=f"tonalog_{role}", password=PASSWORD)
+            self._engines[role] = make_engine(url.render_as_string(hide_password=False), n_pooled=self._n_pooled)
+        return self._engines[role]
+
+    def close(self):
+        """Close what is kept open."""
+        for engine in self._engines.values():
+            engine.dispose()
+
+
+@contextmanager
+def new_roles(server, *, n_pooled=4):
+    """The roles on a migrated database of this test's own."""
+    with new_postgres(server) as admin:
+        roles = Roles(admin, n_pooled=n_pooled)
+        yield roles
+        roles.close()
 
 
 def run(engine, statement):

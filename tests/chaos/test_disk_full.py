@@ -136,7 +136,7 @@ def test_a_ledger_on_a_full_disk_refuses_and_is_whole_once_there_is_room(disk):
 
 def test_a_postgresql_on_a_full_disk_refuses_and_is_whole_once_there_is_room(postgres_on_disk):
     large = replace(a_result(), segments=a_result().segments * (N_SEGMENTS // 2), n_windows=N_SEGMENTS)
-    with new_postgres(postgres_on_disk) as engine:
+    with new_postgres(postgres_on_disk, n_pooled=None) as engine:
         add_jobs(engine, N_JOBS)
         claims = [ledger.claim(engine, job_id, worker="w", lease_s=600.0) for job_id in range(1, N_JOBS + 1)]
         assert ledger.finish(engine, claims[0], large)

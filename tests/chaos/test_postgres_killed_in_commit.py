@@ -23,7 +23,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture
 def engine(killable_postgres):
-    with new_postgres(killable_postgres) as engine:
+    with new_postgres(killable_postgres, n_pooled=None) as engine:
         yield engine
 
 

@@ -46,6 +46,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "4 packed pictures of 200 MB": (lambda: bombs.make_id3_bomb(n_pictures=4, mib_each=200), {"scored"}),
     "packets of 16 million samples": (bombs.make_alac_bomb, {"DECODE_ERROR"}),
     "one packet of 20 MB": (lambda: bombs.make_wide_packet(20), {"DECODE_ERROR"}),
+    "200,000 AAC frames without sound": (
+        lambda: b"\xff\xf1\x60\x40\x00\xff\xfc" * 200_000,
+        {"DECODE_ERROR", "TOO_LONG"},
+    ),
     "a million AAC frames without sound": (
         lambda: b"\xff\xf1\x60\x40\x00\xff\xfc" * 1_000_000,
         {"DECODE_ERROR", "TOO_LONG"},
@@ -56,7 +60,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.long] if name.startswith("a million") else []) for name in BOMBS],
+)
 def test_a_bomb_ends_with_its_reason_and_little_memory(name: str, arena: Arena, harmless: Verdict) -> None:
     make, allowed = BOMBS[name]
 

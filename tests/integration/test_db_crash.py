@@ -30,7 +30,7 @@ def engine(request, tmp_path):
         upgrade(engine)
         yield engine
     else:
-        with new_postgres(request.getfixturevalue("postgres_server")) as engine:
+        with new_postgres(request.getfixturevalue("postgres_server"), n_pooled=None) as engine:
             yield engine
 
 

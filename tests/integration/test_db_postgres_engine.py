@@ -14,7 +14,7 @@ from db.schema import jobs
 
 @pytest.fixture
 def engine(postgres_server):
-    with new_postgres(postgres_server) as engine:
+    with new_postgres(postgres_server, n_pooled=None) as engine:
         yield engine
 
 

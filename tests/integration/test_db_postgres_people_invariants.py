@@ -5,6 +5,12 @@ from db_samples import new_postgres
 
 from tests.unit.test_people_invariants import *  # noqa: F403 - the tests themselves
 
+# Of `make test`: one life; SQLite has others. The rest is `long`.
+SHORT = (
+    "test_what_is_kept_holds_together_whatever_happens[0]",
+    "test_an_upgrade_marks_everybody_once",
+)
+
 
 @pytest.fixture
 def engine(postgres_server):

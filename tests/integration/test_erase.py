@@ -58,7 +58,7 @@ class Stack:
 @pytest.fixture
 def make_stack(postgres_server, tmp_path, monkeypatch):
     """Makes a stack on a bucket, and points the commands to it."""
-    with new_postgres(postgres_server) as engine:
+    with new_postgres(postgres_server, n_pooled=None) as engine:
 
         def make(s3: S3Access):
             monkeypatch.setenv("TONALOG_HOME", str(tmp_path))

@@ -23,7 +23,7 @@ CLEANS_AS_ERASER_SINCE = 170_000  # which brought the right MAINTAIN
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
+    with new_postgres(postgres_server, n_pooled=None) as admin:
         yield Roles(admin)
 
 

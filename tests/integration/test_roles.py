@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from db_samples import PLENTY, a_recording, a_result, fill_old, new_postgres, old_recording, upgrade_to
-from roles import VIEWS, Roles, add_work, ask, claim, run
+from db_samples import PLENTY, a_recording, a_result, fill_old, old_recording, upgrade_to
+from roles import VIEWS, Roles, add_work, ask, claim, new_roles, run
 from sqlalchemy import text
 
 from db import (
@@ -36,15 +36,15 @@ TABLES = (*metadata.tables, "alembic_version")
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 @pytest.fixture(scope="module")
 def granted(postgres_server):
     """One database for all the questions that change nothing."""
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def test_a_job_goes_its_whole_way_with_each_step_done_by_its_own_role(roles):
@@ -259,19 +259,19 @@ MAY_INSERT = {
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
-@pytest.mark.parametrize("table", [*TABLES, *VIEWS])
-def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role, table):
+def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role):
     for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):
-        assert has_right(granted, role, table, right) is ((role, table) in allowed), right
+        given = {table for table in (*TABLES, *VIEWS) if has_right(granted, role, table, right)}
+        assert given == {table for whose, table in allowed if whose == role}, right
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_an_app_backend_reads_the_views_and_no_table(granted, table):
+def test_an_app_backend_reads_the_views_and_no_table(granted):
     for view in VIEWS:
         run(granted.api, f"SELECT * FROM {view}")
 
-    with pytest.raises(DatabaseError, match="permission denied"):
-        run(granted.api, f"SELECT * FROM {table}")
+    for table in TABLES:
+        with pytest.raises(DatabaseError, match="permission denied"):
+            run(granted.api, f"SELECT * FROM {table}")
 
 
 @pytest.mark.parametrize("table", ["results", "segments"])

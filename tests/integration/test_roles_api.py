@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from db_samples import a_recording, a_result, new_postgres
-from roles import Roles, add_work, ask, claim, run
+from db_samples import a_recording, a_result
+from roles import add_work, ask, claim, new_roles, run
 
 from db import (
     api_audit,
@@ -44,8 +44,8 @@ def request_of_the_tenant():
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def a_key(roles):

@@ -7,9 +7,8 @@ import zipfile
 import pytest
 from api_samples import Client, fill, running
 from command import wait_until
-from db_samples import new_postgres
 from export_samples import keep_person
-from roles import Roles, run
+from roles import new_roles, run
 
 from db import api_keys
 from db.reasons import Scope
@@ -17,11 +16,10 @@ from db.reasons import Scope
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        made = Roles(admin)
-        fill(admin)
-        keep_person(admin)
-        yield made
+    with new_roles(postgres_server) as roles:
+        fill(roles.admin)
+        keep_person(roles.admin)
+        yield roles
 
 
 @pytest.fixture

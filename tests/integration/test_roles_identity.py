@@ -3,9 +3,9 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from db_samples import a_recording, a_result, dump, new_postgres
+from db_samples import a_recording, a_result, dump
 from kept_samples import keep_day, keep_trend
-from roles import VIEWS, Roles, add_work, ask, claim, run
+from roles import VIEWS, add_work, ask, claim, new_roles, run
 
 from db import changes, erasures, fences, ledger, people, recordings, removals, subject_keys, trends
 from db.erasures import Chosen
@@ -16,8 +16,8 @@ from storage.pseudonyms import SubjectNaming
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def test_the_scheduler_corrects_who_and_when_and_renames_and_merges_people(roles):

@@ -2,8 +2,8 @@
 
 import psycopg
 import pytest
-from db_samples import a_result, new_postgres
-from roles import ROLES, Roles, add_work, ask, claim, run
+from db_samples import a_result
+from roles import ROLES, add_work, ask, claim, new_roles, run
 
 from db import ledger, migrate
 from db.errors import DatabaseError
@@ -27,8 +27,8 @@ TRAPS = (
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
     with postgres_server.connect() as connection:
         connection.execute("ALTER ROLE tonalog_migrator NOSUPERUSER")  # roles are of the whole server
 
@@ -36,8 +36,8 @@ def roles(postgres_server):
 @pytest.fixture(scope="module")
 def granted(postgres_server):
     """One database for all the questions that change nothing."""
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def set_traps(roles):

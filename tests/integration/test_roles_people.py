@@ -4,9 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from db_samples import new_postgres
 from people_samples import add_model, add_notes, make_scores, register
-from roles import Roles, ask, run
+from roles import ask, new_roles, run
 
 from db import erasures, people, people_writes, subject_keys
 from db.erasures import Chosen
@@ -22,8 +21,8 @@ NAMED = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def fill(roles, subject="anna", n=12, **others):

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
-from db_samples import a_result, new_postgres
+from db_samples import a_result
 from kept_person import keep
-from roles import Roles, add_work, claim
+from roles import add_work, claim, new_roles
 
 from db import ledger, people_rows
 from db.tenancy import asking
@@ -16,8 +16,8 @@ from tests.unit.persons import a_person
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def test_it_reads_what_each_page_shows(roles):

@@ -1,8 +1,8 @@
 """With the worker's credentials a result can be written once, whole and as the end of its job, and then no more."""
 
 import pytest
-from db_samples import a_result, new_postgres
-from roles import Roles, add_work, ask, claim, run
+from db_samples import a_result
+from roles import add_work, ask, claim, new_roles, run
 from sqlalchemy import text
 
 from db import erasures, ledger
@@ -24,8 +24,8 @@ DONE = "UPDATE jobs SET state = 'DONE', lease_until_s = NULL, finished_at = now(
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 def run_all(engine, *statements):

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 from command import wait_until
-from db_samples import a_result, new_postgres
-from roles import Roles, add_work, ask, claim, run
+from db_samples import a_result
+from roles import add_work, ask, claim, new_roles, run
 
 from api.webhooks.sender import Sender
 from db import delivery_log, erasures, ledger, migrate, outbox, webhooks
@@ -22,8 +22,8 @@ EVENTS = [EventKind.NOTE_SCORED, EventKind.DAY_UPDATED, EventKind.SUBJECT_ERASED
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server) as roles:
+        yield roles
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def test_an_erasure_takes_every_export_of_the_tenant_away(app, clinic, engine, t
     assert app.get(f"{place}/content").status == 404
     ask_and_wait(clinic, format="jsonl")  # which wakes the thread; else it looks by itself after a while
 
-    assert wait_until(lambda: len(files(tmp_path)) == 2, timeout_s=10)
+    assert wait_until(lambda: len(files(tmp_path)) == 2, timeout_s=60)
     assert clinic.get(f"{kept}/content").status == 200
 
 
@@ -159,7 +159,7 @@ def test_an_expired_export_is_gone_with_its_file(app, engine, tmp_path):
 
     assert app.get(f"{place}/content").status == 404
     ask_and_wait(app, format="csv")
-    assert wait_until(lambda: len(files(tmp_path)) == 1, timeout_s=10)
+    assert wait_until(lambda: len(files(tmp_path)) == 1, timeout_s=60)
 
 
 def test_reading_an_export_is_audited_with_the_person(app, engine):

@@ -116,9 +116,9 @@ def test_an_eraser_tries_again_until_nothing_is_left():
 
     eraser = Eraser(carry_out, retry_s=0.01)
     eraser.start()
-    assert wait_until(lambda: len(calls) == 3, timeout_s=10, every_s=0.01)
+    assert wait_until(lambda: len(calls) == 3, timeout_s=60, every_s=0.01)
     eraser.wake()
-    assert wait_until(lambda: len(calls) == 4, timeout_s=10, every_s=0.01)
+    assert wait_until(lambda: len(calls) == 4, timeout_s=60, every_s=0.01)
     eraser.stop()
 
 

@@ -24,7 +24,7 @@ def hum(pitch_hz, seconds=2.0):
 UTTERANCES = tuple(
     DecodedUtterance(Path(f"{speaker}-{turn}.wav"), speaker, LABELS[turn % len(LABELS)], hum(pitch_hz))
     for speaker, pitch_hz in PITCHES_HZ.items()
-    for turn in range(8)
+    for turn in range(3)
 )
 
 

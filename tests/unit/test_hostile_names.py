@@ -53,8 +53,18 @@ UNSEEN = re.compile(
 STYLE = re.compile("\x1b\\[[0-9;]*m")  # bold and italic, which are ours
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """The bytes of a filled database, which each test has a copy of."""
+    folder = tmp_path_factory.mktemp("filled")
+    engine = new_sqlite(folder)
+    fill(engine)
+    engine.dispose()  # with the last connection what is in the log beside the file goes into the file
+    return (folder / "tonalog.db").read_bytes()
+
+
 @pytest.fixture
-def engine(tmp_path, monkeypatch):
+def engine(filled, tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("TONALOG_")]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
@@ -62,7 +72,7 @@ def engine(tmp_path, monkeypatch):
     monkeypatch.setenv("TONALOG_HOME", str(home))
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
     engine = new_sqlite(home)
-    fill(engine)
+    (home / "tonalog.db").write_bytes(filled)
     return engine
 
 

@@ -51,7 +51,7 @@ def test_a_recording_that_is_too_large_ends_before_anything_of_it_is_fetched(pla
     job = place.job()
     assert (job.state, job.reason) == (JobState.DEAD, Reason.TOO_LARGE)
     assert job.detail == f"the file has {TOO_MANY_BYTES} bytes, allowed are {100 * 2**20}"
-    assert time.monotonic() - started_s < 10
+    assert time.monotonic() - started_s < 60
 
 
 def test_a_sparse_file_of_200_gb_is_registered_once_and_ends_as_too_large_while_its_neighbour_is_scored(place):
@@ -74,7 +74,7 @@ def test_a_sparse_file_of_200_gb_is_registered_once_and_ends_as_too_large_while_
     (job,) = history.jobs_of(place.engine, recording.id)
     assert (job.state, job.reason) == (JobState.DEAD, Reason.TOO_LARGE)
     assert str(TOO_MANY_BYTES) in job.detail
-    assert time.monotonic() - started_s < 20
+    assert time.monotonic() - started_s < 60
 
 
 def test_a_higher_limit_reads_what_was_too_large_and_makes_another_version_of_it(place):

@@ -158,7 +158,7 @@ def test_a_hostile_graph_is_refused_in_words(tmp_path: Path, make, time_s: int, 
     with pytest.raises(BundleError, match=message) as refused:
         require_runnable(bundle.folder, bundle.sha256, memory_mib=512, time_s=time_s)
 
-    assert time.monotonic() - started_s < time_s + 5
+    assert time.monotonic() - started_s < time_s + 30
     assert str(refused.value).isprintable()
 
 

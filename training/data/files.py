@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import types
@@ -70,7 +71,7 @@ def read_record(kind: type[T], values: Mapping[str, Any]) -> T:
         >>> read_record(make_dataclass("Pair", [("both", tuple[int, ...])]), {"both": [1, 2]})
         Pair(both=(1, 2))
     """
-    hints = get_type_hints(kind)
+    hints = _read_hints(kind)  # type: ignore[arg-type]  # a class can be hashed
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every kind here is a dataclass
     if unknown := sorted(set(values) - set(names)):
         raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}; allowed are {', '.join(names)}")
@@ -78,6 +79,11 @@ def read_record(kind: type[T], values: Mapping[str, Any]) -> T:
         return kind(**{name: _restore(hints[name], values[name]) for name in names if name in values})
     except TypeError as error:
         raise ValueError(f"{kind.__name__} of {sorted(values)}: {error}") from error
+
+
+@functools.cache
+def _read_hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _restore(hint: Any, value: Any) -> Any:

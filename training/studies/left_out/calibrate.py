@@ -125,9 +125,10 @@ def choose_calibration(corpora: Sequence[ScoredCorpus], *, max_error: float) -> 
 def fit_temperature(corpora: Sequence[ScoredCorpus]) -> float:
     """Return the temperature of least mean log loss over corpora."""
     truths = [one.truth[one.is_scored] for one in corpora]
+    windows = [_line_up(one) for one in corpora]
 
     def lose(temperature: float) -> float:
-        rows = [apply_temperature(one, temperature) for one in corpora]
+        rows = [_pool(one, temperature) for one in windows]
         return float(np.mean([metrics.measure_log_loss(*pair) for pair in zip(rows, truths, strict=True)]))
 
     return metrics.find_temperature(lose)
@@ -152,12 +153,37 @@ def choose_limit(corpora: Sequence[ScoredCorpus], *, temperature: float, max_err
 
 def apply_temperature(scored: ScoredCorpus, temperature: float) -> Array:
     """Return the scores of notes whose windows were divided by a temperature, float64 (n_scored, n_labels)."""
+    return _pool(_line_up(scored), temperature)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows of all scored notes of a corpus, one note after another.
+
+    Attributes:
+        logs: of their scores, float64 (n_windows, n_labels).
+        weights: in their note, float64 (n_windows,), in ms.
+        starts: the place of each note's first window, int64 (n_scored,).
+    """
+
+    logs: Array
+    weights: Array
+    starts: NDArray[np.int64]
+
+
+def _line_up(scored: ScoredCorpus) -> _Windows:
     notes = [note for note in scored.notes if note.unscored is None]
     n_windows = np.array([len(note.windows) for note in notes])
-    logs = np.log(np.maximum([window for note in notes for window in note.windows], FLOOR))
-    weights = np.concatenate([weigh_windows(note) for note in notes])
-    starts = np.concatenate([[0], np.cumsum(n_windows)[:-1]])
-    summed = np.add.reduceat(metrics.apply_softmax(logs, temperature) * weights[:, np.newaxis], starts, axis=0)
+    return _Windows(
+        logs=np.log(np.maximum([window for note in notes for window in note.windows], FLOOR)),
+        weights=np.concatenate([weigh_windows(note) for note in notes]),
+        starts=np.concatenate([[0], np.cumsum(n_windows)[:-1]]),
+    )
+
+
+def _pool(windows: _Windows, temperature: float) -> Array:
+    weighed = metrics.apply_softmax(windows.logs, temperature) * windows.weights[:, np.newaxis]
+    summed = np.add.reduceat(weighed, windows.starts, axis=0)
     return np.asarray(summed / summed.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
