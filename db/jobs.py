@@ -9,6 +9,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.fences import lock_registration
+from db.model_ends import require_in_use
+from db.model_rows import read_model
 from db.reasons import JobState, Lane, Reason, RecordingState
 from db.schema import jobs, recordings
 
@@ -44,9 +46,14 @@ def create_jobs(
 
     Returns:
         The number of jobs made (or to be made).
+
+    Raises:
+        ModelRetired: the model version was retired or removed.
     """
     missing = _missing(model_id, since=since, until=until, subject=subject, tenant=tenant)
     with reading(engine) as connection:
+        if (model := read_model(connection, model_id)) is not None:
+            require_in_use(connection, model)
         if is_dry_run:
             return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
         last_id = connection.scalar(select(func.max(recordings.c.id))) or 0

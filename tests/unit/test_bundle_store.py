@@ -245,5 +245,3 @@ def test_a_bundle_that_changed_between_trial_and_store_is_not_stored(tmp_path):
 
     with pytest.raises(BundleError, match="was changed while it was registered"):
         store_bundle(runtime.current().settings, place.model, place.bundle)
-
-
