@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from api.callers import Reader, SharedContext, find_person
 from api.parameters import NoteId, Subject
-from api.routes.notes import ModelChoice, choose_model, find_note
+from api.routes.notes import ModelChoice, choose_model, find_note, id_of
 from db import notes, people_rows
 from db.people_rows import RelativeResult
 from db.rows import Segment
@@ -29,11 +29,14 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/v1/subjects/{subject}/report", summary="A person's page", response_class=HTMLResponse, responses=_PAGE)
-def report_person(request: Request, context: SharedContext, key: Reader, subject: Subject) -> HTMLResponse:
+def report_person(
+    request: Request, context: SharedContext, key: Reader, subject: Subject, model: ModelChoice = None
+) -> HTMLResponse:
     """Write a person's page: what is unusual lately, then days with the person's own baseline, as `tonalog report` does."""
     person = find_person(request, context, key, subject)
     settings = TrendSettings(baseline_days=context.trend_baseline_days)
-    page = collect_person(context.engine, key.tenant, person, settings=settings)
+    chosen = choose_model(context, model)
+    page = collect_person(context.engine, key.tenant, person, settings=settings, model_id=id_of(chosen))
     if page is None:
         today = datetime.now(UTC).date()
         page = PersonPage(subject=person, tenant=key.tenant, as_of=today, settings=settings)

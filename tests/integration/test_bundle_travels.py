@@ -4,13 +4,13 @@ import shutil
 
 import pytest
 import soundfile
-from tests.unit.sounds import RATE_HZ, make_voice
-from tests.unit.test_worker_tasks import Place
 
 from config.settings import Settings
 from db.reasons import JobState, Reason
 from scheduler.scan import Naming, scan
 from storage.s3 import S3Store
+from tests.unit.sounds import RATE_HZ, make_voice
+from tests.unit.test_worker_tasks import Place
 from tonalog.session import store_bundle
 from worker import runtime, tasks
 from worker.registered import CACHE_FOLDER

@@ -6,9 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import soundfile
-from tests.unit.bundles import make_graph, write_bundle
-from tests.unit.sounds import RATE_HZ, make_voice
-from tests.unit.test_worker_tasks import Place
 
 from config.settings import Settings
 from db import models
@@ -16,7 +13,10 @@ from db.reasons import JobState, Reason
 from storage.errors import StorageDenied
 from storage.local import LocalStore
 from storage.protocol import MemoryStore
-from tonalog.session import open_database, register_tried, store_bundle
+from tests.unit.bundles import make_graph, write_bundle
+from tests.unit.sounds import RATE_HZ, make_voice
+from tests.unit.test_worker_tasks import Place
+from tonalog.session import open_database, register_bundle, register_tried, store_bundle
 from worker import runtime, tasks
 from worker.bundle_cache import MAX_BUNDLES, keep_copy, read_copy
 from worker.bundle_store import BundleStore
@@ -214,7 +214,7 @@ def test_a_process_holds_no_more_versions_than_it_may(tmp_path):
     registered = [place.model]
     for n in (2, 3):
         folder = write_bundle(tmp_path / f"tiny-{n}", version=f"0.0.{n}")
-        registered.append(register_tried(place.engine, here.settings, folder))
+        registered.append(register_bundle(place.engine, folder))
     for model in registered:
         here.scorer_of(model)
     assert list(here._scorers) == [model.id for model in registered[1:]]

@@ -96,7 +96,7 @@ def test_a_share_may_be_enough_if_somebody_says_so(engine, least, is_enough):
     if is_enough:
         assert activation.activate(engine, second.id, min_coverage=least).coverage.share == 0.75
     else:
-        with pytest.raises(ModelIncomplete, match="covers 3 of 4 recordings .75 %.*--min-coverage 0.75"):
+        with pytest.raises(ModelIncomplete, match=r"covers 3 of 4 recordings .75 %.*--min-coverage 0.75"):
             activation.activate(engine, second.id, min_coverage=least)
 
 
@@ -190,7 +190,7 @@ def test_results_stay_when_the_bundle_of_a_retired_model_is_removed_and_adding_i
     first, second = add_scored(engine)
     score_again(engine, second)
     activation.activate(engine, second.id)
-    with pytest.raises(ModelInUse, match="has 4 results, which stay: run `tonalog models retire 1.0` first"):
+    with pytest.raises(ModelInUse, match=r"has 4 results, which stay: run `tonalog models retire 1.0` first"):
         model_ends.begin_removal(engine, first)
     model_ends.retire(engine, first)
 

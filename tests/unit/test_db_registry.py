@@ -102,7 +102,8 @@ def test_a_model_is_not_activated_while_readers_would_lose_results_by_it(engine)
     second = models.add_model(engine, a_model("2.0"))
 
     with pytest.raises(
-        ModelIncomplete, match=r"whisper3-1.0 has results for, it covers 0 of 4 recordings .* 4 have none .*4 without a job"
+        ModelIncomplete,
+        match=r"whisper3-1.0 has results for, it covers 0 of 4 recordings .* 4 have none .*4 without a job",
     ):
         models.activate(engine, second.id)
     assert models.active_model(engine) == first
