@@ -121,5 +121,5 @@ def test_trends_are_of_one_version_the_active_one_or_that_which_is_asked_for(eng
     assert same == notes
     assert [note["status"] for note in notes] == ["scored"] * 3
     assert [note["status"] for note in pending] == ["pending"] * 3
-    with pytest.raises(RowNotFound, match="no model 0.0.9"):
+    with pytest.raises(RowNotFound, match=r"no model 0.0.9"):
         call_json("anna", "--model", "0.0.9")
