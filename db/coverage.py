@@ -1,6 +1,7 @@
 """How much of what readers see under the active model another one has scored."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
@@ -60,6 +61,14 @@ class Coverage:
         """
         return self.n_covered / self.n_results if self.n_results else 1.0
 
+    def __add__(self, other: Self) -> "Coverage":
+        """Count both together.
+
+        >>> (Coverage(n_results=8, n_covered=6) + Coverage(n_results=2, n_covered=2)).n_missing
+        2
+        """
+        return Coverage(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
     def describe(self) -> str:
         """Say it in words; 100 % is said of everything only.
 
@@ -89,7 +98,7 @@ def count_coverage(
         connection: an open transaction.
         old_id: whose results count as the whole.
         new_id: that is to have them too.
-        among: a condition on `recordings`; None: all live ones.
+        among: a condition on `recordings`, with which nobody's days are asked for; None: all live ones.
     """
     n = _count_by_progress(connection, old_id=old_id, new_id=new_id, among=among)
     return Coverage(
@@ -98,7 +107,7 @@ def count_coverage(
         n_without_job=n.get("none", 0),
         n_open=n.get("open", 0),
         n_dead=n.get("dead", 0),
-        n_people_waiting=0 if among is not None else _count_people_waiting(connection, old_id=old_id, new_id=new_id),
+        n_people_waiting=len(list_people_waiting(connection, old_id=old_id, new_id=new_id)) if among is None else 0,
     )
 
 
@@ -124,11 +133,12 @@ def _count_by_progress(
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def _count_people_waiting(connection: Connection, *, old_id: int, new_id: int) -> int:
+def list_people_waiting(connection: Connection, *, old_id: int, new_id: int) -> list[tuple[str, str]]:
+    """List tenant and subject of those who have days under one model and none under another, which are still to be made."""
     old, new = subject_days, subject_days.alias()
     c = old.c
     has_new = exists().where(new.c.tenant == c.tenant, new.c.subject == c.subject, new.c.model_id == new_id)
     # Whoever is not marked has been made, and has no note that the other one was to score.
     is_marked = exists().where(subject_marks.c.tenant == c.tenant, subject_marks.c.subject == c.subject)
-    people = select(c.tenant, c.subject).where(c.model_id == old_id, ~has_new, is_marked).distinct().subquery()
-    return connection.scalar(select(func.count()).select_from(people)) or 0
+    wanted = select(c.tenant, c.subject).where(c.model_id == old_id, ~has_new, is_marked).distinct()
+    return [(row.tenant, row.subject) for row in connection.execute(wanted)]

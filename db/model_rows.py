@@ -1,11 +1,21 @@
 """Rows of `models` as dataclasses, for whoever reads them inside a transaction of its own."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from db.rows import Model
 from db.schema import models
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKey:
+    """Which model version, and nothing else of it: manifests are long."""
+
+    id: int
+    name: str
+    version: str
 
 
 def read_models(connection: Connection) -> list[Model]:

@@ -29,17 +29,18 @@ model_ends = Table(
     Column("removed_at", UtcDateTime),  # its bundle is not in the store any more
 )
 
-# The canary: who reads another model version before everybody does. One row at most.
+# The canary: whose recordings another model version scores too, and who reads it before everybody does. One row at most.
 model_readers = Table(
     "model_readers",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("model_id", Id, ForeignKey("models.id"), nullable=False),
     Column("tenant", String),  # all people of this tenant
-    Column("share", Double),  # or so many of all people, in (0, 1], chosen by hash
+    Column("share", Double),  # or this share of all people, chosen by hash
+    Column("read_share", Double),  # of them, who read it by now: NULL while their recordings are still to be scored
     Column("since", UtcDateTime, nullable=False),
-    Column("is_reading", Boolean, nullable=False),  # not yet: their recordings are still to be scored
     CheckConstraint("id = 1", name="one"),
     CheckConstraint("(tenant IS NULL) <> (share IS NULL)", name="who"),
     CheckConstraint("share IS NULL OR (share > 0 AND share <= 1)", name="share"),
+    CheckConstraint("read_share IS NULL OR (read_share > 0 AND read_share <= 1)", name="read_share"),
 )

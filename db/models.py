@@ -1,7 +1,6 @@
 """Registers model versions and says which one readers see; it never opens a bundle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
@@ -9,7 +8,7 @@ from db import activation
 from db.columns import db_now
 from db.engine import reading
 from db.errors import ConstraintViolated, ModelConflict, RowNotFound
-from db.model_rows import as_model, read_model, read_models
+from db.model_rows import ModelKey, as_model, read_model, read_models
 from db.model_schema import model_ends
 from db.rows import Model, NewModel
 from db.schema import models
@@ -29,15 +28,6 @@ __all__ = [
     "resolve",
 ]
 _KEY = select(models.c.id, models.c.name, models.c.version)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelKey:
-    """Which model version, and nothing else of it: manifests are long."""
-
-    id: int
-    name: str
-    version: str
 
 
 def add_model(engine: Engine, new: NewModel) -> Model:

@@ -165,6 +165,14 @@ def get_note(engine: Engine, tenant: str, note_id: int, *, model_id: int | None)
     return found[0] if found else None
 
 
+def find_subject(engine: Engine, tenant: str, note_id: int) -> str | None:
+    """Say whose a live note of a tenant is; None where nobody knows, or there is none of this id."""
+    wanted = select(_r.subject).where(_r.id == note_id, _r.tenant == tenant, _r.state == RecordingState.LIVE)
+    with reading(engine) as connection:
+        subject: str | None = connection.scalar(wanted)
+    return subject
+
+
 def get_notes(engine: Engine, tenant: str, note_ids: Collection[int], *, model_id: int | None) -> dict[int, AppNote]:
     """Read those of these notes that a tenant has now, by id."""
     if not note_ids:

@@ -10,6 +10,7 @@ from config.settings import SHIPPED_MODELS, Settings
 from db import Engine, migrate, models, people
 from db.engine import make_engine
 from db.errors import DatabaseError
+from db.model_readers import read_reading
 from db.rows import DEFAULT_TENANT, Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
@@ -54,6 +55,18 @@ def find_subject(engine: Engine, settings: Settings, subject: str, *, tenant: st
     """
     naming = SubjectNaming.of(settings)
     return people.find_present_name(engine, tenant, naming.find(subject), subject_key=naming.fingerprint)
+
+
+def choose_model(engine: Engine, wanted: str | None, *, tenant: str, subject: str) -> Model | None:
+    """Return the model that is asked for, or that which a person is read under: the active one, or the canary's.
+
+    Raises:
+        RowNotFound: None or several are called so.
+    """
+    if wanted is not None:
+        return models.resolve(engine, wanted)
+    key = read_reading(engine).key_of(tenant, subject)
+    return None if key is None else models.resolve(engine, f"{key.name}-{key.version}")
 
 
 def say_others(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str | None:

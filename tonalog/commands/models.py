@@ -9,7 +9,9 @@ import click
 
 from config.settings import Settings
 from db import jobs, model_ends, models, people
+from db.model_readers import read_canary
 from db.reasons import Lane
+from tonalog.commands.model_canary import canary_command
 from tonalog.commands.model_life import name_store, remove, retire, shorten_hash, show_model
 from tonalog.commands.model_switch import activate, rollback
 from tonalog.screen import new_table, say, show
@@ -47,17 +49,18 @@ def add(folder: Path) -> None:
 def list_all() -> None:
     """List every registered model with its state; '*' marks the active one."""
     engine = open_database(Settings.read())
-    states = model_ends.read_states(engine)
+    states, canary = model_ends.read_states(engine), read_canary(engine)
     table = new_table("Models", ["active", "name", "version", "state", "labels", "bundle", "added", "activated"])
     for model in models.list_models(engine):
         activated = f"{model.activated_at:%Y-%m-%d %H:%M}" if model.activated_at else ""
-        state = states[model.id].value
+        is_canary = canary is not None and canary.model_id == model.id
+        state = f"{states[model.id].value}{', canary' if is_canary else ''}"
         row = ("*" if model.is_active else "", model.name, model.version, state, " ".join(model.labels))
         table.add_row(*row, shorten_hash(model), f"{model.added_at:%Y-%m-%d %H:%M}", activated)
     show(table)
 
 
-for _command in (show_model, retire, remove, activate, rollback):
+for _command in (show_model, retire, remove, activate, rollback, canary_command):
     models_command.add_command(_command)
 
 

@@ -19,7 +19,7 @@ from tonalog.errors import TonalogError
 from tonalog.recordings import find_one
 from tonalog.report import DIMENSIONS, in_local_time, labels_of, local_time, minutes, score_cells, shortened, when
 from tonalog.screen import Table, fits, headline, message, new_table, say, say_json, show, width
-from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
+from tonalog.session import choose_model, choose_tenant, find_subject, open_database, say_nobody
 from tonalog.sparkline import sparkline
 
 _PICTURE_MARGIN = 3  # two blanks between a label and its bars, and one behind them
@@ -53,7 +53,7 @@ def show_command(recording: str) -> None:
 @click.command(name="trends", epilog=_TRENDS_EPILOG)
 @click.argument("subject")
 @click.option("--tenant", help="Whose person; TONALOG_TENANT or 'default' if not given.")
-@click.option("--model", "version", help="Model version to show; the active one if not given.")
+@click.option("--model", "version", help="Model version to show; if not given, the one that the person is read under.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
 def trends_command(subject: str, *, tenant: str | None, version: str | None, as_json: bool) -> None:
     """Show one person's notes in order of recording time, and a picture of each emotion over them, under one model version.
@@ -67,7 +67,7 @@ def trends_command(subject: str, *, tenant: str | None, version: str | None, as_
     engine = open_database(settings)
     whose = choose_tenant(settings, tenant)
     person = find_subject(engine, settings, subject, tenant=whose)
-    model = models.active_model(engine) if version is None else models.resolve(engine, version)
+    model = choose_model(engine, version, tenant=whose, subject=person)
     model_id = None if model is None else model.id
     notes = trends.subject_trend(engine, person, tenant=whose, model_id=model_id)
     if not notes:

@@ -45,11 +45,14 @@ def upgrade() -> None:
         sa.Column("model_id", ID, nullable=False),
         sa.Column("tenant", sa.String(), nullable=True),
         sa.Column("share", sa.Double(), nullable=True),
+        sa.Column("read_share", sa.Double(), nullable=True),
         sa.Column("since", MOMENT, nullable=False),
-        sa.Column("is_reading", sa.Boolean(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_model_readers_one")),
         sa.CheckConstraint("(tenant IS NULL) <> (share IS NULL)", name=op.f("ck_model_readers_who")),
         sa.CheckConstraint("share IS NULL OR (share > 0 AND share <= 1)", name=op.f("ck_model_readers_share")),
+        sa.CheckConstraint(
+            "read_share IS NULL OR (read_share > 0 AND read_share <= 1)", name=op.f("ck_model_readers_read_share")
+        ),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_model_readers_model_id_models")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_readers")),
     )
