@@ -175,6 +175,7 @@ BEGIN
         ('scheduler', 'SELECT, INSERT', 'identity_changes'),
         ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (subject)', 'subject_aliases'),
         ('scheduler', 'SELECT', 'models'),
+        ('scheduler', 'SELECT', 'model_activations'),
         ('scheduler', 'SELECT', 'model_ends'),
         ('scheduler', 'SELECT', 'model_readers'),
         ('scheduler', 'SELECT, INSERT, UPDATE (state, lane, failures, transients, first_transient_at_s, lost_count, '
