@@ -6,11 +6,11 @@ import pytest
 from db_samples import MONDAY, a_model, a_recording, add_active_model, add_jobs, new_sqlite, score_all
 from sqlalchemy import text
 
-from db import activation, changes, jobs, model_ends, models, recordings
+from db import activation, changes, jobs, model_ends, models, recordings, webhooks
 from db.coverage import Coverage
 from db.errors import ModelIncomplete, ModelInUse, ModelRetired, RowNotFound
 from db.model_ends import ModelState
-from db.reasons import JobState, Lane
+from db.reasons import EventKind, JobState, Lane
 from people import refresh
 
 
@@ -100,8 +100,9 @@ def test_a_share_may_be_enough_if_somebody_says_so(engine, least, is_enough):
             activation.activate(engine, second.id, min_coverage=least)
 
 
-def test_every_switch_is_in_the_feed_and_in_the_list_of_switches_the_way_back_too(engine):
+def test_every_switch_is_in_the_feed_told_to_webhooks_and_listed_the_way_back_too(engine):
     _, second = add_scored(engine)
+    webhooks.create(engine, "default", url="https://app.example", description="", events=[EventKind.MODEL_ACTIVATED])
     score_again(engine, second)
     activation.activate(engine, second.id)
     activation.activate(engine, second.id)  # nothing to switch, nothing to tell
@@ -111,6 +112,7 @@ def test_every_switch_is_in_the_feed_and_in_the_list_of_switches_the_way_back_to
 
     told = ask(engine, "SELECT model_version FROM v1_change WHERE kind = 'model.activated' ORDER BY position")
     assert [row[0] for row in told] == ["1.0", "2.0", "1.0"]
+    assert ask(engine, "SELECT COUNT(*) FROM webhook_events WHERE kind = 'model.activated'") == [(2,)]
     assert [(one.model, one.previous) for one in activation.list_activations(engine)] == [
         ("whisper3-1.0", "whisper3-2.0"),
         ("whisper3-2.0", "whisper3-1.0"),
