@@ -109,6 +109,14 @@ class Settings(BaseSettings):
     )
     model_dir: Path | None = Field(None, description="Bundle folder of the first model; unset: the newest shipped one.")
     models_dir: Path = Field(SHIPPED_MODELS, description="Folder in which workers look for <name>-<version> bundles.")
+    bundles: str | None = Field(
+        None,
+        description="Where `tonalog models add` stores bundles for every worker: s3://BUCKET/PREFIX or a folder; unset: the "
+        "folder .bundles of home.",
+    )
+    models_in_memory: int = Field(
+        2, ge=1, le=8, description="Model versions that a worker process holds at once, each of about 60 MB."
+    )
     worker_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Worker processes."
     )
@@ -207,7 +215,7 @@ class Settings(BaseSettings):
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
 
-    @field_validator("key_pattern", "manifest", "tenant", "time_zone", mode="before")
+    @field_validator("bundles", "key_pattern", "manifest", "tenant", "time_zone", mode="before")
     @classmethod
     def _set(cls, value: object, info: ValidationInfo) -> object:
         # Compose passes a variable that is not set on as an empty one.

@@ -74,6 +74,14 @@ class ModelIncomplete(DatabaseError):
     """A model lacks results that readers have now, so that activating it would take them away."""
 
 
+class ModelInUse(DatabaseError):
+    """A model version is active, is read by somebody or has work left, so that it cannot be retired or removed."""
+
+
+class ModelRetired(DatabaseError):
+    """A model version was retired or removed, and is not scored with or switched to any more."""
+
+
 def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     """Turn a driver's error into one of this module's.
 

@@ -1,14 +1,17 @@
 """Makes jobs for recordings and brings dead ones back; it never runs one."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, Select, and_, exists, func, literal, select, update
+from sqlalchemy import Engine, Select, and_, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.fences import lock_registration
+from db.model_ends import require_in_use
+from db.model_rows import read_model
 from db.reasons import JobState, Lane, Reason, RecordingState
 from db.schema import jobs, recordings
 
@@ -44,25 +47,46 @@ def create_jobs(
 
     Returns:
         The number of jobs made (or to be made).
+
+    Raises:
+        ModelRetired: the model version was retired or removed.
     """
     missing = _missing(model_id, since=since, until=until, subject=subject, tenant=tenant)
     with reading(engine) as connection:
+        if (model := read_model(connection, model_id)) is not None:
+            require_in_use(connection, model)
         if is_dry_run:
             return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
         last_id = connection.scalar(select(func.max(recordings.c.id))) or 0
     n_made = 0
-    insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
-    columns = ["recording_id", "model_id", "state", "lane", "next_run_at_s", "created_at"]
     for low in range(0, last_id, CREATE_BATCH):
         part = missing.where(recordings.c.id > low, recordings.c.id <= low + CREATE_BATCH)
-        part = part.add_columns(
-            literal(model_id), literal(JobState.PENDING.value), literal(lane.value), db_now_s(), db_now()
-        )
-        with engine.begin() as connection:
-            lock_registration(connection)
-            statement = insert(jobs).from_select(columns, part).on_conflict_do_nothing()
-            n_made += connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+        n_made += _insert(engine, model_id, part, lane=lane)
     return n_made
+
+
+def create_jobs_of(engine: Engine, model_id: int, people: Sequence[tuple[str, str]], *, lane: Lane) -> int:
+    """Make the jobs that are missing for one model of some people's recordings, in one transaction; gives how many.
+
+    Args:
+        engine: the database.
+        model_id: the model version to score with, which is neither retired nor removed.
+        people: tenant and present name of each, a few hundred at most.
+        lane: which queue the jobs go through.
+    """
+    missing = _missing(model_id, since=None, until=None, subject=None, tenant=None)
+    of_people = tuple_(recordings.c.tenant, recordings.c.subject).in_(list(people))
+    return _insert(engine, model_id, missing.where(of_people), lane=lane)
+
+
+def _insert(engine: Engine, model_id: int, wanted: Select[int], *, lane: Lane) -> int:
+    insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
+    columns = ["recording_id", "model_id", "state", "lane", "next_run_at_s", "created_at"]
+    values = (literal(model_id), literal(JobState.PENDING.value), literal(lane.value), db_now_s(), db_now())
+    with engine.begin() as connection:
+        lock_registration(connection)
+        statement = insert(jobs).from_select(columns, wanted.add_columns(*values)).on_conflict_do_nothing()
+        return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def retry(

@@ -108,7 +108,7 @@ STATUS = case(
     (jobs.c.state == JobState.CANCELLED, NoteStatus.CANCELLED.value),
     else_=NoteStatus.PENDING.value,
 )
-_REASON = case(
+REASON = case(
     (and_(_s.status.is_(None), jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED))), jobs.c.reason), else_=null()
 )
 _OF_RECORDING = tuple(name for name in AppNote.__dataclass_fields__ if name in _r)
@@ -165,6 +165,14 @@ def get_note(engine: Engine, tenant: str, note_id: int, *, model_id: int | None)
     return found[0] if found else None
 
 
+def find_subject(engine: Engine, tenant: str, note_id: int) -> str | None:
+    """Say whose a live note of a tenant is; None where nobody knows, or there is none of this id."""
+    wanted = select(_r.subject).where(_r.id == note_id, _r.tenant == tenant, _r.state == RecordingState.LIVE)
+    with reading(engine) as connection:
+        subject: str | None = connection.scalar(wanted)
+    return subject
+
+
 def get_notes(engine: Engine, tenant: str, note_ids: Collection[int], *, model_id: int | None) -> dict[int, AppNote]:
     """Read those of these notes that a tenant has now, by id."""
     if not note_ids:
@@ -218,7 +226,7 @@ def _select_notes(of_model: ColumnElement[bool]) -> Select[Any]:
     )
     columns: list[ColumnElement[Any]] = [_r[name] for name in _OF_RECORDING]
     columns += [_s[name] for name in (*_OF_RESULT, *_TO_SCORES)]
-    columns += [STATUS.label("status"), _REASON.label("reason"), _s.created_at.label("scored_at")]
+    columns += [STATUS.label("status"), REASON.label("reason"), _s.created_at.label("scored_at")]
     columns += [models.c.name.label("model_name"), models.c.version.label("model_version")]
     columns += [_x[name].label(_RELATIVE + name) for name in _OF_RELATIVE]
     columns += [_b[name].label(_RELATIVE + name) for name in _OF_BASELINE]

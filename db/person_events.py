@@ -5,10 +5,10 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
+from db.model_readers import find_reading
 from db.outbox import add
 from db.people_schema import subject_trends
 from db.reasons import EventKind, TrendState
-from db.schema import models
 
 _t = subject_trends.c
 
@@ -29,7 +29,7 @@ def tell_person(
     states: Mapping[tuple[int, str], str],
     before: Mapping[tuple[int, str], str],
 ) -> None:
-    """Write the events of a refresh, in its transaction; only those of the active model, which is what readers see.
+    """Write the events of a refresh, in its transaction; only those of the model that the person is read under.
 
     Args:
         connection: the transaction of the refresh.
@@ -39,11 +39,12 @@ def tell_person(
         states: states of trends now, by model and measure.
         before: states of trends before the refresh. One that is new and has too little evidence is no news.
     """
-    active = connection.scalar(select(models.c.id).where(models.c.is_active))
-    changed = sorted({day for model_id, day in days if model_id == active})
+    read = find_reading(connection).key_of(tenant, subject)
+    read_id = None if read is None else read.id
+    changed = sorted({day for model_id, day in days if model_id == read_id})
     for day in changed:
         if not add(connection, tenant, EventKind.DAY_UPDATED, subject=subject, day=day):
             return  # nobody is to be told, or nobody is there
     for key, state in states.items():
-        if key[0] == active and state != before.get(key, TrendState.INSUFFICIENT):
+        if key[0] == read_id and state != before.get(key, TrendState.INSUFFICIENT):
             add(connection, tenant, EventKind.TREND_CHANGED, subject=subject, data={"measure": key[1]})

@@ -13,6 +13,8 @@ from sqlalchemy import (
     Engine,
     Integer,
     String,
+    Subquery,
+    TableClause,
     and_,
     column,
     func,
@@ -22,9 +24,11 @@ from sqlalchemy import (
 
 from db.columns import UtcDateTime
 from db.engine import reading
+from db.notes import REASON, STATUS
+from db.reasons import RecordingState
 from db.results import read_scores
 from db.rows import DEFAULT_TENANT
-from db.schema import DIMENSIONS, EMOTIONS, models, recordings, results
+from db.schema import DIMENSIONS, EMOTIONS, jobs, models, recordings, results
 
 _OF_NOTE: dict[str, Any] = {
     "recording_id": Integer,
@@ -97,8 +101,9 @@ def subject_trend(
     tenant: str = DEFAULT_TENANT,
     since: datetime | None = None,
     until: datetime | None = None,
+    model_id: int | None = None,
 ) -> list[Note]:
-    """Read one person's notes in order of recording time.
+    """Read one person's notes in order of recording time, all under one model version.
 
     Notes whose time of recording is unknown come last; with `since` or `until` they are left out, because nobody can
     say whether they belong there.
@@ -109,13 +114,15 @@ def subject_trend(
         tenant: whose person.
         since: only notes recorded at this moment or later.
         until: only notes recorded before this moment.
+        model_id: under which model; None: the active one.
     """
-    chosen = [_NOTE.c.tenant == tenant, _NOTE.c.subject == subject]
+    note = _NOTE if model_id is None else _notes_of(model_id)
+    chosen = [note.c.tenant == tenant, note.c.subject == subject]
     if since is not None:
-        chosen.append(_NOTE.c.recorded_at >= since)
+        chosen.append(note.c.recorded_at >= since)
     if until is not None:
-        chosen.append(_NOTE.c.recorded_at < until)
-    return _read(engine, chosen, limit=None)
+        chosen.append(note.c.recorded_at < until)
+    return _read(engine, chosen, limit=None, note=note, model_id=model_id)
 
 
 def list_notes(
@@ -147,12 +154,40 @@ def list_notes(
     return _read(engine, chosen, limit=limit)
 
 
-def _read(engine: Engine, chosen: list[ColumnElement[bool]], *, limit: int | None) -> list[Note]:
-    c = _NOTE.c
+def _notes_of(model_id: int) -> Subquery:
+    """Give what `v1_note` has of each recording, under another model than the active one."""
+    of_job = and_(jobs.c.recording_id == recordings.c.id, jobs.c.model_id == models.c.id)
+    of_result = and_(results.c.recording_id == recordings.c.id, results.c.model_id == models.c.id)
+    rows = recordings.join(models, models.c.id == model_id).outerjoin(jobs, of_job).outerjoin(results, of_result)
+    named = {
+        "recording_id": recordings.c.id,
+        "status": STATUS,
+        "reason": REASON,
+        "model_name": models.c.name,
+        "model_version": models.c.version,
+        "scored_at": results.c.created_at,
+        "day": recordings.c.local_day,
+    }
+    same = {
+        name: recordings.c[name] if name in recordings.c else results.c[name] for name in _OF_NOTE if name not in named
+    }
+    columns = [value.label(name) for name, value in {**same, **named}.items()]
+    return select(*columns).select_from(rows).where(recordings.c.state == RecordingState.LIVE).subquery()
+
+
+def _read(
+    engine: Engine,
+    chosen: list[ColumnElement[bool]],
+    *,
+    limit: int | None,
+    note: TableClause | Subquery = _NOTE,
+    model_id: int | None = None,
+) -> list[Note]:
+    c = note.c
     of_result = and_(results.c.recording_id == c.recording_id, results.c.model_id == models.c.id)
     rows = (
-        _NOTE.join(recordings, recordings.c.id == c.recording_id)
-        .outerjoin(models, models.c.is_active)
+        note.join(recordings, recordings.c.id == c.recording_id)
+        .outerjoin(models, models.c.is_active if model_id is None else models.c.id == model_id)
         .outerjoin(results, of_result)
     )
     columns = [*(c[name] for name in _OF_NOTE), c.day.label("local_day")]

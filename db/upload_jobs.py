@@ -4,6 +4,7 @@ from sqlalchemy import Connection, Engine, select, update
 
 from db.columns import db_now, db_now_s
 from db.fences import lock_registration
+from db.model_readers import find_canary
 from db.reasons import JobState, Lane, RecordingState, UploadState
 from db.recordings import register_in
 from db.request_schema import uploads
@@ -14,7 +15,7 @@ from db.schema import jobs, recordings
 def register(
     engine: Engine, upload_id: str, found: NewRecording, *, model_id: int | None, subject_key: str | None = None
 ) -> int | None:
-    """Register the object of an upload whose bytes are there, and make its job.
+    """Register the object of an upload whose bytes are there, and make its job, and that of the canary where the person is in it.
 
     What a scan has registered meanwhile stays as it is; a job of it that nobody has begun changes lanes.
 
@@ -40,8 +41,8 @@ def register(
         recording_id = _find_recording(connection, found)
         if recording_id is None:
             return None
-        if model_id is not None:
-            _add_job(connection, recording_id, model_id)
+        for one in _list_models(connection, recording_id, model_id):
+            _add_job(connection, recording_id, one)
         ended = update(uploads).where(uploads.c.id == upload_id)
         values = {"state": UploadState.REGISTERED, "recording_id": recording_id, "subject": None}
         connection.execute(ended.values(values))
@@ -54,6 +55,17 @@ def _find_recording(connection: Connection, found: NewRecording) -> int | None:
     wanted = select(c.id).where(*is_version, c.version_tag == found.version_tag, c.state == RecordingState.LIVE)
     recording_id: int | None = connection.scalar(wanted)
     return recording_id
+
+
+def _list_models(connection: Connection, recording_id: int, active_id: int | None) -> list[int]:
+    """Give the models that score a recording now, by the person's present name."""
+    if active_id is None:
+        return []
+    canary = find_canary(connection)
+    whose = select(recordings.c.tenant, recordings.c.subject).where(recordings.c.id == recording_id)
+    row = connection.execute(whose).one()
+    is_in = canary is not None and canary.scores(row.tenant, row.subject) and canary.model_id != active_id
+    return [active_id, canary.model_id] if canary is not None and is_in else [active_id]
 
 
 def _add_job(connection: Connection, recording_id: int, model_id: int) -> None:

@@ -20,18 +20,20 @@ SHOWN_DAYS = 366  # with more, a day is narrower than a pixel of a telephone
 
 
 def collect_person(
-    engine: Engine, tenant: str, subject: str, *, settings: TrendSettings | None = None
+    engine: Engine, tenant: str, subject: str, *, settings: TrendSettings | None = None, model_id: int | None = None
 ) -> PersonPage | None:
-    """Collect a person's page under the active model, the last year of it; None where nothing is kept of the person.
+    """Collect a person's page under one model, the last year of it; None where nothing is kept of the person.
 
     Args:
         engine: the database.
         tenant: whose person.
         subject: the present name, as subjects are stored.
         settings: that trends are judged by.
+        model_id: under which model; None: the active one.
     """
     known = {model.id: model for model in models.list_models(engine)}
-    active = next((model for model in known.values() if model.is_active), None)
+    is_wanted = {one.id: one.is_active if model_id is None else one.id == model_id for one in known.values()}
+    active = next((one for one in known.values() if is_wanted[one.id]), None)
     if active is None:
         return None
     days = {one: read_days(engine, tenant, subject, model_id=one) for one in known}

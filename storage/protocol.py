@@ -99,6 +99,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def put(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> StoredObject:
+        """Store an object, replacing what was there."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is fine."""
         ...

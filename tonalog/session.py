@@ -10,6 +10,7 @@ from config.settings import SHIPPED_MODELS, Settings
 from db import Engine, migrate, models, people
 from db.engine import make_engine
 from db.errors import DatabaseError
+from db.model_readers import read_reading
 from db.rows import DEFAULT_TENANT, Model, NewModel
 from storage.pseudonyms import SubjectNaming
 from tonalog.bundles import default_bundle
@@ -56,6 +57,18 @@ def find_subject(engine: Engine, settings: Settings, subject: str, *, tenant: st
     return people.find_present_name(engine, tenant, naming.find(subject), subject_key=naming.fingerprint)
 
 
+def choose_model(engine: Engine, wanted: str | None, *, tenant: str, subject: str) -> Model | None:
+    """Return the model that is asked for, or that which a person is read under: the active one, or the canary's.
+
+    Raises:
+        RowNotFound: None or several are called so.
+    """
+    if wanted is not None:
+        return models.resolve(engine, wanted)
+    key = read_reading(engine).key_of(tenant, subject)
+    return None if key is None else models.resolve(engine, f"{key.name}-{key.version}")
+
+
 def say_others(engine: Engine, settings: Settings, subject: str, *, tenant: str) -> str | None:
     """Say how many tenants beside this one have somebody of this name, not which; None where none has."""
     n_others = len(people.tenants_of(engine, SubjectNaming.of(settings).find(subject)) - {tenant})
@@ -100,18 +113,39 @@ def register_bundle(engine: Engine, folder: Path) -> Model:
 
 
 def register_tried(engine: Engine, settings: Settings, folder: Path) -> Model:
-    """Check a bundle folder, run its graph in a confined process, and register it.
+    """Check a bundle folder, run its graph in a confined process, register it, and store it for every worker.
+
+    Registered first: a bundle that is refused is not stored, and where storing fails the same call does the rest.
 
     Raises:
         BundleError: The folder is no sound bundle, or its graph does not run as a worker would need it to.
         ModelConflict: Another bundle has this name and version.
+        StorageError: The bundle store cannot be reached or refuses; the bundle is registered and not stored.
     """
     from worker.scoring.bundle import load_bundle  # noqa: PLC0415
     from worker.trial import require_runnable  # noqa: PLC0415
 
     bundle = load_bundle(folder)
     require_runnable(folder, bundle.sha256, memory_mib=settings.child_memory_mb)
-    return _register(engine, bundle)
+    model = _register(engine, bundle)
+    store_bundle(settings, model, folder)
+    return model
+
+
+def store_bundle(settings: Settings, model: Model, folder: Path) -> None:
+    """Put the bundle of a registered model where every worker can get it, by its hash.
+
+    Raises:
+        BundleError: The folder does not hold the registered bundle (any more).
+        StorageError: The bundle store cannot be reached or refuses.
+    """
+    from worker.bundle_store import BundleStore  # noqa: PLC0415
+    from worker.scoring.bundle_files import BundleError, hash_files, read_files  # noqa: PLC0415
+
+    files = read_files(folder)
+    if hash_files(files) != model.bundle_sha256:
+        raise BundleError(f"{folder} was changed while it was registered: run `tonalog models add` again")
+    BundleStore.of(settings).put(files)
 
 
 def _register(engine: Engine, bundle: Bundle) -> Model:

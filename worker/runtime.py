@@ -6,7 +6,6 @@ import os
 import socket
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from config.settings import Settings
 from db import Engine
@@ -17,10 +16,8 @@ from storage.protocol import ObjectStore
 from worker.audio import decode
 from worker.audio.decode import Limits
 from worker.limits import limits_of
-from worker.scoring.bundle import BundleError, check_registered, load_bundle
+from worker.registered import find_bundle
 from worker.scoring.scorer import Scorer
-
-_MAX_SCORERS = 2  # the active model and one that is being reprocessed; each holds about 60 MB
 
 
 @dataclass
@@ -57,27 +54,18 @@ class Runtime:
         return self._stores[place]
 
     def scorer_of(self, model: Model) -> Scorer:
-        """Return a scorer of exactly this model.
+        """Return a scorer of exactly this model; at most `models_in_memory` are held, the latest used.
 
         Raises:
-            BundleError: No folder holds the bundle, or any of its files is not the registered one.
+            BundleError: No place holds the bundle, or any of its files is not the registered one.
+            StorageError: Only the bundle store could hold it, and cannot be reached.
         """
         if model.id not in self._scorers:
-            self._scorers[model.id] = self._load(model)
-            if len(self._scorers) > _MAX_SCORERS:
-                self._scorers.popitem(last=False)
+            while len(self._scorers) >= self.settings.models_in_memory:
+                self._scorers.popitem(last=False)  # before the next is built: its memory is needed for that
+            self._scorers[model.id] = Scorer(find_bundle(self.settings, model), threads=self.settings.scorer_threads)
         self._scorers.move_to_end(model.id)
         return self._scorers[model.id]
-
-    def _load(self, model: Model) -> Scorer:
-        places = [Path(model.folder), self.settings.models_dir / f"{model.name}-{model.version}"]
-        folder = next((place for place in places if (place / "manifest.json").is_file()), None)
-        if folder is None:
-            tried = " or ".join(str(place) for place in places)
-            raise BundleError(f"model {model.name}-{model.version} is not at {tried}")
-        bundle = load_bundle(folder)
-        check_registered(bundle, sha256=model.bundle_sha256, model_sha256=model.sha256, manifest=model.manifest)
-        return Scorer(bundle, threads=self.settings.scorer_threads)
 
 
 def worker_name(pid: int) -> str:

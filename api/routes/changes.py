@@ -8,8 +8,8 @@ from api import cursors
 from api.bodies import ChangeBody, ChangePage, NoteBody
 from api.callers import Reader, SharedContext
 from api.context import Context
+from api.model_choice import id_of, show_as_read
 from api.parameters import Cursor, Limit
-from api.routes.notes import id_of
 from api.shared_bodies import ModelName
 from db import changes, models, notes
 from db.changes import Change, Page, Place
@@ -45,9 +45,8 @@ def _first_run(context: Context, tenant: str, *, after_id: int, place: Place, li
     changes.read(context.engine, tenant, place=place, limit=1)  # raises where the run took longer than the feed is kept
     model = models.active_key(context.engine)
     found = notes.notes_after(context.engine, tenant, after_id=after_id, limit=limit + 1, model_id=id_of(model))
-    told = [
-        ChangeBody(type="note.upserted", at=None, note_id=note.id, note=NoteBody.of(note)) for note in found[:limit]
-    ]
+    shown = show_as_read(context, tenant, found[:limit])
+    told = [ChangeBody(type="note.upserted", at=None, note_id=note.id, note=NoteBody.of(note)) for note in shown]
     if len(found) > limit:
         return ChangePage(changes=told, next_cursor=_write(_FIRST_RUN, place, found[limit - 1].id), has_more=True)
     return ChangePage(changes=told, next_cursor=_write(_FEED, place), has_more=True)
@@ -65,7 +64,8 @@ def _tell(context: Context, tenant: str, page: Page) -> list[ChangeBody]:
     last = {change.recording_id: change.position for change in page.changes if change.recording_id is not None}
     known = {model.id: model for model in models.list_keys(context.engine)}
     active = models.active_key(context.engine)
-    present = notes.get_notes(context.engine, tenant, list(last), model_id=id_of(active))
+    found = notes.get_notes(context.engine, tenant, list(last), model_id=id_of(active))
+    present = {note.id: note for note in show_as_read(context, tenant, list(found.values()))}
     told = []
     for change in page.changes:
         if change.kind is ChangeKind.MODEL_ACTIVATED:

@@ -9,9 +9,9 @@ from api import cursors
 from api.callers import Reader, SharedContext, find_person
 from api.context import Context
 from api.export_bodies import ExportBody, ExportPage, ExportRequest
+from api.model_choice import require_model
 from api.parameters import Cursor, ExportId, Limit, check_period
 from api.problems import Problem, bad_parameter, no_such
-from api.routes.notes import choose_model
 from db import export_jobs
 from db.api_keys import ApiKey
 from db.errors import TooManyExports
@@ -41,7 +41,8 @@ def create_export(
     check_period(wanted.since, wanted.until, place="body")
     if wanted.format is Format.PERSON:
         _check_person(wanted)
-    choose_model(context, wanted.model)
+    if wanted.model is not None:
+        require_model(context, wanted.model)
     subject = None if wanted.subject is None else find_person(request, context, key, wanted.subject)
     new = NewExport(
         tenant=key.tenant,

@@ -1,32 +1,23 @@
 """Notes of a person, one note, and its segments."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from api import cursors
 from api.bodies import NoteBody, NotePage, SegmentBody, SegmentPage
 from api.callers import Reader, SharedContext, find_person
 from api.context import Context
+from api.model_choice import ModelChoice, choose_model, choose_model_of_note, id_of
 from api.parameters import Cursor, Limit, NoteId, Order, Since, Subject, Until, check_period
-from api.problems import Problem, no_such
+from api.problems import no_such
 from api.shared_bodies import ModelName
-from db import models, notes
+from db import notes
 from db.api_keys import ApiKey
 from db.models import ModelKey
 from db.notes import AppNote, NoteFilter, NotePlace, NoteStatus
 
 router = APIRouter(tags=["notes"])
-ModelChoice = Annotated[
-    str | None,
-    Query(
-        min_length=1,
-        max_length=200,
-        description="VERSION or NAME-VERSION of a registered model; the active one if not given.",
-        examples=["speech-emotion-0.6.0"],
-    ),
-]
 
 
 @router.get("/v1/subjects/{subject}/notes", summary="A person's notes")
@@ -50,7 +41,7 @@ def list_notes(
     """
     check_period(since, until)
     person = find_person(request, context, key, subject)
-    chosen = choose_model(context, model)
+    chosen = choose_model(context, model, tenant=key.tenant, subject=person)
     question = ["notes", person, since, until, status, order, id_of(chosen)]
     found = notes.list_notes(
         context.engine,
@@ -71,8 +62,9 @@ def list_notes(
 def get_note(
     request: Request, context: SharedContext, key: Reader, note_id: NoteId, model: ModelChoice = None
 ) -> NoteBody:
-    """Give one note, under the active model or another."""
-    return NoteBody.of(find_note(request, context, key, note_id=note_id, model=choose_model(context, model)))
+    """Give one note, under the model that the person is read under or another."""
+    chosen = choose_model_of_note(context, model, tenant=key.tenant, note_id=note_id)
+    return NoteBody.of(find_note(request, context, key, note_id=note_id, model=chosen))
 
 
 @router.get("/v1/notes/{note_id}/segments", summary="A note's segments")
@@ -87,7 +79,7 @@ def list_segments(
     cursor: Cursor = None,
 ) -> SegmentPage:
     """List the scored windows of a note in order of time; none where it is not scored."""
-    chosen = choose_model(context, model)
+    chosen = choose_model_of_note(context, model, tenant=key.tenant, note_id=note_id)
     find_note(request, context, key, note_id=note_id, model=chosen)
     question = ["segments", note_id, id_of(chosen)]
     first = 0
@@ -99,27 +91,6 @@ def list_segments(
     next_cursor = cursors.encode(question, first + limit) if first + limit < len(segments) else None
     name = None if chosen is None else ModelName(name=chosen.name, version=chosen.version)
     return SegmentPage(model=name, segments=page, next_cursor=next_cursor)
-
-
-def choose_model(context: Context, wanted: str | None) -> ModelKey | None:
-    """Find the model that is asked for, or the active one; None where none is active.
-
-    Raises:
-        Problem: 404 where none or several fit.
-    """
-    if wanted is None:
-        return models.active_key(context.engine)
-    known = models.list_keys(context.engine)
-    fitting = [model for model in known if wanted in (model.version, f"{model.name}-{model.version}")]
-    if len(fitting) != 1:
-        detail = f"{len(fitting)} models are called so: give the NAME-VERSION of one that /v1/models lists."
-        raise Problem(404, "no-such-model", detail=detail)
-    return fitting[0]
-
-
-def id_of(model: ModelKey | None) -> int | None:
-    """Give the id of a model, if there is one."""
-    return None if model is None else model.id
 
 
 def find_note(request: Request, context: Context, key: ApiKey, *, note_id: int, model: ModelKey | None) -> AppNote:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request
 
 from api import cursors
 from api.callers import Reader, SharedContext, find_person
+from api.model_choice import ModelChoice, choose_model, id_of
 from api.parameters import Cursor, Limit, Order, Since, Subject, Until, check_period
 from api.person_bodies import DayBody, DayPage
-from api.routes.notes import ModelChoice, choose_model, id_of
 from api.shared_bodies import ModelName
 from api.trend_bodies import EvidenceBody, TrendBody, TrendList
 from db import people_rows
@@ -37,7 +37,7 @@ def list_days(
     """List the local days of a person that have a note, whatever became of it."""
     check_period(since, until)
     person = find_person(request, context, key, subject)
-    chosen = choose_model(context, model)
+    chosen = choose_model(context, model, tenant=key.tenant, subject=person)
     question = ["days", person, since, until, order, id_of(chosen)]
     after = None if cursor is None else _read_day(cursor, question)
     is_due = people_rows.is_due(context.engine, key.tenant, person)
@@ -81,7 +81,7 @@ def get_trend(
     It is of `scores` and not of relative scores: a trend is relative to the person by itself. Nobody is compared to others.
     """
     person = find_person(request, context, key, subject)
-    chosen = choose_model(context, model)
+    chosen = choose_model(context, model, tenant=key.tenant, subject=person)
     is_due = people_rows.is_due(context.engine, key.tenant, person)
     trends, voice = (
         [TrendBody.of(trend, has_chart=chart) for trend in found]

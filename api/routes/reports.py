@@ -7,8 +7,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.callers import Reader, SharedContext, find_person
+from api.model_choice import ModelChoice, choose_model, choose_model_of_note, id_of
 from api.parameters import NoteId, Subject
-from api.routes.notes import ModelChoice, choose_model, find_note
+from api.routes.notes import find_note
 from db import notes, people_rows
 from db.people_rows import RelativeResult
 from db.rows import Segment
@@ -29,11 +30,14 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/v1/subjects/{subject}/report", summary="A person's page", response_class=HTMLResponse, responses=_PAGE)
-def report_person(request: Request, context: SharedContext, key: Reader, subject: Subject) -> HTMLResponse:
+def report_person(
+    request: Request, context: SharedContext, key: Reader, subject: Subject, model: ModelChoice = None
+) -> HTMLResponse:
     """Write a person's page: what is unusual lately, then days with the person's own baseline, as `tonalog report` does."""
     person = find_person(request, context, key, subject)
     settings = TrendSettings(baseline_days=context.trend_baseline_days)
-    page = collect_person(context.engine, key.tenant, person, settings=settings)
+    chosen = choose_model(context, model, tenant=key.tenant, subject=person)
+    page = collect_person(context.engine, key.tenant, person, settings=settings, model_id=id_of(chosen))
     if page is None:
         today = datetime.now(UTC).date()
         page = PersonPage(subject=person, tenant=key.tenant, as_of=today, settings=settings)
@@ -49,7 +53,7 @@ def report_note(
     It has neither waveform nor sound, since this server decodes nothing and reads no recordings; `tonalog report --note`
     has both.
     """
-    chosen = choose_model(context, model)
+    chosen = choose_model_of_note(context, model, tenant=key.tenant, note_id=note_id)
     note = find_note(request, context, key, note_id=note_id, model=chosen)
     relative: dict[int, RelativeResult] = {}
     segments: tuple[Segment, ...] = ()

@@ -11,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.callers import Reader, SharedContext, Writer
 from api.context import Context
+from api.model_choice import choose_model_of_note, id_of
 from api.problems import Problem, bad_parameter, no_such
 from api.upload_bodies import NewUploadBody, UploadBody
 from api.uploading import LIFETIME, Place, check_time, make_put
-from db import models, notes, uploads
+from db import notes, uploads
 from db.api_keys import ApiKey
 from db.reasons import UploadState
 from db.uploads import NewUpload, TooManyOpen, Upload
@@ -150,9 +151,8 @@ def _find(context: Context, key: ApiKey, upload_id: str) -> Upload:
 def _tell(context: Context, key: ApiKey, upload: Upload) -> UploadBody:
     note = None
     if upload.recording_id is not None:
-        model = models.active_model(context.engine)
-        model_id = None if model is None else model.id
-        note = notes.get_note(context.engine, key.tenant, upload.recording_id, model_id=model_id)
+        model = choose_model_of_note(context, None, tenant=key.tenant, note_id=upload.recording_id)
+        note = notes.get_note(context.engine, key.tenant, upload.recording_id, model_id=id_of(model))
     return UploadBody.of(upload, note)
 
 

@@ -175,6 +175,9 @@ BEGIN
         ('scheduler', 'SELECT, INSERT', 'identity_changes'),
         ('scheduler', 'SELECT, INSERT, DELETE, UPDATE (subject)', 'subject_aliases'),
         ('scheduler', 'SELECT', 'models'),
+        ('scheduler', 'SELECT', 'model_activations'),
+        ('scheduler', 'SELECT', 'model_ends'),
+        ('scheduler', 'SELECT', 'model_readers'),
         ('scheduler', 'SELECT, INSERT, UPDATE (state, lane, failures, transients, first_transient_at_s, lost_count, '
             'lease_token, lease_until_s, worker, next_run_at_s, queued_at_s, queue_count, reason, detail, finished_at)',
             'jobs'),
@@ -207,6 +210,8 @@ BEGIN
         ('http', 'SELECT (id, tenant, subject, recorded_at, recorded_at_precision, recorded_at_source, utc_offset_min, '
             'recorded_at_zone, local_day, uploaded_at, state)', 'recordings'),
         ('http', 'SELECT', 'models'),
+        ('http', 'SELECT', 'model_ends'),
+        ('http', 'SELECT', 'model_readers'),
         ('http', 'SELECT (id, recording_id, model_id, lane, state, reason)', 'jobs'),
         ('http', 'SELECT', 'results'),
         ('http', 'SELECT', 'segments'),

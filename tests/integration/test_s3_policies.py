@@ -9,6 +9,7 @@ from scheduler.scan import Naming, scan
 from storage.errors import ObjectMissing
 from storage.s3 import S3Store
 from storage.s3_signed import make_signing_client, sign_put
+from worker.bundle_store import BundleStore
 
 
 @pytest.fixture
@@ -70,3 +71,24 @@ def test_erasing_every_version_needs_just_what_the_erasers_policy_allows(store, 
 
     # Only a server that lists no versions is asked to delete without naming one.
     assert needed | {"s3:DeleteObject"} == allowed("eraser")
+
+
+def test_storing_and_removing_a_bundle_needs_just_what_the_operators_policy_allows(store):
+    bundles, needed = BundleStore(store, prefix="", place="s3"), record_calls(store._client)
+    files = {"model.onnx": b"graph", "manifest.json": b"{}", "MODEL_CARD.md": b"card"}
+
+    sha256 = bundles.put(files)
+    bundles.remove(sha256)
+
+    assert needed == allowed("operator")
+
+
+def test_fetching_a_bundle_needs_just_what_the_workers_policy_allows(store):
+    bundles = BundleStore(store, prefix="", place="s3")
+    files = {"model.onnx": b"graph", "manifest.json": b"{}", "MODEL_CARD.md": b"card"}
+    sha256 = bundles.put(files)
+    needed = record_calls(store._client)
+
+    assert bundles.fetch(sha256) == files
+
+    assert needed == allowed("worker")

@@ -8,8 +8,10 @@ from botocore.session import get_session
 from command import ROOT
 from s3_policies import BUCKET, NEEDS, ON_BUCKET, allowed, statements
 
-ROLES = ("worker", "scheduler", "eraser", "api")
-UPLOADS = f"{BUCKET}/uploads/*"
+from worker.bundle_store import FOLDER
+
+ROLES = ("worker", "scheduler", "eraser", "api", "operator")
+PART_OF = {"api": f"{BUCKET}/uploads/*", "operator": f"{BUCKET}/.bundles/*"}
 
 
 def calls_in_storage():
@@ -39,14 +41,19 @@ def test_a_policy_allows_named_actions_on_one_bucket_each_on_the_kind_of_resourc
     for statement in statements(role):
         on_bucket = set(statement["Action"]) <= ON_BUCKET
         assert statement["Effect"] == "Allow"
-        assert statement["Resource"] == (BUCKET if on_bucket else UPLOADS if role == "api" else f"{BUCKET}/*")
+        assert statement["Resource"] == (BUCKET if on_bucket else PART_OF.get(role, f"{BUCKET}/*"))
         assert not any("*" in action for action in statement["Action"])
 
 
-def test_only_the_eraser_may_delete_only_the_api_may_write_and_nobody_may_change_the_bucket():
+def test_who_may_delete_who_may_write_and_that_nobody_may_change_the_bucket():
     deleting = {role for role in ROLES if any("Delete" in action for action in allowed(role))}
+    writing = {role for role in ROLES if any("Put" in action for action in allowed(role))}
 
-    assert deleting == {"eraser"}
+    assert deleting == {"eraser", "operator"}
+    assert writing == {"api", "operator"}
     assert {action for role in ROLES for action in allowed(role) if "Put" in action} == {"s3:PutObject"}
-    assert [role for role in ROLES if "s3:PutObject" in allowed(role)] == ["api"]
     assert not any("Policy" in action for role in ROLES for action in allowed(role))
+
+
+def test_bundles_lie_where_the_operators_policy_says():
+    assert PART_OF["operator"] == f"{BUCKET}/{FOLDER}/*"

@@ -83,9 +83,9 @@ class Client(AppCalls):
         """List the scored windows of a note in order of time."""
         return self.walk(calls.LIST_SEGMENTS, note_id=note_id, model=model, limit=limit)
 
-    def report(self, subject: str, file: BinaryIO) -> int:
+    def report(self, subject: str, file: BinaryIO, *, model: str | None = None) -> int:
         """Write a person's page of HTML into a file; gives the number of bytes."""
-        return self.download(calls.REPORT_SUBJECT, file, subject=subject)
+        return self.download(calls.REPORT_SUBJECT, file, subject=subject, model=model)
 
     def note_report(self, note_id: int, file: BinaryIO, *, model: str | None = None) -> int:
         """Write a note's page of HTML into a file; gives the number of bytes."""

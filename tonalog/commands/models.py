@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 
 from config.settings import Settings
-from db import jobs, models, people
+from db import jobs, model_ends, models, people
+from db.model_readers import read_canary
 from db.reasons import Lane
-from db.rows import Model
+from tonalog.commands.model_canary import canary_command
+from tonalog.commands.model_life import name_store, remove, retire, shorten_hash, show_model
+from tonalog.commands.model_switch import activate, rollback
 from tonalog.screen import new_table, say, show
 from tonalog.session import choose_tenant, find_subject, open_database, register_tried, say_nobody
 
@@ -25,49 +28,40 @@ Then, when it is through: tonalog models activate 0.7.0
 
 @click.group(name="models", epilog="Example: tonalog models add new/speech-emotion-0.6.0")
 def models_command() -> None:
-    """Add, list and activate models. Results of every version stay side by side; readers see the active one."""
+    """Add models, switch to one and back, and end them. Results of every version stay side by side; readers see the active one."""
 
 
 @models_command.command(name="add", epilog="Example: tonalog models add new/speech-emotion-0.6.0")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def add(folder: Path) -> None:
-    """Check the bundle in DIR, run it once in a confined process, and register it; it is not active yet.
+    """Check the bundle in DIR, run it once in a confined process, register it and store it; it is not active yet.
 
-    From then on no file of it may change: workers leave the jobs of a changed bundle waiting with MODEL_UNAVAILABLE.
+    It is stored in TONALOG_BUNDLES, from where each worker fetches it by its hash. The same again stores what is missing there.
+    A changed bundle under a version that is registered is refused.
     """
     settings = Settings.read()
     model = register_tried(open_database(settings), settings, folder)
-    say(f"Registered {model.name}-{model.version} ({_shorten_hash(model)}). To use it: {_activation(model.version)}")
+    say(f"Registered {model.name}-{model.version} ({shorten_hash(model)}). Stored in {name_store(settings)}.")
+    say(f"To use it: tonalog models activate {model.version}")
 
 
 @models_command.command(name="list", epilog="Example: tonalog models list")
 def list_all() -> None:
-    """List every registered model; '*' marks the active one."""
-    table = new_table("Models", ["active", "name", "version", "labels", "bundle", "added", "activated"])
-    for model in models.list_models(open_database(Settings.read())):
+    """List every registered model with its state; '*' marks the active one."""
+    engine = open_database(Settings.read())
+    states, canary = model_ends.read_states(engine), read_canary(engine)
+    table = new_table("Models", ["active", "name", "version", "state", "labels", "bundle", "added", "activated"])
+    for model in models.list_models(engine):
         activated = f"{model.activated_at:%Y-%m-%d %H:%M}" if model.activated_at else ""
-        mark = "*" if model.is_active else ""
-        added = f"{model.added_at:%Y-%m-%d %H:%M}"
-        labels = " ".join(model.labels)
-        table.add_row(mark, model.name, model.version, labels, _shorten_hash(model), added, activated)
+        is_canary = canary is not None and canary.model_id == model.id
+        state = f"{states[model.id].value}{', canary' if is_canary else ''}"
+        row = ("*" if model.is_active else "", model.name, model.version, state, " ".join(model.labels))
+        table.add_row(*row, shorten_hash(model), f"{model.added_at:%Y-%m-%d %H:%M}", activated)
     show(table)
 
 
-@models_command.command(name="activate", epilog="Example: tonalog models activate 0.7.0")
-@click.argument("version")
-@click.option("--force", is_flag=True, help="Activate it even if readers lose results by that.")
-def activate(version: str, *, force: bool) -> None:
-    """Make VERSION the one that readers see and that new recordings are scored with.
-
-    Exit 1 while recordings that the active model has results for have none under VERSION. A recording whose job
-    ended for a reason of its own (NOT_AUDIO, TRUNCATED, OBJECT_MISSING and such) does not count: no model can score it.
-    """
-    engine = open_database(Settings.read())
-    model = models.activate(engine, models.resolve(engine, version).id, force=force)
-    n_missing = jobs.create_jobs(engine, model.id, lane=Lane.BULK, is_dry_run=True)
-    say(f"{model.name}-{model.version} is active.")
-    if n_missing:
-        say(f"{n_missing} recordings have no job for it yet: tonalog reprocess --model {model.version}")
+for _command in (show_model, retire, remove, activate, rollback, canary_command):
+    models_command.add_command(_command)
 
 
 @click.command(name="reprocess", epilog=_REPROCESS_EPILOG)
@@ -115,12 +109,3 @@ def reprocess_command(
 
 def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
-
-
-def _shorten_hash(model: Model) -> str:
-    """Show the hash of the whole bundle, or say that a release registered it that kept none."""
-    return model.bundle_sha256[:12] if model.bundle_sha256 else "not kept"
-
-
-def _activation(version: str) -> str:
-    return f"tonalog models activate {version}"

@@ -19,7 +19,7 @@ from tonalog.errors import TonalogError
 from tonalog.recordings import find_one
 from tonalog.report import DIMENSIONS, in_local_time, labels_of, local_time, minutes, score_cells, shortened, when
 from tonalog.screen import Table, fits, headline, message, new_table, say, say_json, show, width
-from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
+from tonalog.session import choose_model, choose_tenant, find_subject, open_database, say_nobody
 from tonalog.sparkline import sparkline
 
 _PICTURE_MARGIN = 3  # two blanks between a label and its bars, and one behind them
@@ -53,9 +53,10 @@ def show_command(recording: str) -> None:
 @click.command(name="trends", epilog=_TRENDS_EPILOG)
 @click.argument("subject")
 @click.option("--tenant", help="Whose person; TONALOG_TENANT or 'default' if not given.")
+@click.option("--model", "version", help="Model version to show; if not given, the one that the person is read under.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
-def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
-    """Show one person's notes in order of recording time, and a picture of each emotion over them.
+def trends_command(subject: str, *, tenant: str | None, version: str | None, as_json: bool) -> None:
+    """Show one person's notes in order of recording time, and a picture of each emotion over them, under one model version.
 
     Times are those of the recorder's own clock. A note's label and scores are what the model hears; what is unusual for
     this person is relative to the person's own earlier notes, and there once there are enough of them.
@@ -66,18 +67,20 @@ def trends_command(subject: str, *, tenant: str | None, as_json: bool) -> None:
     engine = open_database(settings)
     whose = choose_tenant(settings, tenant)
     person = find_subject(engine, settings, subject, tenant=whose)
-    notes = trends.subject_trend(engine, person, tenant=whose)
+    model = choose_model(engine, version, tenant=whose, subject=person)
+    model_id = None if model is None else model.id
+    notes = trends.subject_trend(engine, person, tenant=whose, model_id=model_id)
     if not notes:
         raise TonalogError(say_nobody(engine, settings, subject, tenant=whose))
-    labels = labels_of(models.active_model(engine))
-    relative = read_relative(engine, [note.recording_id for note in notes])
+    labels = labels_of(model)
+    relative = read_relative(engine, [note.recording_id for note in notes], model_id=model_id)
     if as_json:
         say_json([_as_dict(note, labels, relative=relative.get(note.recording_id)) for note in notes])
         return
     by = TrendSettings(baseline_days=settings.trend_baseline_days)
-    of_voice = read_trends(engine, whose, person, of_voice=True)
+    of_voice = read_trends(engine, whose, person, model_id=model_id, of_voice=True)
     is_known = any(trend.state is not TrendState.INSUFFICIENT for trend in of_voice)
-    for found in (read_trends(engine, whose, person), of_voice if is_known else []):
+    for found in (read_trends(engine, whose, person, model_id=model_id), of_voice if is_known else []):
         for line in person_words.describe_trends(found, by) if found else ():
             say(line)
     _print_trend(notes, labels, relative=relative)

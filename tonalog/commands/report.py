@@ -16,7 +16,7 @@ from storage.open import open_place
 from tonalog.errors import TonalogError
 from tonalog.recordings import find_one
 from tonalog.screen import say
-from tonalog.session import choose_tenant, find_subject, open_database, say_nobody
+from tonalog.session import choose_model, choose_tenant, find_subject, open_database, say_nobody
 
 _EPILOG = """\b
 Examples:
@@ -101,7 +101,9 @@ def _write_person(engine: Engine, settings: Settings, pages: Any, *, subject: st
     from trends import TrendSettings  # noqa: PLC0415
 
     person = find_subject(engine, settings, subject, tenant=tenant)
-    page = collect_person(engine, tenant, person, settings=TrendSettings(baseline_days=settings.trend_baseline_days))
+    model = choose_model(engine, None, tenant=tenant, subject=person)
+    by = TrendSettings(baseline_days=settings.trend_baseline_days)
+    page = collect_person(engine, tenant, person, settings=by, model_id=None if model is None else model.id)
     if page is None:
         known = notes.list_notes(engine, tenant, person, model_id=None, chosen=notes.NoteFilter(), limit=1)
         if not known:

@@ -32,6 +32,7 @@ __all__ = [
     "BundleError",
     "check_registered",
     "load_bundle",
+    "make_bundle",
 ]
 
 _MAX_DEPTH = 16
@@ -69,7 +70,19 @@ def load_bundle(folder: Path) -> Bundle:
         BundleError: a file is missing, not allowed there, no regular file or too large, the manifest does not hold
             what it should, or the model is not the one that the manifest was written for.
     """
-    files = read_files(folder)
+    return make_bundle(read_files(folder), folder=folder)
+
+
+def make_bundle(files: Mapping[str, bytes], *, folder: Path) -> Bundle:
+    """Check the files of a bundle that were read, from a folder or from object storage.
+
+    Args:
+        files: name to content, as `read_files` gives them.
+        folder: where they were, for messages.
+
+    Raises:
+        BundleError: as for `load_bundle`.
+    """
     manifest = _parse_manifest(folder / MANIFEST_FILE, files[MANIFEST_FILE])
     model_bytes = files[MODEL_FILE]
     sha256 = hashlib.sha256(model_bytes).hexdigest()

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 MANIFEST_FILE, MODEL_FILE, CARD_FILE = "manifest.json", "model.onnx", "MODEL_CARD.md"
@@ -70,24 +70,40 @@ def hash_files(files: Mapping[str, bytes]) -> str:
     return whole.hexdigest()
 
 
+def check_names(names: Collection[str], where: object) -> None:
+    """Refuse a set of file names that is no bundle's.
+
+    Raises:
+        BundleError: there are too many, one is missing, or one is not allowed.
+    """
+    if len(names) > MAX_FILES:
+        raise BundleError(f"{where} holds more than {MAX_FILES} files, a bundle has at most {MAX_FILES}")
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise BundleError(f"{where} lacks {missing}, a bundle needs {list(NEEDED)}")
+    unknown = sorted(name for name in names if name not in NEEDED and not _LICENCE.fullmatch(name))
+    if unknown:
+        raise BundleError(f"{where} holds {unknown}, allowed are {list(NEEDED)} and licence texts")
+
+
+def limit_of(name: str) -> int:
+    """Give how many bytes a file of a bundle may have."""
+    return MAX_MODEL_BYTES if name == MODEL_FILE else MAX_TEXT_BYTES
+
+
 def _list_names(opened: int, folder: Path) -> list[str]:
     names: list[str] = []
     with os.scandir(opened) as entries:
         for entry in entries:
             names.append(entry.name)
             if len(names) > MAX_FILES:
-                raise BundleError(f"{folder} holds more than {MAX_FILES} files, a bundle has at most {MAX_FILES}")
-    missing = [name for name in NEEDED if name not in names]
-    if missing:
-        raise BundleError(f"{folder} lacks {missing}, a bundle needs {list(NEEDED)}")
-    unknown = sorted(name for name in names if name not in NEEDED and not _LICENCE.fullmatch(name))
-    if unknown:
-        raise BundleError(f"{folder} holds {unknown}, allowed are {list(NEEDED)} and licence texts")
+                break
+    check_names(names, folder)
     return sorted(names)
 
 
 def _read_file(opened: int, folder: Path, name: str) -> bytes:
-    limit = MAX_MODEL_BYTES if name == MODEL_FILE else MAX_TEXT_BYTES
+    limit = limit_of(name)
     path = folder / name
     try:
         # Looked at before it is opened as well: opening a device may already do something.
