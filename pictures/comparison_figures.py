@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pictures.axes import Scale, choose_ticks, draw_value_axis, say_number
 from pictures.marks import Figure, Mark, Plot, dot, line, rect, words
 from pictures.person_figures import WIDTHS
-from trends.comparing import ClassShift, Comparison, PersonShifts
+from trends.comparing import NO_SPEECH, ClassShift, Comparison, PersonShifts
 from trends.comparing.records import BAR, N_BARS, PERSON_BAR
 
 _ROW = 34
@@ -24,7 +24,7 @@ def draw_confusion(found: Comparison, *, width: int) -> Figure:
     step = (plot.right - plot.left) / len(names)
     marks: list[Mark] = []
     for place, name in enumerate(names):
-        short = name if width > WIDTHS[1] else name[:_N_LETTERS]
+        short = name if width > WIDTHS[1] else "none" if name == NO_SPEECH else name[:_N_LETTERS]
         marks.append(words("tick", plot.left + (place + 0.5) * step, plot.top - 8, short, anchor="middle"))
     for row, counts in enumerate(found.confusion):
         top = plot.top + row * _CELL
@@ -58,7 +58,7 @@ def draw_shifts(found: Comparison, *, width: int) -> Figure:
     marks: list[Mark] = [line("axis", scale(0), plot.top, scale(0), plot.bottom)]
     for tick in choose_ticks(-reach, reach, n=6):
         marks.append(line("grid", scale(tick), plot.top, scale(tick), plot.bottom))
-        marks.append(words("tick", scale(tick), plot.bottom + 15, f"{tick:+g}", anchor="middle"))
+        marks.append(words("tick", scale(tick), plot.bottom + 15, f"{tick:+g}" if tick else "0", anchor="middle"))
     for row, shift in enumerate(found.shifts):
         at = plot.top + row * _ROW + 24
         low, high = (max(min(end, reach), -reach) for end in _ends(shift))
