@@ -75,6 +75,15 @@ def test_rows_are_the_first_version_and_columns_the_second():
     assert shifts["anger"].shift.low is None, "one person says nothing of others"
 
 
+def test_two_persons_or_one_with_nearly_all_notes_have_no_interval():
+    anger = outcome("anger")
+    two = compare(pair(anger, anger, f"p{n}") for n in range(2))
+    lopsided = compare(pair(anger, anger, f"p{max(n, 95)}") for n in range(100))
+
+    assert two.outcomes.low is None
+    assert lopsided.outcomes.low is None
+
+
 def test_kappa_of_versions_that_always_say_the_same_word_is_unknown():
     assert compare([pair(outcome("anger"), outcome("anger"))]).kappa is None
 

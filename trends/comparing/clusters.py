@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trends.quantiles import find_t_quantile
 
 _SHARE = 0.975
+_LEAST_DEGREES = 2.0  # with fewer the quantile of Student's t is too near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class Estimate:
 
     Attributes:
         mean: of all values.
-        low: lower end; None with fewer than two groups.
+        low: lower end; None with an effective number of groups under three.
         high: upper end; None as `low`.
     """
 
@@ -58,15 +59,15 @@ class ClusteredMean:
             ...     mean.add(total, 1)
             >>> found = mean.estimate()
             >>> found.mean, round(found.low, 1), round(found.high, 1)
-            (2.0, -0.2, 4.2)
+            (2.0, -0.4, 4.4)
         """
         if self.n == 0:
             return None
         mean = self._total / self.n
-        if self.n_groups < 2:  # noqa: PLR2004 - of one group nothing is known of how groups differ
+        degrees = self.n * self.n / self._n_squared - 1
+        if degrees < _LEAST_DEGREES:
             return Estimate(mean=mean, low=None, high=None)
         squares = self._total_squared - 2 * mean * self._total_by_n + mean * mean * self._n_squared
         error = math.sqrt(max(squares, 0.0) * self.n_groups / (self.n_groups - 1)) / self.n
-        degrees = max(self.n * self.n / self._n_squared - 1, 1.0)
         reach = float(find_t_quantile(_SHARE, degrees)) * error
         return Estimate(mean=mean, low=mean - reach, high=mean + reach)

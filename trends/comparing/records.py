@@ -20,7 +20,7 @@ class Agreement:
     Attributes:
         n: of these recordings.
         n_agree: of them with the same answer.
-        low: lower end of the share's interval of 95 %, persons taken as what was drawn; None with fewer than two persons.
+        low: lower end of the share's interval of 95 %, persons taken as what was drawn; None of too few persons.
         high: upper end.
     """
 

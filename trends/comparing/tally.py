@@ -243,7 +243,7 @@ def find_kappa(matrix: Sequence[Sequence[int]]) -> float | None:
     """Return Cohen's kappa of a square table of counts; None where chance alone would agree always, or of no counts.
 
     Example:
-        >>> find_kappa([[20, 5], [10, 15]])
+        >>> round(find_kappa([[20, 5], [10, 15]]), 6)
         0.4
     """
     n = sum(map(sum, matrix))
