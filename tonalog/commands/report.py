@@ -166,7 +166,7 @@ def _write_operations(engine: Engine, pages: Any, *, tenant: str | None) -> str:
     from pictures.operations import collect_operations  # noqa: PLC0415
 
     write: Callable[[Any], str] = pages.render_operations
-    return write(collect_operations(engine, at=datetime.now(UTC), tenant=tenant))
+    return write(collect_operations(engine, at=datetime.now(UTC), tenant=tenant, has_drift=tenant is None))
 
 
 def _need_model(model: Model | None) -> Model:
