@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Alias, ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
 
 from db.reasons import RecordingState, ResultStatus
 from db.results import read_scores
@@ -67,14 +67,14 @@ def read_pairs(engine: Engine, *, a: int, b: int, chosen: Period | None = None) 
         b: id of the second.
         chosen: which recordings; None: all.
     """
-    of_a, of_b = results.alias("a"), results.alias("b")
-    wanted = _select_pairs(of_a, of_b, a=a, b=b).where(*_fits(chosen or Period()))
+    wanted = _select_pairs(a, b).where(*_fits(chosen or Period()))
     with take_snapshot(engine) as snapshot:
         yield from _read_known(snapshot.connection, wanted)
         yield from _read_unknown(snapshot.connection, wanted)
 
 
-def _select_pairs(of_a: Alias, of_b: Alias, *, a: int, b: int) -> Select[Any]:
+def _select_pairs(a: int, b: int) -> Select[Any]:
+    of_a, of_b = results.alias("a"), results.alias("b")
     attempt_a, attempt_b = attempts.alias("attempt_a"), attempts.alias("attempt_b")
     columns: list[ColumnElement[Any]] = [_r.id, _r.tenant, _r.subject]
     for name, kept, attempt in (("a", of_a, attempt_a), ("b", of_b, attempt_b)):

@@ -62,10 +62,10 @@ def _draw_night(night: DriftNight, days: DayScale, values: Scale) -> list[Mark]:
 
 def list_rows(nights: Sequence[DriftNight]) -> list[tuple[str, ...]]:
     """Return a row of `HEAD` for each night."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for night in nights:
         largest = night.largest
-        numbers = ("", "", "", "", "")
+        numbers: tuple[str, ...] = ("", "", "", "", "")
         if largest is not None:
             values = (largest.divergence, largest.limit, largest.low, largest.high)
             numbers = (largest.name, *(f"{value:.3f}" for value in values))

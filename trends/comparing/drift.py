@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,7 @@ class DriftCounts:
             seed: of the draws; the same counts and seed give the same measures.
         """
         n_recent, n_reference = (int(side.sum()) for side in self._counts[self._first])
-        known = {"n_recent": n_recent, "n_reference": n_reference, "n_persons": self._n_persons}
+        known: dict[str, Any] = {"n_recent": n_recent, "n_reference": n_reference, "n_persons": self._n_persons}
         whole = self._counts[self._first].sum(axis=2)
         if min(n_recent, n_reference) < LEAST_NOTES or min(map(_count_effective, whole)) < LEAST_PERSONS:
             return Drift(state=DriftState.TOO_FEW, **known)
