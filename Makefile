@@ -63,11 +63,12 @@ SEED    ?= 0
 fuzz: $(VENV)/.test  ## make fuzz MUTANTS=1000 SEED=0
 	$(BIN)/python -m tests.hostile.fuzz --mutants $(MUTANTS) --seed $(SEED)
 
-# Whether the statistics of trends keep what docs/trends.md promises; exits with 1 where one does not.
+# Whether the statistics of trends and drift keep what docs/trends.md and docs/compare-and-drift.md promise; exits with 1 where one does not.
 .PHONY: simulate
 PEOPLE ?= 4000
 simulate: $(VENV)/.base  ## make simulate PEOPLE=4000 SEED=0: false alarms, intervals and power on simulated persons
 	$(BIN)/python -m benchmarks.trend_promises --people $(PEOPLE) --seed $(SEED)
+	$(BIN)/python -m benchmarks.drift_promises --seed $(SEED)
 
 # The pages as a site in build/site; exits with 1 on a link or an anchor that leads nowhere.
 .PHONY: docs

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import broker_tls
+from config.periods import check_period
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _PREFIX = "TONALOG_"
@@ -123,6 +124,10 @@ class Settings(BaseSettings):
     scorer_threads: int = Field(1, ge=1, le=64, description="ONNX threads in a worker process; 1 is fastest in total.")
     nightly_crontab: Annotated[str, AfterValidator(_five_fields)] = Field(
         "0 2 * * *", description="When the nightly scan runs, in UTC, five crontab fields."
+    )
+    drift_reference: Annotated[str | None, AfterValidator(check_period)] = Field(
+        None,
+        description="Days that each night's scores are held against, FIRST/LAST. Unset: the eight weeks before the last one.",
     )
     retention_days: int | None = Field(
         None,

@@ -160,7 +160,7 @@ def list_week_scores(engine: Engine, *, since: date, tenant: str | None = None) 
     for label in EMOTIONS:
         sums[label] = func.sum(_s[label])
         for place in range(N_BINS):
-            sums[f"{label}_{place}"] = func.sum(case((_is_in_bin(_s[label], place), 1), else_=0))
+            sums[f"{label}_{place}"] = func.sum(case((is_in_bin(_s[label], place), 1), else_=0))
     wanted = _scored(tenant, since).add_columns(*(value.label(name) for name, value in sums.items()))
     by_week: dict[tuple[str, date], dict[str, float]] = {}
     with reading(engine) as connection:
@@ -197,7 +197,8 @@ def _scored(tenant: str | None, since: date) -> Select[Any]:
     )
 
 
-def _is_in_bin(score: ColumnElement[Any], place: int) -> ColumnElement[bool]:
+def is_in_bin(score: ColumnElement[Any], place: int) -> ColumnElement[bool]:
+    """Make the condition that a score is in one of `N_BINS` equal steps; 1 is in the last."""
     is_above = score >= place / N_BINS
     return is_above if place == N_BINS - 1 else and_(is_above, score < (place + 1) / N_BINS)
 

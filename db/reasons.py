@@ -56,6 +56,14 @@ class ErasureScope(StrEnum):
     AUDIO = "AUDIO"
 
 
+class DriftState(StrEnum):
+    """What the nightly measure of drift comes to."""
+
+    TOO_FEW = "too_few"
+    STABLE = "stable"
+    MOVED = "moved"
+
+
 class ChangeCause(StrEnum):
     """What corrected the person, tenant or time of a registered recording."""
 

@@ -9,6 +9,7 @@ from db.reasons import JobState
 from db.schema import EMOTIONS
 from pictures.axes import say_day
 from pictures.describe_person import in_widths
+from pictures.drift_figures import HEAD, draw_nights, list_rows
 from pictures.operations import OperationsPage, read_curves
 from pictures.operations_figures import draw_bars, draw_curves, draw_output, draw_weeks
 from pictures.operations_words import UNFINISHED, find_drift, list_sentences
@@ -33,6 +34,7 @@ def describe_operations(page: OperationsPage) -> dict[str, Any]:
         "failures": _describe_failures(page),
         "coverage": _describe_coverage(page),
         "drift": _describe_drift(page),
+        "nights": _describe_nights(page),
         "curves": in_widths(lambda width: draw_curves(curves, width=width)),
         "curve_names": list(curves.shares),
         "curve_words": (
@@ -44,6 +46,15 @@ def describe_operations(page: OperationsPage) -> dict[str, Any]:
             (day, *(f"{shares[day - 1]:.1%}" for shares in curves.shares.values())) for day in (7, 14, 28, 45, 60, 90)
         ],
     }
+
+
+def _describe_nights(page: OperationsPage) -> dict[str, Any] | None:
+    if page.nights is None:
+        return None
+    nights = page.nights
+    is_measured = any(night.measures for night in nights)
+    figures = in_widths(lambda width: draw_nights(nights, width=width)) if is_measured else None
+    return {"figures": figures, "head": HEAD, "rows": list_rows(nights)}
 
 
 def _describe_work(page: OperationsPage) -> dict[str, Any]:

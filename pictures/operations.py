@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 
-from db import Engine, operations
+from db import Engine, models, operations
+from db.drift import DriftNight, read_drift
 from db.operations import DayOutput, FailureCount, LaneCount, ModelCoverage, WeekScores
 
 OUTPUT_DAYS = 28
 DRIFT_WEEKS = 26
+DRIFT_NIGHTS = 90
 RECENT_WEEKS = 4
 LEAST_NOTES = 50  # on either side; with fewer the index is mostly chance
 _FLOOR = 0.005  # of a bin's share: an empty bin has no logarithm
@@ -31,6 +33,7 @@ class OperationsPage:
         coverage: of each model, the newest first.
         output: of the last `OUTPUT_DAYS` days.
         weeks: scores of the last `DRIFT_WEEKS` weeks.
+        nights: what the last nights found of the active model's drift over all tenants, newest first; None: not for this reader.
     """
 
     at: datetime
@@ -40,6 +43,7 @@ class OperationsPage:
     coverage: tuple[ModelCoverage, ...] = ()
     output: tuple[DayOutput, ...] = ()
     weeks: tuple[WeekScores, ...] = ()
+    nights: tuple[DriftNight, ...] | None = None
 
     @property
     def active(self) -> ModelCoverage | None:
@@ -69,13 +73,16 @@ class Curves:
     shares: Mapping[str, tuple[float, ...]] = field(repr=False)
 
 
-def collect_operations(engine: Engine, *, at: datetime, tenant: str | None = None) -> OperationsPage:
+def collect_operations(
+    engine: Engine, *, at: datetime, tenant: str | None = None, has_drift: bool = False
+) -> OperationsPage:
     """Read all that the operator's page shows.
 
     Args:
         engine: the database.
         at: now.
         tenant: count only this one's recordings; None: all.
+        has_drift: read what nights found of drift too, which is of all tenants.
     """
     today = at.astimezone(UTC).date()
     first_week = today - timedelta(days=today.weekday(), weeks=DRIFT_WEEKS - 1)
@@ -89,7 +96,13 @@ def collect_operations(engine: Engine, *, at: datetime, tenant: str | None = Non
         coverage=tuple(operations.cover_models(engine, tenant=tenant)),
         output=tuple(operations.list_output(engine, since=since, tenant=tenant)),
         weeks=tuple(operations.list_week_scores(engine, since=first_week, tenant=tenant)),
+        nights=_read_nights(engine) if has_drift else None,
     )
+
+
+def _read_nights(engine: Engine) -> tuple[DriftNight, ...]:
+    active = models.active_key(engine)
+    return () if active is None else tuple(read_drift(engine, n_nights=DRIFT_NIGHTS, model_id=active.id))
 
 
 def read_curves() -> Curves:

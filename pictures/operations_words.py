@@ -6,6 +6,7 @@ from datetime import UTC, timedelta
 
 from db.reasons import JobState
 from db.schema import EMOTIONS
+from pictures.drift_figures import say_nights
 from pictures.operations import LEAST_NOTES, OUTPUT_DAYS, RECENT_WEEKS, OperationsPage, measure_drift
 
 UNFINISHED = (JobState.PENDING, JobState.QUEUED, JobState.RUNNING)
@@ -14,12 +15,14 @@ _MS_PER_HOUR = 3_600_000
 
 def list_sentences(page: OperationsPage) -> list[tuple[str, str]]:
     """Return a name and a sentence for each part of the page."""
+    drift = [] if page.nights is None else [("Drift", say_nights(page.nights))]
     return [
         ("Work", say_work(page)),
         ("Output", say_output(page)),
         ("Failures", say_failures(page)),
         ("Model", say_coverage(page)),
         ("Scores", say_drift(page)),
+        *drift,
     ]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pictures.describe_comparison import describe_comparison
 from pictures.describe_note import describe_note
 from pictures.describe_operations import describe_operations
 from pictures.describe_person import describe_person
@@ -18,6 +20,7 @@ from pictures.note import NotePage
 from pictures.operations import OperationsPage
 from pictures.person import PersonPage
 from pictures.person_words import HIDDEN, MEANING
+from trends.comparing import Breach, Comparison
 
 
 def render_person(page: PersonPage) -> str:
@@ -40,6 +43,12 @@ def render_note(page: NotePage) -> str:
 def render_operations(page: OperationsPage) -> str:
     """Write the operator's page."""
     return _environment().get_template("operations.html").render(**describe_operations(page))
+
+
+def render_comparison(found: Comparison, breaches: Sequence[Breach], *, at: datetime, scope: str) -> str:
+    """Write the page on two versions of a model; `scope` says which recordings were compared."""
+    described = describe_comparison(found, breaches, at=at, scope=scope)
+    return _environment().get_template("comparison.html").render(**described)
 
 
 def content_security_policy() -> str:

@@ -9,12 +9,16 @@ from functools import cached_property, partial
 
 from celery import Celery
 
+from config.periods import read_period
 from config.settings import Settings
 from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
+from db.drift_counts import Days
 from db.engine import make_engine
+from db.errors import DatabaseError
 from db.leases import expire_leases
 from db.statistics import refresh_statistics
 from people import Refreshed, refresh
+from scheduler.drifting import measure_night
 from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
@@ -74,11 +78,28 @@ class Service:
             return
         run_due_night(
             self._engine,
-            self.scan_and_queue,
+            self._run_night,
             crontab_line=self._settings.nightly_crontab,
             now=datetime.now(UTC),
             lease_s=_SLOT_LEASE_S,
         )
+
+    def _run_night(self) -> NightResult:
+        registered = self.scan_and_queue()
+        try:
+            self.measure_drift()
+        except DatabaseError as error:  # The scan is done: a night without this measure is none that has failed.
+            _log.warning("drift not measured", extra={"error": str(error)})
+        return registered
+
+    def measure_drift(self) -> None:
+        """Measure how far every model's scores have drifted, and keep it as this night's."""
+        days = self._settings.drift_reference
+        reference = None
+        if days is not None:
+            first, last = read_period(days)
+            reference = Days(since=first, until=last)
+        measure_night(self._engine, datetime.now(UTC).date(), reference=reference)
 
     def retention(self) -> None:
         """Erase what is older than `TONALOG_RETENTION_DAYS`, once a day; nothing where that is not set."""

@@ -29,6 +29,7 @@ _COMMANDS = {
     "keys": ("tonalog.commands.keys", "Make, list, replace and revoke keys of the HTTP API."),
     "webhooks": ("tonalog.commands.webhooks", "Run the sender of webhooks (extra api)."),
     "models": ("tonalog.commands.models", "Add, list and activate models."),
+    "compare": ("tonalog.commands.compare", "Compare what two model versions made of the same recordings."),
     "reprocess": ("tonalog.commands.models", "Score stored recordings again with another model."),
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
     "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),

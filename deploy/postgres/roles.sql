@@ -186,6 +186,7 @@ BEGIN
         ('scheduler', 'SELECT', 'segments'),
         ('scheduler', 'SELECT, INSERT, UPDATE', 'schedule_slots'),
         ('scheduler', 'SELECT, INSERT, UPDATE', 'pulses'),
+        ('scheduler', 'SELECT, INSERT, UPDATE', 'drift_nights'),
         ('scheduler', 'SELECT', 'erasures'),
         ('scheduler', 'SELECT', 'erasure_objects'),
         ('scheduler', 'SELECT, DELETE', 'removed_audio'),

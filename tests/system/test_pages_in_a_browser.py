@@ -6,6 +6,8 @@ from browser import open_browser
 from pictures.note import Envelope
 from pictures.pages import content_security_policy, render_note, render_operations, render_people, render_person
 from tests.unit.persons import a_person, with_voice
+from tests.unit.test_comparison_page import render as render_two_versions
+from tests.unit.test_comparison_page import two_versions
 from tests.unit.test_note_page import VOICE, a_note, a_page, related
 from tests.unit.test_operations_page import busy_page
 
@@ -33,6 +35,7 @@ def make_pages():
         "people": render_people(
             [with_voice(a_person()), a_person(n_days=5, subject="ben", mix=None)], title="Two", remark="Made up."
         ),
+        "comparison": render_two_versions(two_versions(n_movers=3), max_disagree=0.1),
         "operations": render_operations(busy_page()),
         "note": render_note(a_page(note=a_note(voice=VOICE), relative=related(), envelope=envelope)),
     }

@@ -8,8 +8,10 @@ import pytest
 from db_samples import add_active_model, new_sqlite
 
 from benchmarks.false_alarm_curves import make_curves
+from db.drift import DriftMeasure, DriftNight
 from db.operations import DayOutput, FailureCount, LaneCount, ModelCoverage, WeekScores
-from db.reasons import JobState, Lane
+from db.reasons import DriftState, JobState, Lane
+from pictures.drift_figures import draw_nights
 from pictures.operations import OperationsPage, collect_operations, measure_drift, read_curves
 from pictures.operations_figures import draw_curves, draw_output, draw_weeks
 from pictures.operations_words import list_sentences
@@ -28,6 +30,17 @@ def a_week(n_before, scores, *, label="sadness", model=MODEL):
     return WeekScores(
         model=model, week=week, label=label, n_notes=len(scores), n_uncertain=len(scores) // 4, mean=mean, bins=bins
     )
+
+
+def a_drift_night(n_before, **others):
+    """Of forty nights the last three have moved, and the first ones had too few notes."""
+    night = AT.date() - timedelta(days=n_before)
+    days = {"recent_since": night, "recent_until": night, "reference_since": night, "reference_until": night}
+    state = DriftState.MOVED if n_before < 3 else DriftState.STABLE if n_before < 30 else DriftState.TOO_FEW
+    moved = DriftMeasure(name="sadness", divergence=0.01 + 0.03 * (n_before < 3), limit=0.025, low=0.0, high=0.06)
+    known = {"night": night, "model_id": 1, "model": MODEL, "is_active": True, "measured_at": AT, "state": state}
+    known |= {"n_recent": 60, "n_reference": 480, "n_persons": 40}
+    return DriftNight(**known | days | {"measures": () if state is DriftState.TOO_FEW else (moved,)} | others)
 
 
 def busy_page(**others):
@@ -65,6 +78,7 @@ def busy_page(**others):
             for n in range(20, -1, -1)
         ),
         "weeks": tuple(weeks),
+        "nights": tuple(a_drift_night(n) for n in range(40)),
     }
     return OperationsPage(**known | others)
 
@@ -77,6 +91,9 @@ def test_every_part_is_told_in_a_sentence():
     assert told["Failures"] == "20 of 1000 live recordings, most often NOT_AUDIO (15)."
     assert told["Model"] == f"930 of 1000 live recordings have a result of {MODEL}; 50 are still to come."
     assert told["Scores"].startswith("moved in the last 4 weeks")
+    assert told["Drift"].startswith(
+        "sadness beyond the limit in the night of 13 May 2026; the largest divergence is that of"
+    )
 
 
 def test_an_empty_system_has_a_page_that_claims_nothing(tmp_path):
@@ -118,6 +135,27 @@ def test_every_note_of_a_week_is_in_its_picture(width):
     assert len([mark for mark in draw_output(page, width=width).marks if mark.kind == "note scored"]) == 21
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_measured_night_is_a_dot_and_filled_where_it_has_moved(width):
+    marks = draw_nights(busy_page().nights, width=width).marks
+
+    assert [sum(mark.kind == kind for mark in marks) for kind in ("day", "day other", "limit")] == [3, 27, 30]
+
+
+def test_drift_is_shown_only_to_who_may_see_all_tenants(tmp_path):
+    engine = new_sqlite(tmp_path)
+
+    of_tenant = dict(list_sentences(collect_operations(engine, at=AT, tenant="clinic")))
+    of_all = dict(list_sentences(collect_operations(engine, at=AT, has_drift=True)))
+
+    assert "Drift" not in of_tenant
+    assert of_all["Drift"] == "not measured yet: the nightly run does."
+    quiet = busy_page(nights=(a_drift_night(5),))
+    assert dict(list_sentences(quiet))["Drift"].startswith("nothing beyond its limit")
+    assert "too few" in dict(list_sentences(busy_page(nights=(a_drift_night(35),))))["Drift"]
+    assert "Table of nights" in render_operations(busy_page(nights=(a_drift_night(35),)))
+
+
 def test_another_models_scores_are_not_mixed_in():
     page = busy_page(weeks=(a_week(1, [0.9] * 60, model="old-1"), a_week(0, [0.1] * 60)))
 
@@ -129,7 +167,8 @@ def test_the_page_has_every_number_in_a_table():
 
     for cell in ("<td>NOT_AUDIO</td>", "<td>930</td>", "<td>2026-05-11</td>", "<td>900</td>"):
         assert cell in html
-    assert html.count("<table>") == 7
+    assert html.count("<table>") == 8
+    assert html.count("<td>too few</td>") == 10
     assert "<script" not in html
 
 

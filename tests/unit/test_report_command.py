@@ -190,6 +190,8 @@ def test_a_report_of_operations_counts_all_tenants_or_one(engine, home):
 
     assert "1 of 1 live recordings have a result" in (home / "all.html").read_text()
     assert "0 of 0 live recordings have a result" in (home / "clinic.html").read_text()
+    shown = ["Drift of the active model" in (home / name).read_text() for name in ("all.html", "clinic.html")]
+    assert shown == [True, False], "drift is of all tenants"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from config.settings import Settings, SettingsError, describe
         ("TONALOG_WORKER_CONCURRENCY", "many", "WORKER_CONCURRENCY"),
         ("TONALOG_NIGHTLY_CRONTAB", "daily", "five fields"),
         ("TONALOG_TIME_ZONE", "Berlin", "Europe/Berlin"),
+        ("TONALOG_DRIFT_REFERENCE", "May", "2026-03-01/2026-04-30"),
+        ("TONALOG_DRIFT_REFERENCE", "2026-04-30/2026-03-01", "ends before it begins"),
         ("TONALOG_TENANT", "a\tb", "control character"),
         ("TONALOG_LOG_LEVEL", "chatty", "LOG_LEVEL"),
         ("TONALOG_TIME_LIMIT_S", "10", "soft_time_limit_s"),

@@ -16,6 +16,7 @@ from db.reasons import ErasureScope, JobState, Reason
 from db.statistics import refresh_statistics
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
+from tonalog.drift_words import read_last_drift
 from tonalog.intake_options import intake_options, read_options, say_unknown
 from tonalog.screen import message, new_table, say, say_json, show
 from tonalog.session import ensure_model, need_active_model, open_database
@@ -135,6 +136,7 @@ def read_status(engine: Engine, *, limit: int, retention_days: int | None = None
         "last_sweep_age_s": pulses["sweep"].age_s if "sweep" in pulses else None,
         "last_scan_age_s": pulses["scan"].age_s if "scan" in pulses else None,
         "last_nightly_slot": None if last_night is None else last_night.slot.isoformat(),
+        "drift": read_last_drift(engine, active),
         "retention": _read_retention(engine, retention_days),
         "dead": list_dead(engine, limit=limit),
     }
@@ -163,6 +165,7 @@ def _print_status(status: dict[str, Any]) -> None:
     say(f"Last sweep: {_age(status['last_sweep_age_s'], 'never: is a scheduler running?')}")
     say(f"Last scan: {_age(status['last_scan_age_s'], 'never')}")
     say(f"Last nightly slot: {status['last_nightly_slot'] or 'none yet'}")
+    say(f"Drift of scores: {status['drift']['line'] if status['drift'] else 'not measured yet: the nightly run does'}")
     if (retention := status["retention"]) is not None:
         say(
             f"Retention: {retention['days']} days after registration; {retention['n_due']} recordings are due "

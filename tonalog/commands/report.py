@@ -83,8 +83,8 @@ def load_pages() -> Any:
     return pages
 
 
-def save(out: Path, html: str) -> None:
-    """Write a page and say where it is.
+def save(out: Path, html: str, *, err: bool = False) -> None:
+    """Write a page and say where it is, on stderr where stdout holds something else.
 
     Raises:
         TonalogError: the file cannot be written.
@@ -93,7 +93,7 @@ def save(out: Path, html: str) -> None:
         out.write_text(html, encoding="utf-8")
     except OSError as error:
         raise TonalogError(f"{str(out)!r} cannot be written: {error.strerror or error}.") from error
-    say(f"Wrote {out} ({len(html.encode()) / 1000:.0f} kB).")
+    say(f"Wrote {out} ({len(html.encode()) / 1000:.0f} kB).", err=err)
 
 
 def _write_person(engine: Engine, settings: Settings, pages: Any, *, subject: str, tenant: str) -> str:
@@ -168,7 +168,7 @@ def _write_operations(engine: Engine, pages: Any, *, tenant: str | None) -> str:
     from pictures.operations import collect_operations  # noqa: PLC0415
 
     write: Callable[[Any], str] = pages.render_operations
-    return write(collect_operations(engine, at=datetime.now(UTC), tenant=tenant))
+    return write(collect_operations(engine, at=datetime.now(UTC), tenant=tenant, has_drift=tenant is None))
 
 
 def _need_model(model: Model | None) -> Model:
