@@ -10,25 +10,9 @@ from db.columns import db_now
 from db.engine import reading
 from db.errors import ConstraintViolated, ModelConflict, ModelIncomplete, RowNotFound
 from db.people_marks import mark_everybody
-from db.reasons import JobState, Reason, RecordingState
+from db.reasons import OF_THE_RECORDING, JobState, RecordingState
 from db.rows import Model, NewModel
 from db.schema import jobs, models, recordings, results
-
-# Why no model can give this recording a result: of its bytes, or because they are gone. Other dead jobs may yet end well.
-_OF_THE_RECORDING = (
-    Reason.ZERO_BYTES,
-    Reason.TOO_LARGE,
-    Reason.TOO_LONG,
-    Reason.NOT_AUDIO,
-    Reason.UNSUPPORTED_CODEC,
-    Reason.DECODE_ERROR,
-    Reason.TRUNCATED,
-    Reason.NON_FINITE,
-    Reason.BAD_FORMAT,
-    Reason.OBJECT_MISSING,
-    Reason.OBJECT_CHANGED,
-    Reason.ERASED,
-)
 
 _KEY = select(models.c.id, models.c.name, models.c.version)
 
@@ -175,7 +159,7 @@ def _count_by_progress(connection: Connection, *, old_id: int, new_id: int) -> d
     new = results.alias()
     has_new = exists().where(new.c.recording_id == recordings.c.id, new.c.model_id == new_id)
     is_of_the_recording = and_(
-        jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED)), jobs.c.reason.in_(_OF_THE_RECORDING)
+        jobs.c.state.in_((JobState.DEAD, JobState.CANCELLED)), jobs.c.reason.in_(OF_THE_RECORDING)
     )
     kind = case(
         (has_new, "handled"),
