@@ -213,16 +213,18 @@ def _chosen(choice: Choice) -> Select[Any]:
     columns = (_r.id, _r.size_bytes, known_ms.label("known_ms"), _known_reason(choice).label("reason"))
     statement = select(*columns).outerjoin(jobs, of_model).where(_r.state == RecordingState.LIVE, is_open)
     moment = func.coalesce(_r.recorded_at, _r.uploaded_at)
-    for value, condition in (
-        (choice.since, lambda: moment >= choice.since),
-        (choice.until, lambda: moment < choice.until),
-        (choice.tenant, lambda: _r.tenant == choice.tenant),
-        (choice.subject, lambda: _r.subject == choice.subject),
-        (choice.sample, lambda: _is_sampled(choice.sample or 1.0)),
-        (choice.only_label, lambda: _has_label(choice)),
-    ):
-        if value is not None:
-            statement = statement.where(condition())
+    if choice.since is not None:
+        statement = statement.where(moment >= choice.since)
+    if choice.until is not None:
+        statement = statement.where(moment < choice.until)
+    if choice.tenant is not None:
+        statement = statement.where(_r.tenant == choice.tenant)
+    if choice.subject is not None:
+        statement = statement.where(_r.subject == choice.subject)
+    if choice.sample is not None:
+        statement = statement.where(_is_sampled(choice.sample))
+    if choice.only_label is not None:
+        statement = statement.where(_has_label(choice))
     return statement
 
 

@@ -99,7 +99,7 @@ def insert_batch(connection: Connection, values: dict[str, Any]) -> int:
     """Write a new batch inside a transaction; it ends with the recordings that are registered now."""
     newest = select(func.coalesce(func.max(recordings.c.id), 0)).scalar_subquery()
     statement = insert(batches).values(**values, last_id=newest, created_at=db_now())
-    return connection.execute(statement.returning(_c.id)).scalar_one()
+    return int(connection.execute(statement.returning(_c.id)).scalar_one())
 
 
 def pause(engine: Engine, batch_id: int) -> None:
