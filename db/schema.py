@@ -168,10 +168,13 @@ Index(
     sqlite_where=text("batch_id IS NOT NULL"),
     postgresql_where=text("batch_id IS NOT NULL"),
 )
-# Without it a pump would read all jobs of paused batches to find these few.
+# Without it a pump would read all jobs of paused batches to find these few; SQLite takes the index with the most columns.
 IS_OF_NO_BATCH = "state = 'PENDING' AND lane = 'bulk' AND batch_id IS NULL"
 Index(
     "ix_jobs_of_no_batch",
+    jobs.c.batch_id,
+    jobs.c.state,
+    jobs.c.lane,
     jobs.c.next_run_at_s,
     sqlite_where=text(IS_OF_NO_BATCH),
     postgresql_where=text(IS_OF_NO_BATCH),

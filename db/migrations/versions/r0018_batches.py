@@ -18,7 +18,8 @@ def upgrade() -> None:
     _batches()
     op.add_column("jobs", sa.Column("batch_id", ID))
     _index("ix_jobs_batch_id_state_next_run_at_s", ["batch_id", "state", "next_run_at_s"], "batch_id IS NOT NULL")
-    _index("ix_jobs_of_no_batch", ["next_run_at_s"], "state = 'PENDING' AND lane = 'bulk' AND batch_id IS NULL")
+    of_none = "state = 'PENDING' AND lane = 'bulk' AND batch_id IS NULL"
+    _index("ix_jobs_of_no_batch", ["batch_id", "state", "lane", "next_run_at_s"], of_none)
 
 
 def _index(name: str, columns: list[str], where: str) -> None:
