@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from command import NOTES, ROOT, Cli, kill_tree, wait_until
 
-N_NOTES = 30
+N_NOTES = 16
 SHIPPED = max((ROOT / "models").glob("*/manifest.json"), key=lambda path: path.parent.name).parent.name.rpartition("-")[
     2
 ]
@@ -36,7 +36,7 @@ def write_short(file):
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
-    """Thirty notes that were scored once, and a second model beside the first; each test works on a copy."""
+    """Sixteen notes that were scored once, and a second model beside the first; each test works on a copy."""
     folder = tmp_path_factory.mktemp("scored")
     shutil.copytree(NOTES / "vera", folder / "notes" / "vera")
     (folder / "notes" / "ben").mkdir()
@@ -67,8 +67,8 @@ def nightly_note(folder):
     return folder / "nightly"
 
 
-def states_of(cli, batch_id):
-    return json.loads(cli("batches", "show", batch_id, "--json"))["jobs"]
+def n_open(cli):
+    return ask(cli, "SELECT count(*) FROM jobs WHERE batch_id = 1 AND finished_at IS NULL")[0][0]
 
 
 def kill_once_it_works(cli, n_done):
@@ -89,21 +89,17 @@ def test_a_batch_that_is_killed_twice_scores_everything_once_and_readers_switch_
     assert "times real time" in planned
     assert ask(cli, "SELECT count(*) FROM batches") == [(0,)]
     assert f"Batch 1: {N_NOTES - 1} jobs made" in cli("reprocess", "--model", "9.9.9")
-    assert "0 jobs made" in cli("reprocess", "--model", "9.9.9")
     assert "in work" in cli("models", "activate", "9.9.9", code=1)
 
     cli.variables.update(TONALOG_LEASE_S="2", TONALOG_HEARTBEAT_S="0.5")
-    kill_once_it_works(cli, 3)
+    kill_once_it_works(cli, 2)
     assert "1 new" in cli("scan", nightly_note(scored))
-    kill_once_it_works(cli, 12)
+    kill_once_it_works(cli, 5)
     assert ask(cli, f"SELECT state FROM jobs WHERE lane = 'nightly' AND recording_id > {N_NOTES}") == [("DONE",)]
-    assert states_of(cli, 1)["pending"] + states_of(cli, 1)["queued"] > 0, "the batch was over, so nothing was shown"
-    assert "paused" in cli("batches", "pause", 1)
-    assert "tonalog batches resume 1" in cli("run", "--batch", 1, code=1)
-    cli("batches", "resume", 1)
+    assert n_open(cli) > 0, "the batch was over, so nothing was shown"
     assert "done" in cli("run", "--batch", 1)
 
-    assert states_of(cli, 1) | {"done": N_NOTES - 1} == states_of(cli, 1)
+    assert n_open(cli) == 0
     assert ask(cli, "SELECT count(*) FROM results WHERE model_id = 2") == [(N_NOTES - 1,)]
     assert ask(cli, "SELECT DISTINCT model_version FROM v1_note WHERE status = 'scored'") == [(SHIPPED,)]
     assert "1 without a job" in cli("models", "activate", "9.9.9", code=1)  # what came meanwhile
@@ -114,13 +110,6 @@ def test_a_batch_that_is_killed_twice_scores_everything_once_and_readers_switch_
     assert ask(cli, "SELECT status, reason FROM v1_note WHERE reason IS NOT NULL") == [("failed", "NOT_AUDIO")]
     cli("models", "activate", SHIPPED)
     assert ask(cli, "SELECT DISTINCT model_version FROM v1_note WHERE status = 'scored'") == [(SHIPPED,)]
-
-
-def test_reprocess_takes_a_person_and_a_span_of_days(two_models):
-    of_vera = ("reprocess", "--model", "9.9.9", "--subject", "vera", "--dry-run")
-    assert "2 jobs would" in two_models(*of_vera, "--since", "2026-03-05")
-    assert "1 jobs would" in two_models(*of_vera, "--until", "2026-03-05")
-    assert "0 jobs would" in two_models("reprocess", "--model", "9.9.9", "--subject", "ana", "--dry-run")
 
 
 def test_an_unknown_model_is_answered_with_what_there_is(two_models):
