@@ -6,24 +6,9 @@ from typing import Self
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
 from db.people_schema import subject_days, subject_marks
-from db.reasons import JobState, Reason, RecordingState
+from db.reasons import OF_THE_RECORDING, JobState, RecordingState
 from db.schema import jobs, recordings, results
 
-# Why no model can give this recording a result: of its bytes, or because they are gone. Other dead jobs may yet end well.
-_OF_THE_RECORDING = (
-    Reason.ZERO_BYTES,
-    Reason.TOO_LARGE,
-    Reason.TOO_LONG,
-    Reason.NOT_AUDIO,
-    Reason.UNSUPPORTED_CODEC,
-    Reason.DECODE_ERROR,
-    Reason.TRUNCATED,
-    Reason.NON_FINITE,
-    Reason.BAD_FORMAT,
-    Reason.OBJECT_MISSING,
-    Reason.OBJECT_CHANGED,
-    Reason.ERASED,
-)
 _ENDED = (JobState.DEAD, JobState.CANCELLED)
 
 
@@ -116,7 +101,7 @@ def _count_by_progress(
 ) -> dict[str, int]:
     new = results.alias()
     has_new = exists().where(new.c.recording_id == recordings.c.id, new.c.model_id == new_id)
-    is_of_the_recording = and_(jobs.c.state.in_(_ENDED), jobs.c.reason.in_(_OF_THE_RECORDING))
+    is_of_the_recording = and_(jobs.c.state.in_(_ENDED), jobs.c.reason.in_(OF_THE_RECORDING))
     kind = case(
         (has_new, "handled"),
         (jobs.c.id.is_(None), "none"),

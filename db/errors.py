@@ -54,6 +54,10 @@ class NameConflict(DatabaseError):
     """A person cannot be given this name."""
 
 
+class BatchEnded(DatabaseError):
+    """A batch that was cancelled or is done cannot go on."""
+
+
 class FeedExpired(DatabaseError):
     """What a reader of the feed of changes has not seen yet is not kept any more."""
 

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, Select, and_, exists, func, literal, select, tuple_, update
+from sqlalchemy import Engine, Select, and_, case, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from db.batch_schema import batches
+from db.batches import reopen
 from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.fences import lock_registration
 from db.model_ends import require_in_use
 from db.model_rows import read_model
-from db.reasons import JobState, Lane, Reason, RecordingState
+from db.reasons import BatchState, JobState, Lane, Reason, RecordingState
 from db.schema import jobs, recordings
 
 CREATE_BATCH = 5_000
@@ -105,20 +107,28 @@ def retry(
         job_id: only this job.
 
     Returns:
-        The number of jobs that are PENDING again. Those of the quarantine lane go through the nightly one.
+        The number of jobs that are PENDING again. Those of the quarantine lane go through the nightly one, and those of a
+        batch through the bulk one again: a batch that was done goes on, and one that was cancelled loses them.
     """
     is_live = exists().where(recordings.c.id == jobs.c.recording_id, recordings.c.state == RecordingState.LIVE)
     chosen = [jobs.c.state == JobState.DEAD, is_live]
     for column, value in ((jobs.c.reason, reason), (jobs.c.recording_id, recording_id), (jobs.c.id, job_id)):
         if value is not None:
             chosen.append(column == value)
-    lane = func.replace(jobs.c.lane, Lane.QUARANTINE.value, Lane.NIGHTLY.value)
+    is_suspect = jobs.c.lane == Lane.QUARANTINE
+    lane = case((is_suspect & jobs.c.batch_id.is_(None), Lane.NIGHTLY), (is_suspect, Lane.BULK), else_=jobs.c.lane)
+    is_given_up = exists().where(batches.c.id == jobs.c.batch_id, batches.c.state == BatchState.CANCELLED)
+    batch_id = case((is_given_up, None), else_=jobs.c.batch_id)
     fresh = {"failures": 0, "transients": 0, "lost_count": 0, "queue_count": 0}
     cleared = dict.fromkeys(("reason", "detail", "finished_at", "first_transient_at_s", "queued_at_s", "worker"))
     statement = update(jobs).where(*chosen)
-    statement = statement.values(state=JobState.PENDING, lane=lane, next_run_at_s=db_now_s(), **fresh, **cleared)
+    statement = statement.values(
+        state=JobState.PENDING, lane=lane, batch_id=batch_id, next_run_at_s=db_now_s(), **fresh, **cleared
+    )
     with engine.begin() as connection:
-        return connection.execute(statement).rowcount
+        changed = connection.execute(statement.returning(jobs.c.batch_id)).all()
+        reopen(connection, {row.batch_id for row in changed if row.batch_id is not None})
+        return len(changed)
 
 
 def outstanding(engine: Engine) -> int:

@@ -10,6 +10,7 @@ import secrets
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, update
 
+from db.batch_pump import may_begin
 from db.columns import db_now, db_now_s
 from db.models import read_model
 from db.reasons import JobState, Lane, Outcome, Reason
@@ -31,8 +32,8 @@ def claim(engine: Engine, job_id: int, *, worker: str, lease_s: float) -> Claim 
         lease_s: how long nobody else may take it; `heartbeat` makes it longer.
 
     Returns:
-        The claim, or None where there is nothing to do: the job runs, has ended, or waits for a later time. The
-        message can then be forgotten.
+        The claim, or None where there is nothing to do: the job runs, has ended, waits for a later time, or is of a batch
+        that is paused or cancelled. The message can then be forgotten.
     """
     token = secrets.token_hex(16)
     is_waiting = or_(
@@ -41,7 +42,7 @@ def claim(engine: Engine, job_id: int, *, worker: str, lease_s: float) -> Claim 
     )
     take = (
         update(jobs)
-        .where(jobs.c.id == job_id, is_waiting)
+        .where(jobs.c.id == job_id, is_waiting, may_begin())
         .values(
             state=JobState.RUNNING,
             attempts=jobs.c.attempts + 1,

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Engine, Select, case, func, select, update
 
+from db.batch_pump import choose_bulk, may_begin
+from db.batches import take_back_paused
 from db.columns import db_now_s
 from db.jobs import count_outstanding
 from db.reasons import JobState, Lane
@@ -40,6 +42,7 @@ def due_jobs(
     with engine.begin() as connection:
         if not _is_only_pump(connection):
             return []
+        take_back_paused(connection)  # what another pump chose while the batch was being paused
         uploads = _due(connection, Lane.INTERACTIVE, min(_room(connection, cap_outstanding, Lane.INTERACTIVE), limit))
         left = limit - len(uploads)
         nightly = _due(connection, Lane.NIGHTLY, min(_room(connection, cap_outstanding, Lane.NIGHTLY), left))
@@ -98,19 +101,19 @@ def _room(connection: Connection, cap: int, *lanes: Lane) -> int:
 def _choose_later(connection: Connection, room: int) -> list[tuple[int, Lane]]:
     quarantined = _due(connection, Lane.QUARANTINE, room)
     n_reserved = min(len(quarantined), QUARANTINE_RESERVE, room)
-    bulk = _due(connection, Lane.BULK, room - n_reserved)
+    bulk = choose_bulk(connection, room - n_reserved)
     return bulk + quarantined[: room - len(bulk)]
 
 
 def _due(connection: Connection, lane: Lane, limit: int) -> list[tuple[int, Lane]]:
     waiting = select(jobs.c.id, jobs.c.lane).where(
-        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= db_now_s()
+        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= db_now_s(), may_begin()
     )
     return _rows(connection, waiting.order_by(jobs.c.next_run_at_s, jobs.c.id), limit)
 
 
 def _rows(connection: Connection, statement: Select[tuple[int, str]], limit: int) -> list[tuple[int, Lane]]:
-    locked = statement.limit(limit).with_for_update(skip_locked=True)
+    locked = statement.limit(limit).with_for_update(skip_locked=True, of=jobs)
     return [(row.id, Lane(row.lane)) for row in connection.execute(locked)]
 
 

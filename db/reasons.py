@@ -31,6 +31,15 @@ class Lane(StrEnum):
     QUARANTINE = "quarantine"
 
 
+class BatchState(StrEnum):
+    """Where a batch stands: it goes on, waits for a person, was given up, or every job of it has ended."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
+    DONE = "DONE"
+
+
 class ResultStatus(StrEnum):
     """What a finished job found in its recording."""
 
@@ -188,3 +197,20 @@ class Reason(StrEnum):
     GAVE_UP = "GAVE_UP"
     CANCELLED = "CANCELLED"
     ERASED = "ERASED"
+
+
+# Why no model can give this recording a result: of its bytes, or because they are gone. Other dead jobs may yet end well.
+OF_THE_RECORDING = (
+    Reason.ZERO_BYTES,
+    Reason.TOO_LARGE,
+    Reason.TOO_LONG,
+    Reason.NOT_AUDIO,
+    Reason.UNSUPPORTED_CODEC,
+    Reason.DECODE_ERROR,
+    Reason.TRUNCATED,
+    Reason.NON_FINITE,
+    Reason.BAD_FORMAT,
+    Reason.OBJECT_MISSING,
+    Reason.OBJECT_CHANGED,
+    Reason.ERASED,
+)

@@ -150,6 +150,7 @@ jobs = Table(
     Column("detail", String),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
+    Column("batch_id", Id),  # in `batches`; NULL: nightly work, uploads, and bulk jobs of earlier releases
     UniqueConstraint("recording_id", "model_id"),
     one_of("state", JobState),
     one_of("lane", Lane),
@@ -158,6 +159,25 @@ jobs = Table(
     CheckConstraint("(state IN ('DONE', 'DEAD', 'CANCELLED')) = (finished_at IS NOT NULL)", name="finished"),
     Index("ix_jobs_state_lane_next_run_at_s", "state", "lane", "next_run_at_s"),
     Index("ix_jobs_model_id_state", "model_id", "state"),
+)
+Index(
+    "ix_jobs_batch_id_state_next_run_at_s",
+    jobs.c.batch_id,
+    jobs.c.state,
+    jobs.c.next_run_at_s,
+    sqlite_where=text("batch_id IS NOT NULL"),
+    postgresql_where=text("batch_id IS NOT NULL"),
+)
+# Without it a pump would read all jobs of paused batches to find these few; SQLite takes the index with the most columns.
+IS_OF_NO_BATCH = "state = 'PENDING' AND lane = 'bulk' AND batch_id IS NULL"
+Index(
+    "ix_jobs_of_no_batch",
+    jobs.c.batch_id,
+    jobs.c.state,
+    jobs.c.lane,
+    jobs.c.next_run_at_s,
+    sqlite_where=text(IS_OF_NO_BATCH),
+    postgresql_where=text(IS_OF_NO_BATCH),
 )
 Index(
     "ix_jobs_running_lease_until_s",

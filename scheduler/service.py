@@ -18,6 +18,7 @@ from db.errors import DatabaseError
 from db.leases import expire_leases
 from db.statistics import refresh_statistics
 from people import Refreshed, refresh
+from scheduler.batches import carry_on
 from scheduler.drifting import measure_night
 from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
@@ -36,6 +37,7 @@ SWEEP_PULSE = "sweep"
 _SLOT_LEASE_S = 900.0
 _PUBLISH_AGAIN_S = (0.0, 0.2, 0.5)
 _PEOPLE_S = 5.0  # of a tick: some hundreds of people
+_BATCHES_S = 5.0  # of a tick: some ten thousand jobs
 
 
 class SchedulerError(Exception):
@@ -54,13 +56,14 @@ class Service:
         return make_engine(self._settings.database)
 
     def tick(self) -> None:
-        """Do all that is due: a nightly slot, expired leases, jobs to publish, what to erase or forget, people; and leave a pulse.
+        """Do all that is due: a nightly slot, leases, jobs to publish, batches, what to erase or forget, people; and leave a pulse.
 
         The pulse says that a scheduler is running, so nothing else leaves it.
         """
         self.nightly()
         self.publish()
         slots.pulse(self._engine, SWEEP_PULSE)
+        self.carry_batches()
         self.retention()
         self.forget()
         self.refresh_people(budget_s=min(_PEOPLE_S, self._settings.sweep_s / 3))
@@ -100,6 +103,10 @@ class Service:
             first, last = read_period(days)
             reference = Days(since=first, until=last)
         measure_night(self._engine, datetime.now(UTC).date(), reference=reference)
+
+    def carry_batches(self) -> None:
+        """Plan batches of reprocessing further, end the jobs of cancelled ones, and close those that are through."""
+        carry_on(self._engine, budget_s=min(_BATCHES_S, self._settings.sweep_s / 3))
 
     def retention(self) -> None:
         """Erase what is older than `TONALOG_RETENTION_DAYS`, once a day; nothing where that is not set."""

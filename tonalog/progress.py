@@ -30,14 +30,25 @@ class AudioProgress:
         self._bar.stop()
 
     def show(self, now: ledger_progress.Progress) -> None:
-        """Show how far the run has come."""
-        done = minutes(now.ended_ms)
-        rest = f" of about {minutes(now.expected_ms)}" if now.expected_ms and not now.is_complete else ""
+        """Show how far a run over one place has come."""
         waiting = f", {now.n_waiting} to be tried again ({now.waiting_reason})" if now.n_waiting else ""
+        self.update(
+            n_recordings=now.n_recordings,
+            n_ended=now.n_ended,
+            ended_ms=now.ended_ms,
+            expected_ms=now.expected_ms,
+            waiting=waiting,
+        )
+
+    def update(
+        self, *, n_recordings: int, n_ended: int, ended_ms: int, expected_ms: float | None, waiting: str = ""
+    ) -> None:
+        """Show how many recordings of how many have ended, and how much audio that was."""
+        rest = f" of about {minutes(expected_ms)}" if expected_ms and n_ended < n_recordings else ""
         self._bar.update(
             self._task,
-            total=now.n_recordings,
-            completed=now.n_ended,
-            audio=f"{done}{rest} min of audio",
-            recordings=f"{now.n_ended}/{now.n_recordings} recordings{waiting}",
+            total=n_recordings,
+            completed=n_ended,
+            audio=f"{minutes(ended_ms)}{rest} min of audio",
+            recordings=f"{n_ended}/{n_recordings} recordings{waiting}",
         )

@@ -165,7 +165,7 @@ BEGIN
         ('worker', 'INSERT', 'segments'),
         ('worker', 'USAGE', 'attempts_id_seq'),
         -- The scheduler registers recordings, corrects who speaks in them and when, makes, enqueues and takes back jobs.
-        -- It is the operator's role too: scan, status, dead, retry, reprocess, show, trends, identify and subjects list,
+        -- It is the operator's role too: scan, status, dead, retry, reprocess, batches, show, trends, identify and subjects list,
         -- rename and merge need no more.
         ('scheduler', 'SELECT', 'alembic_version'),
         ('scheduler', 'SELECT, INSERT, UPDATE (state, uploaded_at, subject, subject_source, recorded_at, '
@@ -181,6 +181,11 @@ BEGIN
         ('scheduler', 'SELECT, INSERT, UPDATE (state, lane, failures, transients, first_transient_at_s, lost_count, '
             'lease_token, lease_until_s, worker, next_run_at_s, queued_at_s, queue_count, reason, detail, finished_at)',
             'jobs'),
+        -- It plans and holds up batches of reprocessing; a worker looks whether the batch of a job may go on.
+        ('scheduler', 'UPDATE (batch_id)', 'jobs'),
+        ('scheduler', 'SELECT, INSERT, UPDATE', 'batches'),
+        ('scheduler', 'USAGE', 'batches_id_seq'),
+        ('worker', 'SELECT (id, state)', 'batches'),
         ('scheduler', 'SELECT, UPDATE (ended_at, outcome, reason)', 'attempts'),
         ('scheduler', 'SELECT', 'results'),
         ('scheduler', 'SELECT', 'segments'),

@@ -1,11 +1,19 @@
-"""A model update: results of both versions stay, readers see the active one, nightly work is never held up."""
+"""A model update on the embedded default: a batch that is killed twice while a nightly note arrives; then switch, and back."""
 
 import json
+import os
 import shutil
 import sqlite3
 
+import numpy as np
 import pytest
-from command import NOTES, ROOT, Cli
+import soundfile
+from command import NOTES, ROOT, Cli, kill_tree, wait_until
+
+N_NOTES = 16
+SHIPPED = max((ROOT / "models").glob("*/manifest.json"), key=lambda path: path.parent.name).parent.name.rpartition("-")[
+    2
+]
 
 
 def newer_bundle(folder):
@@ -19,11 +27,23 @@ def newer_bundle(folder):
     return copy
 
 
+def write_short(file):
+    """Write three seconds of a note around its loudest moment."""
+    signal, rate_hz = soundfile.read(NOTES / "vera" / "2026-03-05T06-58-20Z.wav")
+    start = max(0, int(np.argmax(np.abs(signal))) - 2 * rate_hz)
+    soundfile.write(file, signal[start : start + 3 * rate_hz], rate_hz)
+
+
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
-    """Three notes that were scored once, and a second model beside the first; each test works on a copy."""
+    """Sixteen notes that were scored once, and a second model beside the first; each test works on a copy."""
     folder = tmp_path_factory.mktemp("scored")
     shutil.copytree(NOTES / "vera", folder / "notes" / "vera")
+    (folder / "notes" / "ben").mkdir()
+    write_short(folder / "short.wav")
+    for number in range(N_NOTES - 4):
+        os.link(folder / "short.wav", folder / "notes" / "ben" / f"2026-04-{number % 28 + 1:02}T07-{number:02}-00Z.wav")
+    (folder / "notes" / "ben" / "2026-05-01T07-00-00Z.wav").write_bytes(b"no audio at all")
     cli = Cli(folder)
     cli("run", folder / "notes")
     cli("models", "add", newer_bundle(folder))
@@ -41,30 +61,55 @@ def ask(cli, statement):
         return database.execute(statement).fetchall()
 
 
-def test_reprocessing_keeps_the_old_results_and_readers_switch_on_activation(two_models, scored):
-    assert "3 jobs would be made" in two_models("reprocess", "--model", "9.9.9", "--dry-run")
-    assert "3 jobs made" in two_models("reprocess", "--model", "9.9.9")
-    assert "0 jobs made" in two_models("reprocess", "--model", "9.9.9")
-    assert ask(two_models, "SELECT DISTINCT lane FROM jobs WHERE state = 'PENDING'") == [("bulk",)]
-    assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("scored",)]
-
-    refused = two_models("models", "activate", "9.9.9", code=1)
-    assert "of 3 recordings" in refused
-    assert "3 have none under it (3 in work)" in refused
-    assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("scored",)]
-
-    two_models("models", "activate", "9.9.9", "--force")
-    assert ask(two_models, "SELECT DISTINCT status FROM v1_note") == [("pending",)]
-    two_models("run", scored / "notes")
-
-    assert ask(two_models, "SELECT DISTINCT status, model_version FROM v1_note") == [("scored", "9.9.9")]
-    assert ask(two_models, "SELECT count(*), count(DISTINCT model_id) FROM results") == [(6, 2)]
+def nightly_note(folder):
+    (folder / "nightly" / "luca").mkdir(parents=True, exist_ok=True)
+    write_short(folder / "nightly" / "luca" / "2026-05-02T07-00-00Z.wav")
+    return folder / "nightly"
 
 
-def test_reprocess_takes_a_person_and_a_span_of_days(two_models):
-    assert "2 jobs would" in two_models("reprocess", "--model", "9.9.9", "--since", "2026-03-05", "--dry-run")
-    assert "1 jobs would" in two_models("reprocess", "--model", "9.9.9", "--until", "2026-03-05", "--dry-run")
-    assert "0 jobs would" in two_models("reprocess", "--model", "9.9.9", "--subject", "ana", "--dry-run")
+def n_open(cli):
+    return ask(cli, "SELECT count(*) FROM jobs WHERE batch_id = 1 AND finished_at IS NULL")[0][0]
+
+
+def kill_once_it_works(cli, n_done):
+    """Start a batch, kill the command with its worker at once when so many of its jobs have a result."""
+    run = cli.start("run", "--batch", "1", "--jobs", "1", log="run.log")
+    try:
+        done = "SELECT count(*) FROM jobs WHERE batch_id = 1 AND state = 'DONE'"
+        assert wait_until(lambda: ask(cli, done)[0][0] >= n_done, timeout_s=120, every_s=0.02), cli.worker_log()
+    finally:
+        kill_tree(run)
+
+
+def test_a_batch_that_is_killed_twice_scores_everything_once_and_readers_switch_and_switch_back(two_models, scored):
+    cli = two_models
+    planned = cli("reprocess", "--model", "9.9.9", "--dry-run")
+    assert f"{N_NOTES - 1} jobs would be made" in planned
+    assert "1 more can never be scored" in planned
+    assert "times real time" in planned
+    assert ask(cli, "SELECT count(*) FROM batches") == [(0,)]
+    assert f"Batch 1: {N_NOTES - 1} jobs made" in cli("reprocess", "--model", "9.9.9")
+    assert "in work" in cli("models", "activate", "9.9.9", code=1)
+
+    cli.variables.update(TONALOG_LEASE_S="2", TONALOG_HEARTBEAT_S="0.5")
+    kill_once_it_works(cli, 2)
+    assert "1 new" in cli("scan", nightly_note(scored))
+    kill_once_it_works(cli, 5)
+    assert ask(cli, f"SELECT state FROM jobs WHERE lane = 'nightly' AND recording_id > {N_NOTES}") == [("DONE",)]
+    assert n_open(cli) > 0, "the batch was over, so nothing was shown"
+    assert "done" in cli("run", "--batch", 1)
+
+    assert n_open(cli) == 0
+    assert ask(cli, "SELECT count(*) FROM results WHERE model_id = 2") == [(N_NOTES - 1,)]
+    assert ask(cli, "SELECT DISTINCT model_version FROM v1_note WHERE status = 'scored'") == [(SHIPPED,)]
+    assert "1 without a job" in cli("models", "activate", "9.9.9", code=1)  # what came meanwhile
+    cli("reprocess", "--model", "9.9.9")
+    cli("run", "--batch", 2)
+    cli("models", "activate", "9.9.9")
+    assert ask(cli, "SELECT DISTINCT status, model_version FROM v1_note WHERE reason IS NULL") == [("scored", "9.9.9")]
+    assert ask(cli, "SELECT status, reason FROM v1_note WHERE reason IS NOT NULL") == [("failed", "NOT_AUDIO")]
+    cli("models", "activate", SHIPPED)
+    assert ask(cli, "SELECT DISTINCT model_version FROM v1_note WHERE status = 'scored'") == [(SHIPPED,)]
 
 
 def test_an_unknown_model_is_answered_with_what_there_is(two_models):

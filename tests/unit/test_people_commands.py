@@ -11,8 +11,8 @@ from config.settings import Settings
 from db import recordings, trends
 from db.errors import NameConflict, RowNotFound
 from storage.pseudonyms import SubjectNaming
+from tonalog.commands.batches import reprocess_command
 from tonalog.commands.erase import erase_command
-from tonalog.commands.models import reprocess_command
 from tonalog.commands.read import trends_command
 from tonalog.commands.subjects import subjects_command
 from tonalog.errors import TonalogError

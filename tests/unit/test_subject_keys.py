@@ -17,8 +17,8 @@ from scheduler.scan import Naming, scan
 from scheduler.service import Service
 from storage.protocol import MemoryStore
 from storage.pseudonyms import SubjectNaming
+from tonalog.commands.batches import reprocess_command
 from tonalog.commands.erase import erase_command
-from tonalog.commands.models import reprocess_command
 from tonalog.commands.read import trends_command
 from tonalog.commands.subjects import subjects_command
 
