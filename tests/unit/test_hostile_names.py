@@ -179,7 +179,11 @@ def test_json_is_json_and_holds_the_names_themselves(tonalog):
 
 
 @pytest.mark.parametrize(
-    "words", [["subjects", "list"], ["status"], ["dead"], ["show", "3"], ["show", "4"], ["models", "list"]]
+    "words",
+    [
+        *(["subjects", "list"], ["status"], ["show", "4"]),
+        *(pytest.param(words, marks=pytest.mark.long) for words in (["dead"], ["show", "3"], ["models", "list"])),
+    ],
 )
 def test_a_terminal_gets_no_sequences_but_those_of_our_own_styles(engine, words):
     printed = on_a_terminal([sys.executable, "-m", "tonalog", *words])
