@@ -28,6 +28,8 @@ from db.batches import guess_audio_ms, insert_batch
 from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.fences import lock_registration
+from db.model_ends import require_in_use
+from db.model_rows import read_model
 from db.reasons import OF_THE_RECORDING, BatchState, JobState, Lane, Reason, RecordingState
 from db.schema import jobs, recordings, removed_audio, results
 
@@ -104,6 +106,9 @@ def begin(engine: Engine, choice: Choice, *, is_paused: bool = False, rate_per_h
 
     Returns:
         The number of the batch.
+
+    Raises:
+        ModelRetired: the model version was retired or removed.
     """
     values = {
         "model_id": choice.model_id,
@@ -122,6 +127,8 @@ def begin(engine: Engine, choice: Choice, *, is_paused: bool = False, rate_per_h
         "allowance_at_s": db_now_s(),
     }
     with engine.begin() as connection:
+        if (model := read_model(connection, choice.model_id)) is not None:
+            require_in_use(connection, model)
         batch_id = insert_batch(connection, values)
         if choice.subject is not None:
             lock_registration(connection)

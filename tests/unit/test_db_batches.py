@@ -19,10 +19,10 @@ from db_samples import (
 )
 from sqlalchemy import select, text, update
 
-from db import batch_plan, batch_progress, batches, jobs, ledger, models, pump, recordings
+from db import batch_plan, batch_progress, batches, jobs, ledger, model_ends, models, pump, recordings
 from db.batch_plan import PLAN_PAGE, Choice
 from db.batch_schema import batches as batch_table
-from db.errors import BatchEnded, RowNotFound
+from db.errors import BatchEnded, ModelRetired, RowNotFound
 from db.reasons import OF_THE_RECORDING, BatchState, JobState, Lane, Reason
 from db.schema import jobs as job_table
 from db.schema import recordings as recording_table
@@ -56,6 +56,13 @@ def reprocess(engine, model, **chosen):
     batch_id = batch_plan.begin(engine, Choice(model_id=model.id, **chosen))
     batch_plan.plan_all(engine, batch_id)
     return batch_id
+
+
+def test_no_batch_is_begun_with_a_retired_model(engine, newer):
+    model_ends.retire(engine, newer)
+
+    with pytest.raises(ModelRetired, match="is retired"):
+        reprocess(engine, newer)
 
 
 def jobs_of(engine, model):
