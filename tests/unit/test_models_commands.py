@@ -123,3 +123,36 @@ def test_trends_are_of_one_version_the_active_one_or_that_which_is_asked_for(eng
     assert [note["status"] for note in pending] == ["pending"] * 3
     with pytest.raises(RowNotFound, match=r"no model 0.0.9"):
         call_json("anna", "--model", "0.0.9")
+
+
+def test_a_canary_is_started_shown_and_stopped_by_hand(engine):
+    assert "There is no canary." in call(models_command, "canary")
+    started = call(models_command, "canary", "0.0.2", "--share", "100%")
+    assert "100 % of all people, whose recordings are still to be scored; 1 people, 3 jobs made" in started
+    assert "covers 0 of 3 recordings" in started
+    score_all(engine)
+    refresh(engine)
+
+    assert "100 % of all people, and readers get it" in call(models_command, "canary", "0.0.2", "--share", "100")
+    assert "candidate, canary" in call(models_command, "list")
+    assert {note["model"]["version"] for note in json.loads(call_json("anna"))} == {"0.0.2"}
+    assert "not tiny-0.0.2" in call(models_command, "canary", "--stop")
+    assert {note["model"]["version"] for note in json.loads(call_json("anna"))} == {"0.0.1"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["0.0.2"],
+        ["0.0.2", "--share", "5%", "--tenant", "clinic"],
+        ["--share", "5%"],
+        ["--stop", "0.0.2"],
+        *(["0.0.2", "--share", share] for share in ("0", "0%", "101%", "-1", "half", "5%%", "nan")),
+    ],
+)
+def test_a_canary_that_nobody_could_mean_is_refused(home, arguments):
+    new_sqlite(home)
+
+    result = CliRunner().invoke(models_command, ["canary", *arguments])
+
+    assert result.exit_code == 2, result.output
