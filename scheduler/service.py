@@ -24,6 +24,7 @@ from scheduler.scan import scan
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
+from telemetry import metrics
 from trends import TrendSettings
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,10 @@ class Service:
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""
         settings = self._settings
-        expire_leases(self._engine)
+        expired = expire_leases(self._engine)
+        metrics.LEASES_EXPIRED.labels("requeued").inc(expired.n_requeued)
+        metrics.LEASES_EXPIRED.labels("quarantined").inc(expired.n_quarantined)
+        metrics.LEASES_EXPIRED.labels("dead").inc(expired.n_dead)
         return publish_due(self._engine, self._app, queue_cap=settings.queue_cap, rering_s=settings.rering_s)
 
     def nightly(self) -> None:

@@ -13,8 +13,10 @@ from config.celery_base import forget_other_tasks, make_celery, refuse_commands
 from config.queues import LANES, SCORE_TASK, lane_queue, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from db.engine import make_engine
-from db.reasons import Lane
+from db.reasons import Lane, Outcome, Reason, ResultStatus
 from db.waiting import Waiting, look
+from telemetry import metrics, samples
+from telemetry.samples import SamplePipe, Words
 from worker import runtime, tasks
 from worker.confine import confine
 from worker.watchdog import Watchdog, end_process
@@ -35,6 +37,8 @@ def make_app(settings: Settings) -> Celery:
         move_messages_in_home(settings)
         refuse_commands()
         runtime.preload()
+        if settings.metrics_port is not None:
+            begin_samples()
 
     def after_fork(**_: Any) -> None:
         runtime.configure(settings)
@@ -49,6 +53,26 @@ def make_app(settings: Settings) -> Celery:
     setup_logging.connect(configure_logging, weak=False)
     runtime.configure(settings)
     return app
+
+
+def begin_samples() -> None:
+    """Let pool processes that are forked from now on send what they do to this one, which counts it."""
+    pipe = SamplePipe(
+        Words(
+            lanes={lane.value for lane in Lane},
+            outcomes={outcome.value for outcome in Outcome},
+            reasons={reason.value for reason in Reason},
+            statuses={status.value for status in ResultStatus},
+        )
+    )
+    samples.send_by(pipe.send)
+    worker_ready.connect(lambda sender, **_: watch_pool(pipe, sender), weak=False)
+
+
+def watch_pool(pipe: SamplePipe, consumer: Any) -> None:
+    """Count what comes from the pool processes of a Celery consumer, and them."""
+    metrics.POOL_PROCESSES.set_function(lambda: len(list_processes(consumer.pool)))
+    pipe.start()
 
 
 def start_watchdog(settings: Settings, consumer: Any) -> Watchdog:

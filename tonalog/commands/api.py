@@ -24,6 +24,7 @@ from storage.open import open_bucket
 from storage.pseudonyms import SubjectNaming
 from tonalog.commands.webhooks import make_sender
 from tonalog.errors import TonalogError
+from tonalog.metrics import serve_metrics
 from tonalog.session import open_database
 
 _EPILOG = """\b
@@ -71,6 +72,7 @@ def api_command(*, host: str, port: int, is_sender: bool | None, is_check: bool)
         server.forget_old(engine, settings)  # elsewhere the scheduler does it, with rights that this process has not
     pooled = make_engine(settings.database, n_pooled=server.N_CONNECTIONS)
     context = server.make_context(settings, pooled, carry_out=partial(_finish_erasures, engine, settings))
+    serve_metrics(settings, "api")
     web = server.make_server(context, host=host, port=port, version=version("tonalog"))
     # uvicorn answers what is under way and then raises the signal again that it was stopped by.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -12,6 +12,7 @@ import click
 
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
+from tonalog.metrics import serve_metrics
 
 _PARENT_POLL_S = 1.0
 _WORKER_EPILOG = """\b
@@ -40,6 +41,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     if ready_fd is not None:
         threading.Thread(target=_stop_when_orphaned, args=(os.getppid(),), daemon=True).start()
     settings = Settings.read(worker_concurrency=concurrency)
+    serve_metrics(settings, "worker")
     from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
     if ready_fd is not None:
@@ -68,6 +70,7 @@ def scheduler_command() -> None:
     from storage.layouts import compile_layouts  # noqa: PLC0415
 
     compile_layouts(settings.key_pattern)  # now, and not at the first nightly scan
+    serve_metrics(settings, "scheduler")
     sys.exit(
         make_app(settings).worker_main(
             [

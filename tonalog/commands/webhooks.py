@@ -13,6 +13,7 @@ from config import logs
 from config.settings import Settings
 from db.engine import make_engine
 from tonalog.errors import TonalogError
+from tonalog.metrics import serve_metrics
 from tonalog.session import open_database
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def webhooks_command(*, is_check: bool) -> None:
     if is_check:
         return
     logs.configure(settings.log_level)
+    serve_metrics(settings, "webhooks")
     sender = make_sender(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sender.stop())
