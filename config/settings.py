@@ -207,7 +207,7 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address at which it does; 0.0.0.0 lets other machines read them too."
     )
     task_events: bool = Field(
-        True,
+        default=True,
         description="Whether workers tell the broker of the jobs they take and end, by id, for tools such as Flower.",
     )
     traces_url: str | None = Field(

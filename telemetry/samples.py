@@ -21,6 +21,7 @@ MAX_LINE_BYTES: Final = 2_048
 """Less than PIPE_BUF, so that lines of two processes never mix (pipe(7))."""
 _MAX_SECONDS: Final = 10_000_000.0
 _MAX_MODELS: Final = 20
+_MAX_MODEL: Final = 100  # characters of a name and version
 _NOTHING: Final = "none"
 
 
@@ -81,7 +82,8 @@ def decode(line: bytes, words: Words) -> AttemptSample:
         "status": {*words.statuses, _NOTHING},
     }
     are_words = all(isinstance(values[name], str) and values[name] in allowed for name, allowed in known.items())
-    is_model = isinstance(values["model"], str) and values["model"].isprintable()
+    model = values["model"]
+    is_model = isinstance(model, str) and len(model) <= _MAX_MODEL and model.isprintable()
     are_stages = isinstance(stages, dict) and set(stages) <= set(metrics.STAGES)
     if not (are_words and is_model and are_stages):
         raise BadSample("other words")
