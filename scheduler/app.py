@@ -93,7 +93,7 @@ def make_app(settings: Settings) -> Celery:
     forget_other_tasks(app, frozenset({TICK_TASK, NIGHTLY_TASK}))
 
     def configure_logging(**_: Any) -> None:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, form=settings.log_format)
 
     def before_messages(**_: Any) -> None:
         move_messages_in_home(settings)

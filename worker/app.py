@@ -45,7 +45,7 @@ def make_app(settings: Settings) -> Celery:
         confine(settings.child_memory_mb)
 
     def configure_logging(**_: Any) -> None:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, form=settings.log_format)
 
     worker_init.connect(before_fork, weak=False)
     worker_process_init.connect(after_fork, weak=False)

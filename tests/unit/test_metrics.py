@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from command import wait_until
 from db_samples import MONDAY, add_active_model, add_jobs, new_sqlite, set_job
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -94,9 +94,8 @@ def test_what_pool_processes_send_is_counted_in_the_first_process_and_leaves_not
         os.waitpid(pid, 0)
     pipe.start()
 
-    assert until(
-        lambda: value(metrics.WORKER, "tonalog_audio_seconds_total", lane="nightly", status="SCORED") == before + 36
-    )
+    name, labels = "tonalog_audio_seconds_total", {"lane": "nightly", "status": "SCORED"}
+    assert wait_until(lambda: value(metrics.WORKER, name, **labels) == before + 36, timeout_s=10, every_s=0.02)
 
 
 def test_a_sample_that_finds_the_pipe_full_is_left_out_and_nobody_waits():
@@ -230,7 +229,3 @@ def test_a_gauge_that_is_not_declared_is_refused():
 
 def value(registry, name, **labels):
     return registry.get_sample_value(name, labels) or 0.0
-
-
-def until(condition):
-    return any(condition() or time.sleep(0.01) for _ in range(500))

@@ -66,7 +66,7 @@ def api_command(*, host: str, port: int, is_sender: bool | None, is_check: bool)
     engine = open_database(settings)
     # Now, and not at the first request.
     subject_keys.require(engine, SubjectNaming.of(settings).fingerprint)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, form=settings.log_format)
     if engine.dialect.name == "sqlite":
         refresh_statistics(engine)
         server.forget_old(engine, settings)  # elsewhere the scheduler does it, with rights that this process has not

@@ -40,7 +40,7 @@ def webhooks_command(*, is_check: bool) -> None:
     open_database(settings)  # raises where it cannot be used
     if is_check:
         return
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, form=settings.log_format)
     serve_metrics(settings, "webhooks")
     sender = make_sender(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
