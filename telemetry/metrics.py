@@ -71,6 +71,8 @@ SCAN_OBJECTS: Final = Counter(
 NIGHTLY_RUNS: Final = Counter(
     "tonalog_nightly_runs", "Nightly runs that ended, by how.", ["outcome"], registry=SCHEDULER
 )
+for _outcome in ("done", "failed"):
+    NIGHTLY_RUNS.labels(_outcome)  # told as 0: an increase from nothing is none to Prometheus
 JOBS_PUBLISHED: Final = Counter(
     "tonalog_jobs_published", "Messages sent to the queue, redelivered ones included.", ["lane"], registry=SCHEDULER
 )
@@ -105,7 +107,9 @@ API.register(WEBHOOK_ATTEMPTS)  # on SQLite the API sends them
 
 # Every process: its release, and what the system knows of it (CPU, memory, open files).
 BUILD_INFO: Final = {
-    process: Gauge("tonalog_build_info", "1, with the release of this process.", ["version"], registry=registry)
+    process: Gauge(
+        "tonalog_build_info", "1, with the release of this process.", ["version", "process"], registry=registry
+    )
     for process, registry in REGISTRIES.items()
 }
 for _registry in REGISTRIES.values():

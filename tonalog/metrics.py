@@ -29,7 +29,7 @@ def serve_metrics(settings: Settings, process: str) -> MetricsServer | None:
         raise TonalogError(
             f"TONALOG_METRICS_PORT: {error}: give each process of a machine a port of its own."
         ) from None
-    metrics.BUILD_INFO[process].labels(metadata.version("tonalog")).set(1)
+    metrics.BUILD_INFO[process].labels(metadata.version("tonalog"), process).set(1)
     os.register_at_fork(
         after_in_child=server.close_socket
     )  # a pool process must not keep the port of a worker that is gone
