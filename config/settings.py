@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -389,34 +388,3 @@ def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:
         prefix, name = variable[: len(_PREFIX)].upper(), variable[len(_PREFIX) :].lower()
         if prefix == _PREFIX and name not in names and (near := get_close_matches(name, names, 1, _SAME_NAME)):
             raise SettingsError(f"{variable}: no such setting; use {_PREFIX}{near[0].upper()}.")
-
-
-@dataclass(frozen=True)
-class SettingLine:
-    """One row of `tonalog settings`."""
-
-    variable: str
-    value: str
-    is_default: bool
-    description: str
-
-
-def describe(settings: Settings) -> list[SettingLine]:
-    """List every setting with its value, secrets masked.
-
-    >>> describe(Settings(broker_url="redis://:hunter2@example/0"))[2].value
-    '**********'
-    """
-    lines = []
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        default = field.get_default(call_default_factory=True, validated_data={})
-        lines.append(
-            SettingLine(
-                variable=f"TONALOG_{name.upper()}",
-                value="" if value is None else str(value),
-                is_default=value == default,
-                description=field.description or "",
-            )
-        )
-    return lines

@@ -1,5 +1,6 @@
 """A real Prometheus scrapes scheduler, worker and API at work, with the configuration and rules that we ship."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -77,7 +78,8 @@ class Watched:
 
     def stop(self):
         for process in self.processes:
-            kill_tree(process)
+            with contextlib.suppress(ProcessLookupError):  # the killed worker's pool processes have ended by themselves
+                kill_tree(process)
 
 
 @pytest.fixture(scope="module")
