@@ -24,7 +24,7 @@ from scheduler.scan import scan
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
-from telemetry import metrics
+from telemetry import metrics, traces
 from trends import TrendSettings
 
 _log = logging.getLogger(__name__)
@@ -158,7 +158,9 @@ class Service:
         maker = JobMaker(self._engine, model.id)
         now = datetime.now(UTC)
         try:
-            seen = scan(self._engine, store, prefix=prefix, naming=naming, on_page=maker.on_page, now=now)
+            with traces.span("scan"):
+                seen = scan(self._engine, store, prefix=prefix, naming=naming, on_page=maker.on_page, now=now)
+                traces.note(n_listed=seen.n_listed, n_new=seen.n_new, n_corrected=seen.n_corrected)
         except StorageError:  # What was registered before the listing broke off is scored all the same.
             maker.make()
             raise

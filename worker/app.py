@@ -6,7 +6,14 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_received, worker_init, worker_process_init, worker_ready
+from celery.signals import (
+    setup_logging,
+    task_received,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 
 from config import logs
 from config.celery_base import forget_other_tasks, make_celery, refuse_commands
@@ -15,7 +22,7 @@ from config.settings import Settings
 from db.engine import make_engine
 from db.reasons import Lane, Outcome, Reason, ResultStatus
 from db.waiting import Waiting, look
-from telemetry import metrics, samples
+from telemetry import metrics, samples, traces
 from telemetry.samples import SamplePipe, Words
 from worker import runtime, tasks
 from worker.confine import confine
@@ -43,12 +50,16 @@ def make_app(settings: Settings) -> Celery:
     def after_fork(**_: Any) -> None:
         runtime.configure(settings)
         confine(settings.child_memory_mb)
+        if settings.traces_url is not None:
+            place, share = str(settings.database), settings.traces_share
+            traces.start(settings.traces_url, process="worker", database=place, share=share)
 
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level, form=settings.log_format)
 
     worker_init.connect(before_fork, weak=False)
     worker_process_init.connect(after_fork, weak=False)
+    worker_process_shutdown.connect(lambda **_: traces.stop(), weak=False)
     worker_ready.connect(lambda sender, **_: start_watchdog(settings, sender), weak=False)
     setup_logging.connect(configure_logging, weak=False)
     runtime.configure(settings)

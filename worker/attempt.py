@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from db.reasons import JobState, Outcome, Reason
 from db.rows import Claim, NewResult
-from telemetry import samples
+from telemetry import samples, traces
 from telemetry.samples import AttemptSample
 from worker.scoring.stopwatch import Stopwatch
 
@@ -34,6 +36,28 @@ class Attempt:
     def wall_ms(self) -> int:
         """How long it has taken so far."""
         return round((time.monotonic() - self.started) * 1000)
+
+    @property
+    def model(self) -> str:
+        """Name and version of its model."""
+        return f"{self.claim.model.name}-{self.claim.model.version}"
+
+    @property
+    def ids(self) -> dict[str, int | str]:
+        """What names it, beside its job, wherever it is told of."""
+        claim = self.claim
+        return {
+            "recording_id": claim.recording.id,
+            "attempt": claim.attempt_n,
+            "lane": claim.lane.value,
+            "model": self.model,
+        }
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Count the block's time as a stage's, and tell of it as a span."""
+        with traces.span(stage), self.watch.measure(stage):
+            yield
 
     def tell_result(self, result: NewResult) -> None:
         """Tell that its result was saved."""
@@ -71,7 +95,6 @@ class Attempt:
         is_surprise: bool = False,
     ) -> None:
         claim, wall_ms = self.claim, self.wall_ms
-        model = f"{claim.model.name}-{claim.model.version}"
         stages = {stage: seconds for stage, seconds in self.watch.seconds.items() if seconds > 0.0}
         said = {"state": _STATES.get(outcome), "reason": reason, "status": status, "audio_ms": audio_ms}
         _log.log(
@@ -79,10 +102,7 @@ class Attempt:
             event,
             extra={
                 "job_id": claim.job_id,
-                "recording_id": claim.recording.id,
-                "attempt": claim.attempt_n,
-                "lane": claim.lane.value,
-                "model": model,
+                **self.ids,
                 "outcome": outcome.value,
                 "wall_ms": wall_ms,
                 **{name: str(value) for name, value in said.items() if value is not None},
@@ -93,7 +113,7 @@ class Attempt:
         sample = AttemptSample(
             lane=claim.lane.value,
             outcome=outcome.value,
-            model=model,
+            model=self.model,
             wall_s=wall_ms / 1000,
             reason="none" if reason is None else reason.value,
             status="none" if status is None else status,
@@ -101,3 +121,10 @@ class Attempt:
             stages=stages,
         )
         samples.hand_on(sample)
+        traces.note(
+            outcome=sample.outcome,
+            reason=sample.reason,
+            status=sample.status,
+            audio_s=sample.audio_s,
+            **{f"{stage}_s": seconds for stage, seconds in stages.items()},
+        )

@@ -15,6 +15,7 @@ from db import Engine, ledger
 from db.errors import DatabaseError
 from db.reasons import ResultStatus
 from db.rows import Claim, NewResult, Segment
+from telemetry import traces
 from worker.attempt import Attempt
 from worker.audio.decode import check_size
 from worker.failures import peak_rss_kib, record
@@ -112,28 +113,29 @@ def run_claimed(runtime: Runtime, attempt: Attempt, model_time: ModelTime) -> Ne
         StorageError, AudioError, BundleError, ScoringError, DatabaseError: as their rooms say.
         LeaseLost: another worker took the job over while this one was scoring.
     """
-    watch, found = attempt.watch, attempt.claim.recording
+    found = attempt.claim.recording
     with _hold(runtime, attempt, model_time) as lease, ExitStack() as stack:
         check_size(found.size_bytes, runtime.limits)  # before anything is fetched: it may be 200 GB
-        with watch.measure("load"), model_time.spend():
+        with attempt.measure("load"), model_time.spend():
             scorer = runtime.scorer_of(attempt.claim.model)
         store = runtime.store_of(found)
-        with watch.measure("fetch"):
+        with attempt.measure("fetch"):
             opened = stack.enter_context(
                 store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes)
             )
-        note = score_recording(
-            opened.file,
-            scorer,
-            limits=runtime.limits,
-            on_progress=lambda _: lease.check(),
-            around_model=model_time.spend,
-            stopwatch=watch,
-        )
+        with traces.span("score"):
+            note = score_recording(
+                opened.file,
+                scorer,
+                limits=runtime.limits,
+                on_progress=lambda _: lease.check(),
+                around_model=model_time.spend,
+                stopwatch=attempt.watch,
+            )
         result = to_result(note, audio_sha256=opened.sha256)
         stack.close()  # the copy of the recording is not kept while the database is busy
         lease.check()
-        with watch.measure("finish"):
+        with attempt.measure("finish"):
             is_ours = ledger.finish(
                 runtime.engine, attempt.claim, result, wall_ms=attempt.wall_ms, peak_rss_kib=peak_rss_kib()
             )

@@ -10,6 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from db import ledger
 from db.reasons import Lane
 from db.rows import Claim
+from telemetry import traces
 from worker import runtime
 from worker.attempt import Attempt
 from worker.failures import record
@@ -38,6 +39,11 @@ def score(job_id: int) -> None:
 def attempt(here: Runtime, claim: Claim, model_time: ModelTime) -> None:
     """Score a claimed job, and record what became of it."""
     tried = Attempt(claim)
+    with traces.span("attempt", job_id=claim.job_id, **tried.ids):
+        _try(here, tried, model_time)
+
+
+def _try(here: Runtime, tried: Attempt, model_time: ModelTime) -> None:
     try:
         result = run_claimed(here, tried, model_time)
         if result is None:
@@ -64,6 +70,7 @@ def attempt_alone(here: Runtime, claim: Claim, model_time: ModelTime) -> None:
     def act() -> None:
         runtime.configure(here.settings)  # as after Celery's fork: no session and no connection is shared
         attempt(runtime.current(), claim, model_time)
+        traces.flush()
 
     watched = Attempt(claim)
     try:

@@ -24,8 +24,8 @@ from storage.open import open_bucket
 from storage.pseudonyms import SubjectNaming
 from tonalog.commands.webhooks import make_sender
 from tonalog.errors import TonalogError
-from tonalog.metrics import serve_metrics
 from tonalog.session import open_database
+from tonalog.watching import serve_metrics
 
 _EPILOG = """\b
 Examples:

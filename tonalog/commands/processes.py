@@ -14,7 +14,7 @@ import click
 from config import logs
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
-from tonalog.metrics import serve_metrics
+from tonalog.watching import require_traces, serve_metrics
 
 _PARENT_POLL_S = 1.0
 _QUIETLY = ("--quiet", "worker")  # no banner: it is no line of the log
@@ -45,6 +45,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
         threading.Thread(target=_stop_when_orphaned, args=(os.getppid(),), daemon=True).start()
     settings = Settings.read(worker_concurrency=concurrency)
     _log_from_now_on(settings)
+    require_traces(settings)
     serve_metrics(settings, "worker")
     from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
@@ -75,6 +76,7 @@ def scheduler_command() -> None:
 
     compile_layouts(settings.key_pattern)  # now, and not at the first nightly scan
     _log_from_now_on(settings)
+    require_traces(settings)
     serve_metrics(settings, "scheduler")
     sys.exit(
         make_app(settings).worker_main(

@@ -13,8 +13,8 @@ from config import logs
 from config.settings import Settings
 from db.engine import make_engine
 from tonalog.errors import TonalogError
-from tonalog.metrics import serve_metrics
 from tonalog.session import open_database
+from tonalog.watching import serve_metrics
 
 if TYPE_CHECKING:
     from api.webhooks.sender import Sender

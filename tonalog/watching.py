@@ -1,4 +1,4 @@
-"""Serve the metrics of a long-running process where a setting says so."""
+"""What a long-running process tells those who watch it, where settings say so: metrics at a port, traces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from importlib import metadata
 
 from config.settings import Settings
-from telemetry import metrics
+from telemetry import metrics, traces
 from telemetry.server import AddressTaken, MetricsServer
 from tonalog.errors import TonalogError
 
@@ -35,3 +35,13 @@ def serve_metrics(settings: Settings, process: str) -> MetricsServer | None:
     )  # a pool process must not keep the port of a worker that is gone
     server.start()
     return server
+
+
+def require_traces(settings: Settings) -> None:
+    """Make sure that traces can be made where they are asked for.
+
+    Raises:
+        TonalogError: The extra `traces` is not installed.
+    """
+    if settings.traces_url is not None and not traces.is_installed():
+        raise TonalogError("TONALOG_TRACES_URL needs an extra: pip install 'tonalog[traces]'.")
