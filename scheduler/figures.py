@@ -106,9 +106,10 @@ def make_parts(engine: Engine, app: Celery) -> dict[str, Callable[[], Samples]]:
 
 def of_queue(read: figures.QueueFigures) -> Samples:
     """Make samples of what is under way."""
+    done_at_s = None if read.nightly_done_at is None else read.nightly_done_at.timestamp()
     moments = {
         "tonalog_scan_timestamp_seconds": read.scan_at_s,
-        "tonalog_nightly_done_timestamp_seconds": read.nightly_done_at and read.nightly_done_at.timestamp(),
+        "tonalog_nightly_done_timestamp_seconds": done_at_s,
     }
     return {
         "tonalog_queue_jobs": [((lane.value,), queue.n) for lane, queue in read.lanes.items()],

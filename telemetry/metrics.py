@@ -137,6 +137,7 @@ DATABASE: Final = DatabaseCollector(
     Declared("tonalog_batch_recordings", "Recordings of the batches that are not finished.", ("batch", "state")),
     Declared("tonalog_batch_audio_seconds", "Length of these recordings.", ("batch", "state")),
     Declared("tonalog_drift", "How far scores have moved from the reference period.", ("model", "measure")),
+    Declared("tonalog_drift_limit", "Beyond this they have moved more than chance explains.", ("model", "measure")),
     Declared(
         "tonalog_figures_read_timestamp_seconds", "When these figures were read, as seconds since 1970.", ("part",)
     ),

@@ -54,11 +54,11 @@ class MetricsServer:
 
     def start(self) -> None:
         """Answer in threads until the process ends."""
-        disable_created_metrics()  # each would be a series more, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # each would be a series more, which nobody asks for
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
 
-    def close_socket(self) -> None:
-        """Give up the address in a forked process, which must not keep it when its parent is gone."""
+    def stop_listening(self) -> None:
+        """Give up the address; in a forked process, which must not keep it when its parent is gone, or before `start`."""
         self._server.socket.close()
 
     def stop(self) -> None:

@@ -117,12 +117,12 @@ def span(name: str, *, job_id: int | None = None, **attributes: Value) -> Iterat
     if not _providers:
         yield
         return
-    from opentelemetry import trace  # noqa: PLC0415 - an extra
+    from opentelemetry import context, trace  # noqa: PLC0415 - an extra
 
     provider, namespace = _providers[0]
     tracer = provider.get_tracer("tonalog")
     above = _span.get() if job_id is None else None
-    within = trace.set_span_in_context(above) if above is not None else trace.Context()
+    within = trace.set_span_in_context(above) if above is not None else context.Context()
     mark = _trace_id.set(None if job_id is None else trace_id_of(namespace, job_id))
     made = tracer.start_span(name, within, attributes=attributes | ({} if job_id is None else {"job_id": job_id}))
     _trace_id.reset(mark)

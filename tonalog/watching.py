@@ -31,7 +31,7 @@ def serve_metrics(settings: Settings, process: str) -> MetricsServer | None:
         ) from None
     metrics.BUILD_INFO[process].labels(metadata.version("tonalog"), process).set(1)
     os.register_at_fork(
-        after_in_child=server.close_socket
+        after_in_child=server.stop_listening
     )  # a pool process must not keep the port of a worker that is gone
     server.start()
     return server

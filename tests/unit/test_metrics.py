@@ -13,6 +13,7 @@ from db_samples import MONDAY, add_active_model, add_jobs, new_sqlite, set_job
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from config.settings import Settings
 from db import slots
 from db.errors import DatabaseUnavailable
 from db.figures import read_queue, read_totals
@@ -22,6 +23,8 @@ from telemetry import metrics
 from telemetry.database import DatabaseCollector, Declared
 from telemetry.samples import MAX_LINE_BYTES, AttemptSample, BadSample, SamplePipe, Words, decode, encode
 from telemetry.server import AddressTaken, MetricsServer
+from tonalog.errors import TonalogError
+from tonalog.watching import serve_metrics
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(
@@ -229,3 +232,26 @@ def test_a_gauge_that_is_not_declared_is_refused():
 
 def value(registry, name, **labels):
     return registry.get_sample_value(name, labels) or 0.0
+
+
+@pytest.fixture
+def port_taken():
+    server = MetricsServer(CollectorRegistry(), host="127.0.0.1", port=0)
+    yield server.port
+    server.stop_listening()
+
+
+def test_two_processes_that_are_given_one_port_are_told_so(port_taken):
+    with pytest.raises(TonalogError, match=rf"TONALOG_METRICS_PORT: 127.0.0.1:{port_taken} .*a port of its own"):
+        serve_metrics(Settings.read(metrics_port=port_taken), "worker")
+
+
+def test_nothing_listens_unless_a_port_is_set():
+    assert serve_metrics(Settings.read(), "worker") is None
+
+
+@pytest.mark.parametrize(("given", "is_unset"), [("", True), (" ", True), ("9101", False)])
+def test_a_variable_that_compose_passes_on_empty_sets_no_port(monkeypatch, given, is_unset):
+    monkeypatch.setenv("TONALOG_METRICS_PORT", given)
+
+    assert (Settings.read().metrics_port is None) is is_unset
