@@ -19,7 +19,10 @@ from api.problems import Problem, answer_error
 from db.api_audit import Access
 from db.api_keys import ApiKey
 from db.tenancy import asking
+from telemetry import metrics
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES = frozenset({"/healthz", "/readyz"})  # asked every few seconds, and well: no line
 _OK = 200
 _NOT_MODIFIED = 304
 _MAX_BODY_BYTES = 2**20  # of JSON; what is uploaded comes by PUT
@@ -188,4 +191,8 @@ def _route_of(scope: Scope) -> str:
 def _tell(scope: Scope, status: int, *, wall_ms: int) -> None:
     key: ApiKey | None = scope["state"].get("caller")
     fields = {"method": scope["method"], "route": _route_of(scope), "status": status, "wall_ms": wall_ms}
-    _log.info("answered", extra={**fields, "key_id": key.id if key else None})  # no path: it may name a person
+    level = logging.DEBUG if status == _OK and fields["route"] in _PROBES else logging.INFO
+    _log.log(level, "answered", extra={**fields, "key_id": key.id if key else None})  # no path: it may name a person
+    method = scope["method"] if scope["method"] in _METHODS else "other"  # whoever asks may make words up
+    metrics.HTTP_REQUESTS.labels(method, fields["route"], status).inc()
+    metrics.HTTP_SECONDS.labels(fields["route"]).observe(wall_ms / 1000)

@@ -82,6 +82,9 @@ def celery_settings(settings: Settings) -> Mapping[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         # Off together with gossip and mingle, workers stopped consuming after a Redis restart (7 of 11).
         "worker_enable_remote_control": True,
+        # Ids, lanes and times of jobs, for tools such as Flower. Where the queue is a folder nobody could read them.
+        "worker_send_task_events": settings.task_events and not settings.is_embedded_broker,
+        "task_send_sent_event": settings.task_events and not settings.is_embedded_broker,
         "worker_max_tasks_per_child": 500,
         "worker_max_memory_per_child": 700_000,
         # On QUIT and on a second INT; Celery sleeps through all of it where anything runs (5.7), so it has to be short.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -206,6 +205,35 @@ class Settings(BaseSettings):
         description="How long an export that was asked for over HTTP is kept, in the folder exports of home.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="How a log line is written: json or text; auto: json where stderr is a pipe or socket."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port at which this process tells its metrics, at /metrics without a key; each process of a machine "
+        "needs its own. Unset: nowhere.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address at which it does; 0.0.0.0 lets other machines read them too."
+    )
+    task_events: bool = Field(
+        default=True,
+        description="Whether workers tell the broker of the jobs they take and end, by id, for tools such as Flower.",
+    )
+    traces_url: str | None = Field(
+        None,
+        description="Where traces go (extra traces): an OTLP/HTTP address such as http://collector:4318/v1/traces. Unset: "
+        "none are made.",
+    )
+    traces_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the jobs that are traced, the same ones in each process.",
+    )
 
     @field_validator("broker_url")
     @classmethod
@@ -220,7 +248,22 @@ class Settings(BaseSettings):
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
 
-    @field_validator("bundles", "key_pattern", "manifest", "tenant", "time_zone", mode="before")
+    @field_validator("metrics_port", "traces_url", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        # Compose passes a variable that is not set on as an empty one.
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("traces_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("is no http:// or https:// URL")
+        return value
+
+    @field_validator(
+        "bundles", "key_pattern", "manifest", "tenant", "time_zone", "metrics_host", "log_format", mode="before"
+    )
     @classmethod
     def _set(cls, value: object, info: ValidationInfo) -> object:
         # Compose passes a variable that is not set on as an empty one.
@@ -360,34 +403,3 @@ def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:
         prefix, name = variable[: len(_PREFIX)].upper(), variable[len(_PREFIX) :].lower()
         if prefix == _PREFIX and name not in names and (near := get_close_matches(name, names, 1, _SAME_NAME)):
             raise SettingsError(f"{variable}: no such setting; use {_PREFIX}{near[0].upper()}.")
-
-
-@dataclass(frozen=True)
-class SettingLine:
-    """One row of `tonalog settings`."""
-
-    variable: str
-    value: str
-    is_default: bool
-    description: str
-
-
-def describe(settings: Settings) -> list[SettingLine]:
-    """List every setting with its value, secrets masked.
-
-    >>> describe(Settings(broker_url="redis://:hunter2@example/0"))[2].value
-    '**********'
-    """
-    lines = []
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        default = field.get_default(call_default_factory=True, validated_data={})
-        lines.append(
-            SettingLine(
-                variable=f"TONALOG_{name.upper()}",
-                value="" if value is None else str(value),
-                is_default=value == default,
-                description=field.description or "",
-            )
-        )
-    return lines

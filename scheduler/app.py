@@ -7,16 +7,19 @@ from time import monotonic
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
 
 from config import logs
 from config.celery_base import forget_other_tasks, make_celery, refuse_commands
 from config.queues import NIGHTLY_TASK, SCHEDULER_QUEUE, TICK_TASK, move_messages_in_home, prepare_folders
 from config.settings import Settings
+from db.engine import make_engine
+from scheduler.figures import FiguresLoop, make_parts
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
 from scheduler.uploads import UploadLoop
 from scheduler.watchdog import Watchdog, end_process
+from telemetry import metrics, traces
 
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
 
@@ -79,7 +82,8 @@ def make_app(settings: Settings) -> Celery:
     def tick() -> None:
         if is_due():  # else somebody floods the queue
             watchdog.hear()
-            service.tick()
+            with metrics.TICK_SECONDS.time(), metrics.TICK_FAILURES.count_exceptions():
+                service.tick()
 
     def nightly() -> None:
         service.nightly()
@@ -89,7 +93,7 @@ def make_app(settings: Settings) -> Celery:
     forget_other_tasks(app, frozenset({TICK_TASK, NIGHTLY_TASK}))
 
     def configure_logging(**_: Any) -> None:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, form=settings.log_format)
 
     def before_messages(**_: Any) -> None:
         move_messages_in_home(settings)
@@ -100,8 +104,14 @@ def make_app(settings: Settings) -> Celery:
             beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
             watchdog.start()
             loop.start()
+            if settings.traces_url is not None:
+                place, share = str(settings.database), settings.traces_share
+                traces.start(settings.traces_url, process="scheduler", database=place, share=share)
+            if settings.metrics_port is not None:
+                FiguresLoop(make_parts(make_engine(settings.database), app), every_s=settings.sweep_s).start()
 
     setup_logging.connect(configure_logging, weak=False)
     worker_init.connect(before_messages, weak=False)
     worker_ready.connect(watch, weak=False)
+    worker_shutdown.connect(lambda **_: traces.stop(), weak=False)
     return app

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from celery.schedules import ParseException, crontab
@@ -16,6 +17,7 @@ from config.settings import SettingsError
 from db import Engine, slots
 from db.errors import DatabaseError
 from db.reasons import SlotState
+from telemetry import metrics
 
 _log = logging.getLogger(__name__)
 NIGHTLY = "nightly"
@@ -102,15 +104,24 @@ def run_due_night(
         or not slots.claim_slot(engine, NIGHTLY, slot=due[-1], lease_s=lease_s)
     ):
         return None
-    _log.info("nightly run starts", extra={"slot": due[-1].isoformat(), "n_missed": len(due) - 1})
+    began_s = time.monotonic()
+    slot = due[-1].isoformat()
+    _log.info("nightly run starts", extra={"slot": slot, "n_missed": len(due) - 1})
     try:
         with _renewing(engine, due[-1], lease_s=lease_s):
             result = run()
-    except Exception:
+    except Exception as error:
+        metrics.NIGHTLY_RUNS.labels("failed").inc()
+        _log.warning("nightly run failed", extra={"slot": slot, "error": type(error).__name__})
         with suppress(DatabaseError):  # The error of the run is the one to tell.
             slots.extend_slot(engine, NIGHTLY, slot=due[-1], lease_s=min(retry_s, lease_s))
         raise
     slots.finish_slot(engine, NIGHTLY, slot=due[-1], n_registered=result.n_new, n_jobs=result.n_jobs)
+    metrics.NIGHTLY_RUNS.labels("done").inc()
+    _log.info(
+        "nightly run done",
+        extra={"slot": slot, **asdict(result), "wall_ms": round((time.monotonic() - began_s) * 1000)},
+    )
     for missed in due[:-1]:
         if slots.claim_slot(engine, NIGHTLY, slot=missed, lease_s=lease_s):
             slots.finish_slot(engine, NIGHTLY, slot=missed, n_registered=0, n_jobs=0)

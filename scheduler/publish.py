@@ -13,6 +13,7 @@ from config.queues import SCORE_TASK, lane_queue
 from db import Engine, pump
 from db.reasons import Lane
 from scheduler.broker import count_waiting
+from telemetry import metrics, traces
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +47,14 @@ def _send(engine: Engine, app: Celery, due: list[tuple[int, Lane]], *, queue_cap
         for n_done, (job_id, lane) in enumerate(due):  # noqa: B007 - where it stopped is needed below
             queue = lane_queue(lane)
             if waiting[queue] < queue_cap:
-                app.send_task(SCORE_TASK, args=[job_id], queue=queue)
+                with traces.span("enqueue", job_id=job_id, lane=lane.value):
+                    app.send_task(SCORE_TASK, args=[job_id], queue=queue)
                 waiting[queue] += 1
                 n_sent += 1
+                metrics.JOBS_PUBLISHED.labels(lane.value).inc()
     except (OperationalError, OSError) as error:
         left = [unsent for unsent, _ in due[n_done:]]
         pump.unqueue(engine, left)
+        metrics.BROKER_REFUSALS.inc()
         _log.warning("broker refused a message", extra={"n_left": len(left), "error": type(error).__name__})
     return n_sent

@@ -15,6 +15,7 @@ from db.rows import NewRecording
 from scheduler.naming import Naming
 from storage.intake import BY_OPTION, Identified, Intake, Listed
 from storage.protocol import ObjectStore
+from telemetry import metrics
 
 __all__ = ["Naming", "Scanned", "scan"]
 
@@ -104,6 +105,10 @@ def _take_page(
     n_corrected = (
         recordings.correct(engine, again, cause=ChangeCause.SCAN, mark=mark, subject_key=fingerprint) if again else 0
     )
+    metrics.SCAN_PAGES.inc()
+    n_of = {"listed": len(page), "new": registered.n_new, "corrected": n_corrected}
+    for found_as, n in n_of.items():
+        metrics.SCAN_OBJECTS.labels(found_as).inc(n)
     return Scanned(
         n_listed=seen.n_listed + len(page),
         n_new=seen.n_new + registered.n_new,

@@ -29,6 +29,7 @@ from scheduler.scan import scan
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
+from telemetry import metrics, traces
 from trends import TrendSettings
 
 _log = logging.getLogger(__name__)
@@ -72,7 +73,10 @@ class Service:
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""
         settings = self._settings
-        expire_leases(self._engine)
+        expired = expire_leases(self._engine)
+        metrics.LEASES_EXPIRED.labels("requeued").inc(expired.n_requeued)
+        metrics.LEASES_EXPIRED.labels("quarantined").inc(expired.n_quarantined)
+        metrics.LEASES_EXPIRED.labels("dead").inc(expired.n_dead)
         return publish_due(self._engine, self._app, queue_cap=settings.queue_cap, rering_s=settings.rering_s)
 
     def nightly(self) -> None:
@@ -182,7 +186,9 @@ class Service:
         maker = JobMaker(self._engine, model.id)
         now = datetime.now(UTC)
         try:
-            seen = scan(self._engine, store, prefix=prefix, naming=naming, on_page=maker.on_page, now=now)
+            with traces.span("scan"):
+                seen = scan(self._engine, store, prefix=prefix, naming=naming, on_page=maker.on_page, now=now)
+                traces.note(n_listed=seen.n_listed, n_new=seen.n_new, n_corrected=seen.n_corrected)
         except StorageError:  # What was registered before the listing broke off is scored all the same.
             maker.make()
             raise

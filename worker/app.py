@@ -6,15 +6,24 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_received, worker_init, worker_process_init, worker_ready
+from celery.signals import (
+    setup_logging,
+    task_received,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 
 from config import logs
 from config.celery_base import forget_other_tasks, make_celery, refuse_commands
 from config.queues import LANES, SCORE_TASK, lane_queue, move_messages_in_home, prepare_folders
 from config.settings import Settings
 from db.engine import make_engine
-from db.reasons import Lane
+from db.reasons import Lane, Outcome, Reason, ResultStatus
 from db.waiting import Waiting, look
+from telemetry import metrics, samples, traces
+from telemetry.samples import SamplePipe, Words
 from worker import runtime, tasks
 from worker.confine import confine
 from worker.watchdog import Watchdog, end_process
@@ -35,20 +44,46 @@ def make_app(settings: Settings) -> Celery:
         move_messages_in_home(settings)
         refuse_commands()
         runtime.preload()
+        if settings.metrics_port is not None:
+            begin_samples()
 
     def after_fork(**_: Any) -> None:
         runtime.configure(settings)
         confine(settings.child_memory_mb)
+        if settings.traces_url is not None:
+            place, share = str(settings.database), settings.traces_share
+            traces.start(settings.traces_url, process="worker", database=place, share=share)
 
     def configure_logging(**_: Any) -> None:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, form=settings.log_format)
 
     worker_init.connect(before_fork, weak=False)
     worker_process_init.connect(after_fork, weak=False)
+    worker_process_shutdown.connect(lambda **_: traces.stop(), weak=False)
     worker_ready.connect(lambda sender, **_: start_watchdog(settings, sender), weak=False)
     setup_logging.connect(configure_logging, weak=False)
     runtime.configure(settings)
     return app
+
+
+def begin_samples() -> None:
+    """Let pool processes that are forked from now on send what they do to this one, which counts it."""
+    pipe = SamplePipe(
+        Words(
+            lanes={lane.value for lane in Lane},
+            outcomes={outcome.value for outcome in Outcome},
+            reasons={reason.value for reason in Reason},
+            statuses={status.value for status in ResultStatus},
+        )
+    )
+    samples.send_by(pipe.send)
+    worker_ready.connect(lambda sender, **_: watch_pool(pipe, sender), weak=False)
+
+
+def watch_pool(pipe: SamplePipe, consumer: Any) -> None:
+    """Count what comes from the pool processes of a Celery consumer, and them."""
+    metrics.POOL_PROCESSES.set_function(lambda: len(list_processes(consumer.pool)))
+    pipe.start()
 
 
 def start_watchdog(settings: Settings, consumer: Any) -> Watchdog:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,8 @@ from db import Engine, ledger
 from db.errors import DatabaseError
 from db.reasons import ResultStatus
 from db.rows import Claim, NewResult, Segment
+from telemetry import traces
+from worker.attempt import Attempt
 from worker.audio.decode import check_size
 from worker.failures import peak_rss_kib, record
 from worker.model_time import ModelTime
@@ -96,57 +98,60 @@ class Lease(AbstractContextManager["Lease"]):
                 return
 
 
-def run_claimed(runtime: Runtime, claim: Claim, model_time: ModelTime) -> bool:
+def run_claimed(runtime: Runtime, attempt: Attempt, model_time: ModelTime) -> NewResult | None:
     """Score the claim's recording and save the result.
 
     Args:
         runtime: of this process.
-        claim: the attempt.
+        attempt: at the claimed job.
         model_time: what the model spends is counted there.
 
     Returns:
-        Whether the result was saved; False when the claim had passed to another worker.
+        The result that was saved; None when the claim had passed to another worker.
 
     Raises:
         StorageError, AudioError, BundleError, ScoringError, DatabaseError: as their rooms say.
         LeaseLost: another worker took the job over while this one was scoring.
     """
-    started = time.monotonic()
-    with _hold(runtime, claim, model_time, started=started) as lease:
-        found = claim.recording
+    found = attempt.claim.recording
+    with _hold(runtime, attempt, model_time) as lease, ExitStack() as stack:
         check_size(found.size_bytes, runtime.limits)  # before anything is fetched: it may be 200 GB
-        with model_time.spend():
-            scorer = runtime.scorer_of(claim.model)
+        with attempt.measure("load"), model_time.spend():
+            scorer = runtime.scorer_of(attempt.claim.model)
         store = runtime.store_of(found)
-        with store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes) as opened:
+        with attempt.measure("fetch"):
+            opened = stack.enter_context(
+                store.open(found.key, version_tag=found.version_tag, size_bytes=found.size_bytes)
+            )
+        with traces.span("score"):
             note = score_recording(
                 opened.file,
                 scorer,
                 limits=runtime.limits,
                 on_progress=lambda _: lease.check(),
                 around_model=model_time.spend,
+                stopwatch=attempt.watch,
             )
-            sha256 = opened.sha256
+        result = to_result(note, audio_sha256=opened.sha256)
+        stack.close()  # the copy of the recording is not kept while the database is busy
         lease.check()
-        return ledger.finish(
-            runtime.engine,
-            claim,
-            to_result(note, audio_sha256=sha256),
-            wall_ms=round((time.monotonic() - started) * 1000),
-            peak_rss_kib=peak_rss_kib(),
-        )
+        with attempt.measure("finish"):
+            is_ours = ledger.finish(
+                runtime.engine, attempt.claim, result, wall_ms=attempt.wall_ms, peak_rss_kib=peak_rss_kib()
+            )
+        return result if is_ours else None
 
 
-def _hold(runtime: Runtime, claim: Claim, model_time: ModelTime, *, started: float) -> Lease:
+def _hold(runtime: Runtime, attempt: Attempt, model_time: ModelTime) -> Lease:
     settings = runtime.settings
 
     def record_stuck(busy_s: float) -> None:
         failure = stuck(busy_s, allowed_s=settings.max_decode_s, is_model=model_time.is_running)
-        record(runtime.engine, settings, claim, failure, started=started)
+        record(runtime.engine, settings, attempt, failure)
 
     return Lease(
         runtime.engine,
-        claim,
+        attempt.claim,
         lease_s=settings.lease_s,
         heartbeat_s=settings.heartbeat_s,
         stuck_s=settings.max_decode_s,

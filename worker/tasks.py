@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -11,7 +10,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from db import ledger
 from db.reasons import Lane
 from db.rows import Claim
+from telemetry import traces
 from worker import runtime
+from worker.attempt import Attempt
 from worker.failures import record
 from worker.job import LeaseLost, run_claimed
 from worker.model_time import ModelTime
@@ -27,7 +28,7 @@ def score(job_id: int) -> None:
     here = runtime.current()
     claim = ledger.claim(here.engine, job_id, worker=here.worker_name, lease_s=here.settings.lease_s)
     if claim is None:
-        _log.info("nothing to do", extra={"job_id": job_id})
+        _log.debug("nothing to do", extra={"job_id": job_id})
         return
     if claim.lane is Lane.QUARANTINE:
         attempt_alone(here, claim, ModelTime())
@@ -37,18 +38,26 @@ def score(job_id: int) -> None:
 
 def attempt(here: Runtime, claim: Claim, model_time: ModelTime) -> None:
     """Score a claimed job, and record what became of it."""
-    started = time.monotonic()
+    tried = Attempt(claim)
+    with traces.span("attempt", job_id=claim.job_id, **tried.ids):
+        _try(here, tried, model_time)
+
+
+def _try(here: Runtime, tried: Attempt, model_time: ModelTime) -> None:
     try:
-        if not run_claimed(here, claim, model_time):
-            _log.warning("lease lost", extra={"job_id": claim.job_id})
+        result = run_claimed(here, tried, model_time)
+        if result is None:
+            tried.tell_lost()
+        else:
+            tried.tell_result(result)
     except LeaseLost:
-        _log.warning("lease lost", extra={"job_id": claim.job_id})
+        tried.tell_lost()
     except SoftTimeLimitExceeded:
-        _record_stop(here, claim, model_time, started=started)
+        _record_stop(here, tried, model_time)
     except Exception as error:  # noqa: BLE001 - the one broad except of the program: it records
         traceback.clear_frames(error.__traceback__)  # they may hold the memory that recording needs
         failure = failure_of(error, is_model=model_time.is_running)
-        record(here.engine, here.settings, claim, failure, started=started)
+        record(here.engine, here.settings, tried, failure)
 
 
 def attempt_alone(here: Runtime, claim: Claim, model_time: ModelTime) -> None:
@@ -61,19 +70,20 @@ def attempt_alone(here: Runtime, claim: Claim, model_time: ModelTime) -> None:
     def act() -> None:
         runtime.configure(here.settings)  # as after Celery's fork: no session and no connection is shared
         attempt(runtime.current(), claim, model_time)
+        traces.flush()
 
-    started = time.monotonic()
+    watched = Attempt(claim)
     try:
         status = run_alone(act)
     except SoftTimeLimitExceeded:
-        _record_stop(here, claim, model_time, started=started)
+        _record_stop(here, watched, model_time)
         return
     if status != 0:
         failure = died(describe_end(status), is_model=model_time.is_running)
-        record(here.engine, here.settings, claim, failure, started=started)
+        record(here.engine, here.settings, watched, failure)
 
 
-def _record_stop(here: Runtime, claim: Claim, model_time: ModelTime, *, started: float) -> None:
-    elapsed_s, allowed_s = time.monotonic() - started, here.settings.soft_time_limit_s
+def _record_stop(here: Runtime, tried: Attempt, model_time: ModelTime) -> None:
+    elapsed_s, allowed_s = tried.wall_ms / 1000, here.settings.soft_time_limit_s
     failure = told_to_stop(elapsed_s, allowed_s=allowed_s, model_s=model_time.total_s)
-    record(here.engine, here.settings, claim, failure, started=started)
+    record(here.engine, here.settings, tried, failure)

@@ -18,6 +18,7 @@ from api.webhooks.post import NotSent
 from db import Engine, deliveries, outbox
 from db.deliveries import Attempt, DueEndpoint, Taken
 from db.reasons import DeliveryState, EventKind
+from telemetry import metrics
 
 # After the example of the Standard Webhooks specification (section "Deliverability and reliability").
 RETRY_DELAYS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -124,6 +125,7 @@ class Sender:
             attempt = self._attempt(taken)
             if attempt is not None:
                 deliveries.end(self._engine, taken, attempt)
+                metrics.WEBHOOK_ATTEMPTS.labels(attempt.state.value).inc()
                 _log.info("webhook attempted", extra={**fields, "state": attempt.state.value, "status": attempt.status})
         except Exception as error:  # noqa: BLE001 - whatever it is, the lease ends and the delivery is taken again
             _log.warning("webhook not attempted", extra={**fields, "error": type(error).__name__})

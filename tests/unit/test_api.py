@@ -9,6 +9,7 @@ from db_samples import MONDAY, a_model, a_recording, a_result, days_later, new_s
 
 from db import api_audit, api_keys, jobs, models, people, recordings
 from db.reasons import Lane, Scope
+from telemetry import metrics
 
 NOTES, DAYS = subject_path("anna", "/notes"), subject_path("anna", "/days")
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -112,6 +113,26 @@ def test_a_method_that_is_not_possible_is_a_problem(app, method):
 
     is_problem(problem, 405, "method-not-allowed")
     assert problem.headers["allow"] == "GET"
+
+
+def test_whoever_asks_makes_up_no_label_of_a_metric(app):
+    for method in ("BREW", "x" * 100):
+        app.ask(method, "/v1/notes/1")
+        app.ask(method, "/anna")
+
+    told = [sample.labels for family in metrics.API.collect() for sample in family.samples if "method" in sample.labels]
+    assert {labels["method"] for labels in told} <= {
+        "GET",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "HEAD",
+        "other",
+    }
+    assert "other" in {labels["method"] for labels in told}
+    assert not [labels for labels in told if "anna" in labels["route"]]
 
 
 @pytest.mark.parametrize("path", [subject_path("nobody", "/notes"), subject_path("nobody", "/days"), "/v1/notes/99"])

@@ -81,6 +81,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_beside_them(wheel):
         "pictures",
         "scheduler",
         "storage",
+        "telemetry",
         "tonalog",
         "training",
         "trends",

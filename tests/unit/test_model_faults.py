@@ -134,7 +134,7 @@ def test_a_job_that_took_too_long_is_counted_only_if_the_model_took_less_than_ha
 ):
     place = bring(tmp_path, "nan", voice)
     clock_s = [1.0]
-    monkeypatch.setattr("worker.tasks.time.monotonic", lambda: clock_s[0])
+    monkeypatch.setattr("worker.attempt.time.monotonic", lambda: clock_s[0])
     monkeypatch.setattr("worker.tasks.ModelTime", lambda: ModelTime(lambda: clock_s[0]))
 
     def score_slowly(*_args, around_model, **_kwargs):

@@ -143,6 +143,32 @@ def test_a_slot_that_comes_up_while_an_older_one_runs_waits_for_its_end(engine):
     assert night.n_runs == 1
 
 
+def test_a_night_that_is_done_is_told_in_one_line_with_its_counts(engine, caplog):
+    caplog.set_level("INFO")
+    start_at(engine, MORNING)
+
+    run(engine, Night(), MORNING + timedelta(hours=18))
+
+    (line,) = [record for record in caplog.records if record.getMessage() == "nightly run done"]
+    assert (line.n_listed, line.n_new, line.n_jobs, line.n_corrected) == (5, 3, 3, 0)
+    assert line.slot == "2026-03-02T02:00:00+00:00"
+    assert line.wall_ms >= 0
+
+
+def test_a_night_that_failed_is_told_by_the_type_of_its_error(engine, caplog):
+    start_at(engine, MORNING)
+
+    def fail():
+        raise OSError("/home/anna cannot be read")
+
+    with pytest.raises(OSError, match="anna"):
+        run(engine, fail, MORNING + timedelta(hours=18))
+
+    (line,) = [record for record in caplog.records if record.getMessage() == "nightly run failed"]
+    assert line.error == "OSError"
+    assert "anna" not in f"{vars(line)}"
+
+
 def test_a_scan_that_failed_is_due_again_long_before_its_lease_would_end(engine):
     start_at(engine, MORNING)
     evening = MORNING + timedelta(hours=18)

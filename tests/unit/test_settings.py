@@ -5,7 +5,8 @@ import ssl
 import pytest
 
 from config.queues import LANES, celery_settings, lane_queue
-from config.settings import Settings, SettingsError, describe
+from config.setting_lines import describe
+from config.settings import Settings, SettingsError
 
 
 @pytest.mark.parametrize(

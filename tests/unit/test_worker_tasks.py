@@ -291,7 +291,7 @@ def test_a_job_told_to_stop_long_before_its_time_is_not_to_blame(place, voice, m
         raise SoftTimeLimitExceeded
 
     monkeypatch.setattr("worker.job.score_recording", stop)
-    monkeypatch.setattr("worker.tasks.time.monotonic", lambda: clock_s[0])
+    monkeypatch.setattr("worker.attempt.time.monotonic", lambda: clock_s[0])
     tasks.score(1)
 
     job = place.job()

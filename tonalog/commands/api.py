@@ -25,6 +25,7 @@ from storage.pseudonyms import SubjectNaming
 from tonalog.commands.webhooks import make_sender
 from tonalog.errors import TonalogError
 from tonalog.session import open_database
+from tonalog.watching import serve_metrics
 
 _EPILOG = """\b
 Examples:
@@ -65,12 +66,13 @@ def api_command(*, host: str, port: int, is_sender: bool | None, is_check: bool)
     engine = open_database(settings)
     # Now, and not at the first request.
     subject_keys.require(engine, SubjectNaming.of(settings).fingerprint)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, form=settings.log_format)
     if engine.dialect.name == "sqlite":
         refresh_statistics(engine)
         server.forget_old(engine, settings)  # elsewhere the scheduler does it, with rights that this process has not
     pooled = make_engine(settings.database, n_pooled=server.N_CONNECTIONS)
     context = server.make_context(settings, pooled, carry_out=partial(_finish_erasures, engine, settings))
+    serve_metrics(settings, "api")
     web = server.make_server(context, host=host, port=port, version=version("tonalog"))
     # uvicorn answers what is under way and then raises the signal again that it was stopped by.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

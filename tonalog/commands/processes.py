@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -10,10 +11,13 @@ import time
 
 import click
 
+from config import logs
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
+from tonalog.watching import require_traces, serve_metrics
 
 _PARENT_POLL_S = 1.0
+_QUIETLY = ("--quiet", "worker")  # no banner: it is no line of the log
 _WORKER_EPILOG = """\b
 Examples:
   tonalog worker --concurrency 4
@@ -40,6 +44,9 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     if ready_fd is not None:
         threading.Thread(target=_stop_when_orphaned, args=(os.getppid(),), daemon=True).start()
     settings = Settings.read(worker_concurrency=concurrency)
+    _log_from_now_on(settings)
+    require_traces(settings)
+    serve_metrics(settings, "worker")
     from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
     if ready_fd is not None:
@@ -47,7 +54,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     sys.exit(
         make_app(settings).worker_main(
             [
-                "worker",
+                *_QUIETLY,
                 f"--queues={','.join(lane_queue(lane) for lane in chosen)}",
                 f"--concurrency={settings.worker_concurrency}",
                 f"--hostname=worker-{os.getpid()}@%h",
@@ -68,10 +75,13 @@ def scheduler_command() -> None:
     from storage.layouts import compile_layouts  # noqa: PLC0415
 
     compile_layouts(settings.key_pattern)  # now, and not at the first nightly scan
+    _log_from_now_on(settings)
+    require_traces(settings)
+    serve_metrics(settings, "scheduler")
     sys.exit(
         make_app(settings).worker_main(
             [
-                "worker",
+                *_QUIETLY,
                 "--beat",
                 f"--queues={SCHEDULER_QUEUE}",
                 "--pool=threads",
@@ -81,6 +91,12 @@ def scheduler_command() -> None:
             ]
         )
     )
+
+
+def _log_from_now_on(settings: Settings) -> None:
+    """Write lines as set before Celery does, warnings of libraries too."""
+    logs.configure(settings.log_level, form=settings.log_format)
+    logging.captureWarnings(capture=True)
 
 
 def _tell_when_ready(ready_fd: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from config.settings import Settings, describe
+from config.setting_lines import describe
+from config.settings import Settings
 from tonalog.screen import say
 
 

@@ -14,6 +14,7 @@ from config.settings import Settings
 from db.engine import make_engine
 from tonalog.errors import TonalogError
 from tonalog.session import open_database
+from tonalog.watching import serve_metrics
 
 if TYPE_CHECKING:
     from api.webhooks.sender import Sender
@@ -39,7 +40,8 @@ def webhooks_command(*, is_check: bool) -> None:
     open_database(settings)  # raises where it cannot be used
     if is_check:
         return
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, form=settings.log_format)
+    serve_metrics(settings, "webhooks")
     sender = make_sender(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sender.stop())

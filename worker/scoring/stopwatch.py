@@ -11,7 +11,7 @@ class Stopwatch:
     """Seconds per stage, over as many recordings as it is handed to.
 
     Attributes:
-        seconds: stage to seconds; the stages are "decode", "vad", "model", "voice" and "rest".
+        seconds: stage to seconds; scoring has the stages "decode", "vad", "model", "voice" and "rest", others come by `measure`.
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
@@ -30,4 +30,4 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[stage] += self.clock() - start
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + self.clock() - start
