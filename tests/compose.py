@@ -69,7 +69,15 @@ def services(variables):
     Raises:
         MissingVariable: the file needs one that is not given.
     """
-    return {name: Service(name, spec) for name, spec in expand(raw_services(), variables).items()}
+    return {name: Service(name, passed_on(spec, variables)) for name, spec in expand(raw_services(), variables).items()}
+
+
+def passed_on(spec, variables):
+    """Give a variable that the file names without a value the one of the .env file; without one the container has none."""
+    if None not in spec.get("environment", {}).values():
+        return spec
+    given = {name: variables.get(name) if value is None else value for name, value in spec["environment"].items()}
+    return spec | {"environment": {name: value for name, value in given.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,11 @@ class Service:
     @property
     def has_health(self):
         return "healthcheck" in self.spec
+
+    @property
+    def profiles(self):
+        """What it is started with; empty: always."""
+        return self.spec.get("profiles", [])
 
     @property
     def is_one_shot(self):

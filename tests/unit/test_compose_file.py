@@ -9,6 +9,7 @@ import pytest
 import yaml
 from command import ROOT
 from compose import COMPOSE_FILE, MissingVariable, expand, in_order, raw_services, read_env, services
+from pydantic import SecretStr
 
 from config.settings import Settings
 from tonalog.cli import cli
@@ -18,6 +19,12 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 GIVEN = {name: f"secret-{name}" for name in read_env(EXAMPLE)}
 SERVICES = services(GIVEN)
 TONALOG = [name for name, service in SERVICES.items() if service.is_tonalog]
+
+
+def is_secret(field):
+    return SecretStr in getattr(field.annotation, "__args__", (field.annotation,))
+
+
 every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 
 
@@ -147,6 +154,31 @@ def test_every_tonalog_variable_that_can_be_given_in_the_env_file_is_a_setting()
     names = re.findall(r"\bTONALOG_([A-Z0-9_]+)", EXAMPLE + COMPOSE_FILE.read_text())
 
     assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+# What the file makes of other variables, for each process by its own role and keys.
+COMPOSED = {"home", "storage_url", "broker_url", "database_url", "s3_access_key", "s3_secret_key"}
+
+
+@pytest.mark.parametrize("name", TONALOG)
+def test_every_setting_that_is_no_secret_can_be_given_in_the_env_file(name):
+    plain = [key for key, field in Settings.model_fields.items() if not is_secret(field) and key not in COMPOSED]
+    given = {f"TONALOG_{key.upper()}": f"given-{key}" for key in plain}
+
+    reached = services(GIVEN | given)[name].environment
+
+    missing = [variable for variable, value in given.items() if reached.get(variable) != value]
+    assert not missing, f"add to x-plain in docker-compose.yml: {': '.join([*missing, ''])}"
+
+
+@pytest.mark.parametrize("key", [key for key, field in Settings.model_fields.items() if is_secret(field)])
+def test_every_secret_setting_reaches_a_service_that_needs_it(key):
+    assert any(f"TONALOG_{key.upper()}" in SERVICES[name].environment for name in TONALOG)
+
+
+def test_a_variable_without_a_value_is_taken_from_the_env_file_or_left_out():
+    assert "TONALOG_LEASE_S" not in SERVICES["worker"].environment
+    assert services(GIVEN | {"TONALOG_LEASE_S": "90"})["worker"].environment["TONALOG_LEASE_S"] == "90"
 
 
 @pytest.mark.parametrize("name", ["migrate", "scheduler"])
