@@ -4,15 +4,14 @@ import fnmatch
 import re
 import tomllib
 
-import click
 import pytest
 import yaml
 from command import ROOT
 from compose import COMPOSE_FILE, MissingVariable, expand, in_order, raw_services, read_env, services
+from known_commands import check_command
 from pydantic import SecretStr
 
 from config.settings import Settings
-from tonalog.cli import cli
 
 EXAMPLE = (ROOT / "deploy" / "env.example").read_text()
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -247,14 +246,6 @@ def test_every_command_of_the_file_is_one_that_tonalog_has(words):
 )
 def test_every_command_of_the_deployment_guide_is_one_that_tonalog_has(line):
     check_command(line.split())
-
-
-def check_command(words):
-    command, name = cli, "tonalog"
-    while isinstance(command, click.Group):
-        name, *words = words
-        command = command.get_command(click.Context(command), name)
-    command.make_context(name, words)
 
 
 def test_the_image_gets_every_package_of_the_wheel_and_what_the_build_reads():
