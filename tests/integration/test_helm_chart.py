@@ -156,7 +156,7 @@ def test_every_pod_keeps_to_the_restricted_standard(everything):
 
 def test_metrics_are_read_on_a_port_of_their_own_by_whoever_the_policy_names(everything):
     port = 9464
-    for name in ("worker", "scheduler", "api"):
+    for name in ("worker", "scheduler", "api", "webhooks"):
         item = everything["Deployment", f"tonalog-{name}"]
         (container,) = item["spec"]["template"]["spec"]["containers"]
         asked = {
@@ -165,7 +165,8 @@ def test_metrics_are_read_on_a_port_of_their_own_by_whoever_the_policy_names(eve
         assert {"name": "metrics", "containerPort": port} in container["ports"]
         assert environment(item)["TONALOG_METRICS_PORT"] == str(port)
         assert asked[port]["from"]
-    assert "ingress" not in everything["NetworkPolicy", "tonalog-webhooks"]["spec"]
+    assert "ingress" not in everything["NetworkPolicy", "tonalog-migrate"]["spec"]
+    assert "TONALOG_METRICS_PORT" not in environment(everything["Job", "tonalog-migrate"])
 
 
 def test_what_is_turned_off_leaves_nothing_behind():

@@ -2,6 +2,8 @@
 
 import fnmatch
 import re
+import shutil
+import subprocess
 import tomllib
 
 import pytest
@@ -223,10 +225,32 @@ def test_grafana_asks_the_prometheus_of_the_file_and_shows_the_dashboards_that_a
     (source,) = yaml.safe_load((folder / "datasources" / "tonalog.yml").read_text())["datasources"]
     (provider,) = yaml.safe_load((folder / "dashboards" / "tonalog.yml").read_text())["providers"]
 
-    assert SERVICES["grafana"].environment["GF_PATHS_PROVISIONING"] == f"{inside}/provisioning"
+    assert SERVICES["grafana"].environment["GF_PATHS_PROVISIONING"] == f"{inside}/grafana/provisioning"
     assert provider["options"]["path"] == inside
     assert source["url"] == "http://prometheus:9090"
     assert set(SERVICES["prometheus"].spec["networks"]) <= set(SERVICES["grafana"].spec["networks"])
+
+
+def test_prometheus_scrapes_services_of_the_file_that_it_shares_a_network_with():
+    config = next(word.split("=")[1] for word in SERVICES["prometheus"].command if word.startswith("--config.file="))
+    ((inside, outside),) = SERVICES["prometheus"].bind_mounts.items()
+    jobs = yaml.safe_load((outside / config.removeprefix(f"{inside}/")).read_text())["scrape_configs"]
+    targets = [target for job in jobs for target in job["dns_sd_configs"]]
+
+    assert {job["job_name"].removeprefix("tonalog-") for job in jobs} == {target["names"][0] for target in targets}
+    assert {target["names"][0] for target in targets} == {name for name in TONALOG if SERVICES[name].has_health}
+    assert len({target["port"] for target in targets}) == 1
+    for target in targets:
+        assert "inside" in SERVICES[target["names"][0]].spec["networks"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool: apt-get install prometheus")
+def test_prometheus_takes_the_configuration_of_the_compose_file():
+    file = ROOT / "deploy" / "monitoring" / "prometheus.compose.yml"
+    words = ["promtool", "check", "config", "--syntax-only", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 LOCKS = ("deploy/requirements.lock", "deploy/build.lock")

@@ -17,7 +17,7 @@
   value: {{ include "tonalog.word" $value | quote }}
 {{- end }}
 {{- end }}
-{{- if and $values.metrics.enabled (has $component (list "worker" "scheduler" "api")) }}
+{{- if and $values.metrics.enabled (ne $component "migrate") }}
 - name: TONALOG_METRICS_HOST
   value: "0.0.0.0"
 - name: TONALOG_METRICS_PORT

@@ -37,7 +37,7 @@ containers:
     image: {{ printf "%s:%s" $values.image.repository $values.image.tag }}
     imagePullPolicy: {{ $values.image.pullPolicy }}
     args: {{ toJson .args }}
-    {{- $scraped := and $values.metrics.enabled (has .component (list "worker" "scheduler" "api")) }}
+    {{- $scraped := and $values.metrics.enabled (ne .component "migrate") }}
     {{- if or .ports $scraped }}
     ports:
       {{- with .ports }}
