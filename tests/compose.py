@@ -63,13 +63,24 @@ def raw_services():
     return yaml.safe_load(COMPOSE_FILE.read_text())["services"]
 
 
-def services(variables):
-    """The services with their variables filled in.
+def services(variables, profiles=()):
+    """The services that are started with these profiles, with their variables filled in.
 
     Raises:
         MissingVariable: the file needs one that is not given.
     """
-    return {name: Service(name, spec) for name, spec in expand(raw_services(), variables).items()}
+    found = {
+        name: Service(name, passed_on(spec, variables)) for name, spec in expand(raw_services(), variables).items()
+    }
+    return {name: service for name, service in found.items() if {*service.profiles} <= {*profiles}}
+
+
+def passed_on(spec, variables):
+    """Give a variable that the file names without a value the one of the .env file; without one the container has none."""
+    if None not in spec.get("environment", {}).values():
+        return spec
+    given = {name: variables.get(name) if value is None else value for name, value in spec["environment"].items()}
+    return spec | {"environment": {name: value for name, value in given.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -98,13 +109,18 @@ class Service:
         return "healthcheck" in self.spec
 
     @property
+    def profiles(self):
+        """What it is started with; empty: always."""
+        return self.spec.get("profiles", [])
+
+    @property
     def is_one_shot(self):
         """Whether it runs to an end (and is only started again if that was a failure)."""
         return self.spec.get("restart", "").startswith("on-failure")
 
     @property
     def is_tonalog(self):
-        return self.spec["image"].startswith("tonalog:")
+        return self.spec["image"].startswith("tonalog:") and self.command[0] == "tonalog"
 
     @property
     def needs(self):

@@ -10,7 +10,7 @@ from db import jobs, ledger, models, pump, recordings
 from db.engine import make_engine
 from db.reasons import Lane
 
-ROLES = ("migrator", "scheduler", "worker", "api", "http", "webhooks", "eraser")
+ROLES = ("migrator", "scheduler", "worker", "api", "http", "webhooks", "eraser", "scaler")
 VIEWS = ("v1_note", "v1_segment", "v1_subject_day", "v1_subject_trend", "v1_change")
 PASSWORD = "canary-role-password"
 

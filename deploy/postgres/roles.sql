@@ -5,7 +5,7 @@
 --
 -- The roles have no password, so that nobody can log in yet: `\password tonalog_worker` gives one. Whatever else was
 -- granted to these roles on Tonalog's tables is taken away. tests/integration/test_roles.py, test_roles_identity.py,
--- test_roles_limits.py and test_roles_webhooks.py hold what each may do.
+-- test_roles_limits.py, test_roles_webhooks.py and test_roles_scaler.py hold what each may do.
 
 -- All or nothing: no moment in which a running worker has lost its rights and not got them back.
 BEGIN;
@@ -18,7 +18,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'webhooks', 'eraser'] LOOP
+    FOREACH role IN ARRAY ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'webhooks', 'eraser', 'scaler'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tonalog_' || role) THEN
             EXECUTE format(
                 'CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS',
@@ -30,14 +30,15 @@ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format(
         'GRANT CONNECT ON DATABASE %I TO '
-        'tonalog_migrator, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_webhooks, tonalog_eraser',
+        'tonalog_migrator, tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_webhooks, tonalog_eraser, '
+        'tonalog_scaler',
         current_database()
     );
 END $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO tonalog_scheduler, tonalog_worker, tonalog_api, tonalog_http, tonalog_webhooks,
-    tonalog_eraser;
+    tonalog_eraser, tonalog_scaler;
 GRANT USAGE, CREATE ON SCHEMA public TO tonalog_migrator;
 
 -- The migrator owns everything, so that it alone changes the schema. A view reads with its owner's rights: that is how
@@ -70,8 +71,8 @@ BEGIN
     -- Of 100 connections (PostgreSQL's default) 5 are left to the server's owner. A pool process of a worker holds two at the
     -- most. A limit that somebody else has set stays.
     FOR given IN SELECT * FROM (VALUES
-        ('migrator', 5), ('scheduler', 15), ('worker', 40), ('api', 10), ('http', 10), ('webhooks', 10),
-        ('eraser', 5)
+        ('migrator', 4), ('scheduler', 15), ('worker', 40), ('api', 10), ('http', 10), ('webhooks', 10),
+        ('eraser', 4), ('scaler', 2)
     ) AS listed (role, n_connections)
     LOOP
         IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'tonalog_' || given.role) = -1 THEN
@@ -108,13 +109,18 @@ BEGIN
         ('eraser', 'lock_timeout', '30s'),
         ('eraser', 'idle_in_transaction_session_timeout', '60s'),
         ('eraser', 'temp_file_limit', '8GB'),
+        ('scaler', 'statement_timeout', '10s'),
+        ('scaler', 'lock_timeout', '5s'),
+        ('scaler', 'idle_in_transaction_session_timeout', '10s'),
+        ('scaler', 'transaction_timeout', '30s'),
+        ('scaler', 'temp_file_limit', '1GB'),
         ('migrator', 'lock_timeout', '30s'), -- an upgrade that waits for a lock holds up everybody behind it
         ('migrator', 'idle_in_transaction_session_timeout', '60s')
     ) AS listed (role, setting, value) JOIN pg_settings s ON s.name = listed.setting
     -- Names of people are parameters and rows: however much the server logs, these are not in it.
     UNION ALL SELECT role, setting, value FROM (VALUES
         ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'), ('log_error_verbosity', 'terse')
-    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'webhooks', 'eraser']) AS role
+    ) AS quiet (setting, value) CROSS JOIN unnest(ARRAY['migrator', 'scheduler', 'worker', 'api', 'http', 'webhooks', 'eraser', 'scaler']) AS role
     LOOP
         EXECUTE format(
             'ALTER ROLE %I IN DATABASE %I SET %I = %L',
@@ -145,9 +151,9 @@ BEGIN
 END $$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api,
-    tonalog_http, tonalog_webhooks, tonalog_eraser;
+    tonalog_http, tonalog_webhooks, tonalog_eraser, tonalog_scaler;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, tonalog_scheduler, tonalog_worker, tonalog_api,
-    tonalog_http, tonalog_webhooks, tonalog_eraser;
+    tonalog_http, tonalog_webhooks, tonalog_eraser, tonalog_scaler;
 
 DO $$
 DECLARE
@@ -290,6 +296,10 @@ BEGIN
         ('eraser', 'SELECT, DELETE', 'subject_days'),
         ('eraser', 'SELECT, DELETE', 'subject_trends'),
         ('eraser', 'SELECT, DELETE', 'subject_marks'),
+        -- What adds workers asks how much audio waits (db/backlog.py): sizes, lengths and states, of nobody.
+        ('scaler', 'SELECT (recording_id, state)', 'jobs'),
+        ('scaler', 'SELECT (id, size_bytes)', 'recordings'),
+        ('scaler', 'SELECT (recording_id, duration_ms)', 'results'),
         -- The eraser alone deletes scores; it can neither score nor register.
         ('eraser', 'SELECT', 'alembic_version'),
         ('eraser', 'SELECT, UPDATE (bucket, key, version_tag, size_bytes, subject, subject_source, recorded_at, '

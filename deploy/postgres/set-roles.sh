@@ -18,3 +18,8 @@ ALTER ROLE tonalog_scheduler PASSWORD :'scheduler';
 ALTER ROLE tonalog_http PASSWORD :'http';
 ALTER ROLE tonalog_webhooks PASSWORD :'webhooks';
 SQL
+# Whoever adds workers by the backlog has one more (deploy/helm).
+[ -z "${SCALER_DB_PASSWORD:-}" ] || ask <<'SQL'
+\getenv scaler SCALER_DB_PASSWORD
+ALTER ROLE tonalog_scaler PASSWORD :'scaler';
+SQL

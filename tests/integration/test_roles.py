@@ -195,7 +195,7 @@ def views(roles):
     return sorted((name, owner, sorted(rights.strip("{}").split(","))) for name, owner, rights in found)
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser", "scaler"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -258,7 +258,7 @@ MAY_INSERT = {
 }
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser", "scaler"])
 def test_rows_are_added_and_deleted_by_nobody_else_than_the_list_says(granted, role):
     for right, allowed in (("DELETE", MAY_DELETE), ("INSERT", MAY_INSERT), ("TRUNCATE", set())):
         given = {table for table in (*TABLES, *VIEWS) if has_right(granted, role, table, right)}

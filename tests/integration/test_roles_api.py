@@ -165,7 +165,7 @@ def test_the_scheduler_deletes_what_is_old(roles):
     assert ask(roles.admin, "SELECT count(*) FROM api_audit") == [(0,)]
 
 
-@pytest.mark.parametrize("role", ["worker", "scheduler", "api", "http", "webhooks", "eraser"])
+@pytest.mark.parametrize("role", ["worker", "scheduler", "api", "http", "webhooks", "eraser", "scaler"])
 def test_nobody_adds_a_change_by_hand(roles, role):
     with pytest.raises(DatabaseError, match="permission denied"):
         run(getattr(roles, role), "INSERT INTO changes (kind, at) VALUES ('note.upserted', now())")

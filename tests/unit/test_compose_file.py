@@ -2,22 +2,31 @@
 
 import fnmatch
 import re
+import shutil
+import subprocess
 import tomllib
 
-import click
 import pytest
 import yaml
 from command import ROOT
 from compose import COMPOSE_FILE, MissingVariable, expand, in_order, raw_services, read_env, services
+from known_commands import check_command
+from pydantic import SecretStr
 
 from config.settings import Settings
-from tonalog.cli import cli
 
 EXAMPLE = (ROOT / "deploy" / "env.example").read_text()
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 GIVEN = {name: f"secret-{name}" for name in read_env(EXAMPLE)}
-SERVICES = services(GIVEN)
+PROFILES = ("demo", "monitoring")
+SERVICES = services(GIVEN, PROFILES)
 TONALOG = [name for name, service in SERVICES.items() if service.is_tonalog]
+
+
+def is_secret(field):
+    return SecretStr in getattr(field.annotation, "__args__", (field.annotation,))
+
+
 every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
 
 
@@ -56,7 +65,7 @@ def test_the_example_lists_every_variable_of_the_file_with_its_default_and_no_ot
 @every_service
 def test_no_secret_stands_in_the_file(service):
     for name, value in raw_services()[service.name].get("environment", {}).items():
-        if re.search(r"PASSWORD|SECRET|ACCESS_KEY|AUTH", name):
+        if re.search(r"PASSWORD|SECRET_|ACCESS_KEY|_AUTH$", name):
             assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
     assert not re.search(r"://[^@/$]*:[^$@/]+@", COMPOSE_FILE.read_text())
 
@@ -88,9 +97,13 @@ def test_webhooks_alone_have_a_way_out_and_published_ports_are_on_this_machine_a
 
     assert outside == ["webhooks"]
     assert networks["inside"] == {"internal": True}
-    for name in ("apps", "uploads"):
+    for name in ("apps", "dashboards", "uploads"):
         assert networks[name]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
-    assert published == {"seaweedfs": ["127.0.0.1:8333:8333"], "api": ["127.0.0.1:8080:8080"]}
+    assert published == {
+        "seaweedfs": ["127.0.0.1:8333:8333"],
+        "api": ["127.0.0.1:8080:8080"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
 
 
 @every_service
@@ -127,7 +140,7 @@ def test_what_a_service_mounts_and_joins_exists(service):
     whole = yaml.safe_load(COMPOSE_FILE.read_text())
     named = [volume.split(":")[0] for volume in service.spec.get("volumes", []) if not volume.startswith("./")]
 
-    assert all(path.is_file() for path in service.bind_mounts.values())
+    assert all(path.exists() for path in service.bind_mounts.values())
     assert set(named) <= set(whole["volumes"])
     assert set(service.spec["networks"]) <= set(whole["networks"])
     assert all(port.startswith("127.0.0.1:") for port in service.spec.get("ports", []))
@@ -149,6 +162,31 @@ def test_every_tonalog_variable_that_can_be_given_in_the_env_file_is_a_setting()
     assert {name.lower() for name in names} <= set(Settings.model_fields)
 
 
+# What the file makes of other variables, for each process by its own role and keys.
+COMPOSED = {"home", "storage_url", "broker_url", "database_url", "s3_access_key", "s3_secret_key"}
+
+
+@pytest.mark.parametrize("name", TONALOG)
+def test_every_setting_that_is_no_secret_can_be_given_in_the_env_file(name):
+    plain = [key for key, field in Settings.model_fields.items() if not is_secret(field) and key not in COMPOSED]
+    given = {f"TONALOG_{key.upper()}": f"given-{key}" for key in plain}
+
+    reached = services(GIVEN | given, PROFILES)[name].environment
+
+    missing = [variable for variable, value in given.items() if reached.get(variable) != value]
+    assert not missing, f"add to x-plain in docker-compose.yml: {': '.join([*missing, ''])}"
+
+
+@pytest.mark.parametrize("key", [key for key, field in Settings.model_fields.items() if is_secret(field)])
+def test_every_secret_setting_reaches_a_service_that_needs_it(key):
+    assert any(f"TONALOG_{key.upper()}" in SERVICES[name].environment for name in TONALOG)
+
+
+def test_a_variable_without_a_value_is_taken_from_the_env_file_or_left_out():
+    assert "TONALOG_LEASE_S" not in SERVICES["worker"].environment
+    assert services(GIVEN | {"TONALOG_LEASE_S": "90"})["worker"].environment["TONALOG_LEASE_S"] == "90"
+
+
 @pytest.mark.parametrize("name", ["migrate", "scheduler"])
 def test_what_says_who_spoke_and_when_reaches_the_process_that_reads_it(name):
     told = {
@@ -159,6 +197,60 @@ def test_what_says_who_spoke_and_when_reaches_the_process_that_reads_it(name):
     }
 
     assert told.items() <= services(GIVEN | told)[name].environment.items()
+
+
+def test_a_profile_adds_services_and_changes_none():
+    always = services(GIVEN)
+
+    assert {name: service.profiles for name, service in SERVICES.items() if name not in always} == {
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+        "demo-notes": ["demo"],
+        "demo-scan": ["demo"],
+    }
+    assert all(set(service.needs) <= set(always) for service in always.values())
+
+
+def test_nobody_can_log_in_to_grafana_or_change_it_and_it_reports_to_nobody():
+    given = SERVICES["grafana"].environment
+
+    assert given["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert given["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == given["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert {value for name, value in given.items() if "ANALYTICS" in name or "NEWS" in name} == {"false"}
+
+
+def test_grafana_asks_the_prometheus_of_the_file_and_shows_the_dashboards_that_are_mounted():
+    (inside,) = SERVICES["grafana"].bind_mounts
+    folder = ROOT / "deploy" / "monitoring" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "tonalog.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((folder / "dashboards" / "tonalog.yml").read_text())["providers"]
+
+    assert SERVICES["grafana"].environment["GF_PATHS_PROVISIONING"] == f"{inside}/grafana/provisioning"
+    assert provider["options"]["path"] == inside
+    assert source["url"] == "http://prometheus:9090"
+    assert set(SERVICES["prometheus"].spec["networks"]) <= set(SERVICES["grafana"].spec["networks"])
+
+
+def test_prometheus_scrapes_services_of_the_file_that_it_shares_a_network_with():
+    config = next(word.split("=")[1] for word in SERVICES["prometheus"].command if word.startswith("--config.file="))
+    ((inside, outside),) = SERVICES["prometheus"].bind_mounts.items()
+    jobs = yaml.safe_load((outside / config.removeprefix(f"{inside}/")).read_text())["scrape_configs"]
+    targets = [target for job in jobs for target in job["dns_sd_configs"]]
+
+    assert {job["job_name"].removeprefix("tonalog-") for job in jobs} == {target["names"][0] for target in targets}
+    assert {target["names"][0] for target in targets} == {name for name in TONALOG if SERVICES[name].has_health}
+    assert len({target["port"] for target in targets}) == 1
+    for target in targets:
+        assert "inside" in SERVICES[target["names"][0]].spec["networks"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool: apt-get install prometheus")
+def test_prometheus_takes_the_configuration_of_the_compose_file():
+    file = ROOT / "deploy" / "monitoring" / "prometheus.compose.yml"
+    words = ["promtool", "check", "config", "--syntax-only", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 LOCKS = ("deploy/requirements.lock", "deploy/build.lock")
@@ -178,14 +270,6 @@ def test_every_command_of_the_file_is_one_that_tonalog_has(words):
 )
 def test_every_command_of_the_deployment_guide_is_one_that_tonalog_has(line):
     check_command(line.split())
-
-
-def check_command(words):
-    command, name = cli, "tonalog"
-    while isinstance(command, click.Group):
-        name, *words = words
-        command = command.get_command(click.Context(command), name)
-    command.make_context(name, words)
 
 
 def test_the_image_gets_every_package_of_the_wheel_and_what_the_build_reads():

@@ -1,32 +1,51 @@
-"""deploy/kubernetes, read and held against docker-compose.yml and the settings; no cluster is asked."""
+"""deploy/kubernetes, held against Kubernetes' own schema, docker-compose.yml and the settings; asks no cluster and no Helm."""
 
 import re
 
+import kubernetes_validate
 import pytest
-import yaml
+from chart import RENDERED, is_secret, objects_in
 from command import ROOT
 from compose import read_env, services
-from pydantic import SecretStr
 
 from config.settings import Settings
 
-FOLDER = ROOT / "deploy" / "kubernetes"
-OBJECTS = [found for file in sorted(FOLDER.glob("*.yaml")) for found in yaml.safe_load_all(file.read_text())]
+OBJECTS = [found for file in sorted(RENDERED.glob("*.yaml")) for found in objects_in(file.read_text())]
 PODS = {
-    one["spec"]["template"]["spec"]["containers"][0]["name"]: one
-    for one in OBJECTS
-    if "template" in one.get("spec", {})
+    found["spec"]["template"]["spec"]["containers"][0]["name"]: found
+    for found in OBJECTS
+    if "template" in found.get("spec", {})
 }
-(PLAIN,) = [one["data"] for one in OBJECTS if one["kind"] == "ConfigMap"]
+OLDEST, NEWEST = "1.25", "1.37"
 README = (ROOT / "deploy" / "README.md").read_text()
 COMPOSE = services(dict.fromkeys(read_env((ROOT / "deploy" / "env.example").read_text()), "given"))
 UNITS = {"s": 1, "m": 60, "g": 1 << 30, "Gi": 1 << 30, "Mi": 1 << 20}
+SECRET = {f"TONALOG_{key.upper()}" for key in Settings.model_fields if is_secret(key)}
+# Who needs what: PostgreSQL, the broker, S3 (of AWS and of SeaweedFS), hosts of webhooks.
+LINKS = {
+    "migrate": {5432},
+    "worker": {5432, 6379, 443, 8333},
+    "scheduler": {5432, 6379, 443, 8333},
+    "api": {5432, 443, 8333},
+    "webhooks": {5432, 443},
+}
 every_pod = pytest.mark.parametrize("name", PODS)
-every_deployment = pytest.mark.parametrize("name", [name for name, one in PODS.items() if one["kind"] == "Deployment"])
+every_deployment = pytest.mark.parametrize("name", [name for name, pod in PODS.items() if pod["kind"] == "Deployment"])
+
+
+def named(kind):
+    """Name without `tonalog-` -> the object, of one kind."""
+    return {
+        found["metadata"]["name"].removeprefix("tonalog-"): found["spec"] for found in OBJECTS if found["kind"] == kind
+    }
 
 
 def pod_of(name):
     return PODS[name]["spec"]["template"]["spec"]
+
+
+def labels_of(name):
+    return PODS[name]["spec"]["template"]["metadata"]["labels"]
 
 
 def container_of(name):
@@ -34,9 +53,14 @@ def container_of(name):
     return container
 
 
+def plain_of(name):
+    """Variable -> value, of what is no secret."""
+    return {given["name"]: given["value"] for given in container_of(name)["env"] if "value" in given}
+
+
 def secrets_of(name):
     """Variable -> (Secret, key, whether the pod starts without it)."""
-    given = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container_of(name)["env"]}
+    given = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container_of(name)["env"] if "valueFrom" in one}
     return {variable: (ref["name"], ref["key"], ref.get("optional", False)) for variable, ref in given.items()}
 
 
@@ -46,9 +70,15 @@ def amount(text):
     return int(number) * UNITS[unit]
 
 
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_kubernetes_takes_every_object_and_knows_every_word_in_it(release):
+    for found in OBJECTS:
+        kubernetes_validate.validate(found, release, strict=True)
+
+
 def test_what_runs_there_is_what_runs_in_the_compose_file():
     assert set(PODS) == {name for name, service in COMPOSE.items() if service.is_tonalog}
-    assert {one["metadata"]["name"] for one in OBJECTS} == {"tonalog", *(f"tonalog-{name}" for name in PODS)}
+    assert set(named("Deployment")) | set(named("Job")) == set(PODS)
 
 
 @every_pod
@@ -58,25 +88,16 @@ def test_a_pod_runs_the_command_of_its_service(name):
 
 
 @every_pod
-def test_a_pod_is_given_the_variables_of_its_service_and_secrets_by_reference_alone(name):
-    is_secret = {f"TONALOG_{key.upper()}" for key, one in Settings.model_fields.items() if is_secret_field(one)}
-
-    assert set(PLAIN) | set(secrets_of(name)) == {*COMPOSE[name].environment}
-    assert set(secrets_of(name)) <= is_secret
-    assert not set(PLAIN) & is_secret
-    assert container_of(name)["envFrom"] == [{"configMapRef": {"name": "tonalog"}}]
+def test_a_pod_is_given_the_secrets_of_its_service_by_reference_alone(name):
+    assert set(secrets_of(name)) == SECRET & set(COMPOSE[name].environment)
+    assert not set(plain_of(name)) & SECRET
 
 
-def is_secret_field(field):
-    return SecretStr in getattr(field.annotation, "__args__", (field.annotation,))
+@every_pod
+def test_the_settings_of_a_pod_are_allowed_and_those_of_its_service(name):
+    Settings(**{variable.removeprefix("TONALOG_").lower(): value for variable, value in plain_of(name).items()})
 
-
-def test_the_settings_of_the_config_map_are_allowed_and_those_of_the_compose_file():
-    Settings(**{name.removeprefix("TONALOG_").lower(): value for name, value in PLAIN.items()})
-
-    # There SeaweedFS is published on the machine itself, which no app of a cluster runs on.
-    elsewhere = {"TONALOG_S3_PUBLIC_ENDPOINT_URL": ""}
-    assert {name: COMPOSE["worker"].environment[name] for name in PLAIN} | elsewhere == PLAIN
+    assert plain_of(name).items() <= COMPOSE[name].environment.items()
 
 
 def test_each_process_logs_into_the_database_as_its_own_role():
@@ -113,18 +134,17 @@ def test_what_ends_is_started_again_and_the_health_check_only_says_whether_it_is
 
 
 @every_deployment
-def test_a_deployment_finds_its_own_pods(name):
-    template = PODS[name]["spec"]["template"]
-
-    assert PODS[name]["spec"]["selector"]["matchLabels"] == template["metadata"]["labels"]
-    assert template["metadata"]["labels"]["app.kubernetes.io/component"] == name
+def test_a_deployment_and_its_disruption_budget_find_its_own_pods(name):
+    assert PODS[name]["spec"]["selector"]["matchLabels"] == labels_of(name)
+    assert named("PodDisruptionBudget")[name]["selector"]["matchLabels"] == labels_of(name)
+    assert labels_of(name)["app.kubernetes.io/component"] == name
 
 
 def test_the_service_leads_to_the_port_on_which_the_http_api_listens():
-    (service,) = [one["spec"] for one in OBJECTS if one["kind"] == "Service"]
+    (service,) = named("Service").values()
     ports = {port["name"]: port["containerPort"] for port in container_of("api")["ports"]}
 
-    assert service["selector"] == PODS["api"]["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"] == labels_of("api")
     assert [ports[port["targetPort"]] for port in service["ports"]] == [8080]
     assert container_of("api")["args"][-1] == "--port=8080"
 
@@ -162,10 +182,39 @@ def test_a_pod_writes_where_its_service_does_and_its_user_may(name):
     assert pod_of(name)["securityContext"]["fsGroup"] == pod_of(name)["securityContext"]["runAsGroup"]
     # A recording on its way to a score reaches no disk; exports may be larger than memory.
     on_disk = {path for path in mounts if volumes[mounts[path]].get("medium") != "Memory"}
-    assert on_disk == ({PLAIN["TONALOG_HOME"]} if name == "api" else set())
+    assert on_disk == ({plain_of(name)["TONALOG_HOME"]} if name == "api" else set())
 
 
 def test_a_worker_has_the_memory_of_its_service():
     assert amount(container_of("worker")["resources"]["limits"]["memory"]) == amount(
         COMPOSE["worker"].spec["mem_limit"]
     )
+
+
+@every_pod
+def test_nothing_reaches_a_pod_and_it_reaches_nothing_but_for_what_is_listed(name):
+    every = named("NetworkPolicy")["deny"]
+
+    assert every["policyTypes"] == ["Ingress", "Egress"]
+    assert not {"ingress", "egress"} & set(every)
+    assert every["podSelector"]["matchLabels"].items() <= labels_of(name).items()
+
+
+@every_pod
+def test_a_pod_reaches_the_servers_that_it_needs_and_is_asked_by_no_port_but_the_http_apis(name):
+    policy = named("NetworkPolicy")[name]
+    names, *links = policy["egress"]
+
+    assert policy["podSelector"]["matchLabels"] == labels_of(name)
+    assert [(port["protocol"], port["port"]) for port in names["ports"]] == [("UDP", 53), ("TCP", 53)]
+    assert {port["port"] for link in links for port in link["ports"]} == LINKS[name]
+    asked = [port["port"] for rule in policy.get("ingress", []) for port in rule["ports"]]
+    assert asked == ([8080] if name == "api" else [])
+
+
+def test_the_way_out_of_webhooks_leads_to_public_addresses_alone():
+    *_, outside = named("NetworkPolicy")["webhooks"]["egress"]
+    older, newer = [peer["ipBlock"] for peer in outside["to"]]
+
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"} <= set(older["except"])
+    assert newer == {"cidr": "2000::/3"}  # link-local and private addresses are outside it

@@ -1,0 +1,1 @@
+../../../postgres/set-roles.sh
