@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         "known of it; it needs an eraser's rights. Unset: it erases nothing.",
     )
     lease_s: Seconds = Field(60.0, description="How long a claim holds without a heartbeat.")
-    heartbeat_s: Seconds = Field(15.0, description="How often a running job renews its lease.")
+    heartbeat_s: Seconds = Field(15.0, description="How often a running job renews its lease, and a worker says that it is alive.")
     watchdog_s: Seconds = Field(
         300.0,
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",

@@ -17,7 +17,7 @@ from storage.protocol import ObjectStore
 from worker.audio import decode
 from worker.audio.decode import Limits
 from worker.limits import limits_of
-from worker.scoring.bundle import BundleError, check_registered, load_bundle
+from worker.scoring.bundle import Bundle, BundleError, check_registered, load_bundle
 from worker.scoring.scorer import Scorer
 
 _MAX_SCORERS = 2  # the active model and one that is being reprocessed; each holds about 60 MB
@@ -70,14 +70,23 @@ class Runtime:
         return self._scorers[model.id]
 
     def _load(self, model: Model) -> Scorer:
-        places = [Path(model.folder), self.settings.models_dir / f"{model.name}-{model.version}"]
-        folder = next((place for place in places if (place / "manifest.json").is_file()), None)
-        if folder is None:
-            tried = " or ".join(str(place) for place in places)
-            raise BundleError(f"model {model.name}-{model.version} is not at {tried}")
-        bundle = load_bundle(folder)
-        check_registered(bundle, sha256=model.bundle_sha256, model_sha256=model.sha256, manifest=model.manifest)
-        return Scorer(bundle, threads=self.settings.scorer_threads)
+        return Scorer(read_bundle(self.settings, model), threads=self.settings.scorer_threads)
+
+
+def read_bundle(settings: Settings, model: Model) -> Bundle:
+    """Return the registered bundle of a model, from where it was registered or from the folder of bundles.
+
+    Raises:
+        BundleError: No folder holds the bundle, or any of its files is not the registered one.
+    """
+    places = [Path(model.folder), settings.models_dir / f"{model.name}-{model.version}"]
+    folder = next((place for place in places if (place / "manifest.json").is_file()), None)
+    if folder is None:
+        tried = " or ".join(str(place) for place in places)
+        raise BundleError(f"model {model.name}-{model.version} is not at {tried}")
+    bundle = load_bundle(folder)
+    check_registered(bundle, sha256=model.bundle_sha256, model_sha256=model.sha256, manifest=model.manifest)
+    return bundle
 
 
 def worker_name(pid: int) -> str:
