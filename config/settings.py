@@ -124,10 +124,16 @@ class Settings(BaseSettings):
         "known of it; it needs an eraser's rights. Unset: it erases nothing.",
     )
     lease_s: Seconds = Field(60.0, description="How long a claim holds without a heartbeat.")
-    heartbeat_s: Seconds = Field(15.0, description="How often a running job renews its lease, and a worker says that it is alive.")
+    heartbeat_s: Seconds = Field(
+        15.0, description="How often a running job renews its lease, and a worker says that it is alive."
+    )
     watchdog_s: Seconds = Field(
         300.0,
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
+    )
+    queue_age_s: Seconds = Field(
+        21_600.0,
+        description="How long a job may wait, but for bulk ones, before `tonalog doctor`, `status` and alerts call it a trouble.",
     )
     sweep_s: Seconds = Field(15.0, description="How often the scheduler sweeps and pumps.")
     uploads_s: Seconds = Field(
