@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
 
 from config import logs
 from config.celery_base import forget_other_tasks, make_celery, refuse_commands
@@ -101,6 +101,11 @@ def make_app(settings: Settings) -> Celery:
             watchdog.start()
             loop.start()
 
+    def end(sender: Any, **_: Any) -> None:
+        if sender.app is app:
+            service.end()
+
+    worker_shutdown.connect(end, weak=False)
     setup_logging.connect(configure_logging, weak=False)
     worker_init.connect(before_messages, weak=False)
     worker_ready.connect(watch, weak=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
@@ -12,6 +13,7 @@ from celery import Celery
 from config.settings import Settings
 from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
 from db.engine import make_engine
+from db.errors import DatabaseError
 from db.leases import expire_leases
 from db.statistics import refresh_statistics
 from people import Refreshed, refresh
@@ -21,7 +23,7 @@ from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
 from scheduler.retention import run_due_retention
 from scheduler.scan import scan
-from scheduler.troubles import PEOPLE_PULSE, SWEEP_PULSE
+from scheduler.troubles import PEOPLE_PULSE, STOPPED, SWEEP_PULSE
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
@@ -63,6 +65,11 @@ class Service:
         if refreshed.is_done and not refreshed.n_failed:
             slots.pulse(self._engine, PEOPLE_PULSE)
         self.prepare_reads()
+
+    def end(self) -> None:
+        """Note that this scheduler was told to end, so that nobody misses one that was stopped for good."""
+        with suppress(DatabaseError):
+            slots.pulse(self._engine, SWEEP_PULSE, detail=STOPPED)
 
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""

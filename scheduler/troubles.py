@@ -59,14 +59,21 @@ class Trouble:
     Attributes:
         kind: what it is.
         about: which one of its kind: a schedule or a reason; empty where there is one of a kind.
-        text: what was found and what is allowed; names hosts and no people.
+        text: what was found and what is allowed; names no people, no objects and no places, so that it can be sent.
+        detail: more of it for who is on the machine, such as hosts and messages of servers.
         fix: what to do.
     """
 
     kind: TroubleKind
     about: str = ""
     text: str
+    detail: str = ""
     fix: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line."""
+        return f"{self.text}{f' ({self.detail})' if self.detail else ''}: {self.fix}"
 
 
 def judge(health: Health, limits: Limits) -> list[Trouble]:
@@ -150,19 +157,22 @@ def _bundles(health: Health, limits: Limits) -> Iterator[Trouble]:
     if wrong:
         yield Trouble(
             kind=TroubleKind.BUNDLE,
-            text=f"{len(wrong)} workers cannot score with {health.model}: {_list_some(wrong)}",
+            text=f"{len(wrong)} workers cannot score with {health.model}",
+            detail=_list_some(wrong),
             fix="put the registered bundle into TONALOG_MODELS_DIR of these workers, or activate a model that they have",
         )
 
 
 def _slots(health: Health, _: Limits) -> Iterator[Trouble]:
     for failed in {slot.name: slot for slot in health.failed_slots}.values():  # the newest of each schedule
+        error, _, said = failed.error.partition(": ")
         often = "once" if failed.n_failures == 1 else f"{failed.n_failures} times"
         yield Trouble(
             kind=TroubleKind.SLOT,
             about=failed.name,
             text=f"the {failed.name} run of {failed.slot:%Y-%m-%d %H:%M} UTC failed {often}, last at "
-            f"{failed.failed_at:%H:%M:%S}: {failed.error}",
+            f"{failed.failed_at:%H:%M:%S} by {error}",
+            detail=said,
             fix="remove the cause; the scheduler tries again by itself, every minute",
         )
 
@@ -213,14 +223,15 @@ def _clocks(health: Health, limits: Limits) -> Iterator[Trouble]:
         if abs(worker.skew_s) > limits.skew_s
     ]
     if wrong:
-        yield clock_trouble(_list_some(wrong), limits)
+        yield clock_trouble(f"{len(wrong)} workers differ from the database", limits, detail=_list_some(wrong))
 
 
-def clock_trouble(which: str, limits: Limits) -> Trouble:
-    """Say that some clocks are off the database's."""
+def clock_trouble(text: str, limits: Limits, *, detail: str = "") -> Trouble:
+    """Say that some clocks are wrong."""
     return Trouble(
         kind=TroubleKind.CLOCK,
-        text=f"clocks are off the database's: {which}; {say_span(limits.skew_s)} are allowed",
+        text=f"clocks differ: {text}; {say_span(limits.skew_s)} are allowed",
+        detail=detail,
         fix="let these hosts keep time by NTP; S3 refuses requests that are 15 minutes off",
     )
 

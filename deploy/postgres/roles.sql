@@ -200,7 +200,7 @@ BEGIN
         -- It watches over the system: who is alive, what failed, alerts, nights, and mail to the operator.
         ('scheduler', 'SELECT, DELETE', 'worker_pulses'),
         ('scheduler', 'SELECT, INSERT, UPDATE, DELETE', 'slot_failures'),
-        ('scheduler', 'SELECT, INSERT, UPDATE (text, closed_at), DELETE', 'alerts'),
+        ('scheduler', 'SELECT, INSERT, UPDATE (closed_at), DELETE', 'alerts'),
         ('scheduler', 'SELECT, INSERT, UPDATE (upto_job_id, scanned_at, reported_at, summary), DELETE', 'nights'),
         ('scheduler', 'SELECT, INSERT, UPDATE (n_attempts, next_at_s, sent_at, error), DELETE', 'mails'),
         ('scheduler', 'USAGE', 'alerts_id_seq'),

@@ -34,7 +34,7 @@ def kinds(engine, limits=LIMITS):
 def text_of(engine, limits=LIMITS):
     (trouble,) = judge(read_health(engine), limits)
     assert trouble.fix
-    return trouble.text
+    return trouble.sentence
 
 
 def make_old(engine, table, column, seconds):
@@ -106,7 +106,7 @@ def test_a_queue_that_is_older_than_allowed_is_a_trouble(engine):
 
     make_old(engine, "jobs", "next_run_at_s", 5_000)
 
-    assert text_of(engine) == "jobs wait in nightly since 2 h; 60 min are allowed"
+    assert text_of(engine).startswith("jobs wait in nightly since 2 h; 60 min are allowed: ")
 
 
 def test_a_scheduler_is_missed_where_one_is_needed_or_was_not_told_to_end(engine):
@@ -146,7 +146,7 @@ def test_a_night_that_failed_says_why_until_it_is_done(engine):
     fail_night(engine, StorageUnavailable("http://s3 does not answer"), now=now)
     assert kinds(engine) == [(TroubleKind.SLOT, NIGHTLY)]
     assert "failed 2 times" in text_of(engine)
-    assert "StorageUnavailable: http://s3 does not answer" in text_of(engine)
+    assert "by StorageUnavailable (http://s3 does not answer)" in text_of(engine)
 
     fail_night(engine, ValueError("anna.wav is odd"), now=now)
     assert "anna" not in text_of(engine)
