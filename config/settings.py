@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import broker_tls
+from config import broker_tls, mail_servers
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _PREFIX = "TONALOG_"
@@ -186,6 +186,24 @@ class Settings(BaseSettings):
         None, description="CA certificates of the hosts that webhooks go to, besides those of the system."
     )
     webhook_days: int = Field(30, ge=1, le=36_500, description="How long deliveries of webhooks are kept.")
+    alert_every_s: Seconds = Field(
+        60.0, description="How often the scheduler looks for troubles to alert of, and sends mail."
+    )
+    alert_tenant: str = Field(
+        "default", description="Tenant whose webhook endpoints may be told of alerts: those of who runs the system."
+    )
+    alert_to: str | None = Field(
+        None, description="Addresses, comma-separated, that get mail of alerts and nights; needs smtp_url."
+    )
+    alert_from: str | None = Field(None, description="Sender of that mail; unset: the first address of alert_to.")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS is required), smtps://...:465 (TLS at once), or "
+        "smtp+plain://HOST:25 (no TLS and no password).",
+    )
+    smtp_ca_file: Path | None = Field(
+        None, description="CA certificates of the mail server, besides those of the system."
+    )
     trend_baseline_days: int = Field(
         60,
         ge=60,
@@ -250,6 +268,21 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError(f"{word.strip()!r} is no network; use one such as 10.1.0.0/16") from None
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        mail_servers.read_url(value.get_secret_value())
+        return value
+
+    @field_validator("alert_to", "alert_from")
+    @classmethod
+    def _are_addresses(cls, value: str | None) -> str | None:
+        if value is None or not value.strip():
+            return None
+        return ", ".join(mail_servers.check_address(word.strip()) for word in value.split(","))
 
     @field_validator("time_limit_s")
     @classmethod

@@ -1,18 +1,20 @@
 """Which jobs a nightly run made, and what came of them once they have ended."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from db import mails, outbox
 from db.columns import db_now
 from db.engine import reading
+from db.mails import NewMail
 from db.pulse_schema import nights
-from db.reasons import JobState, Lane
+from db.reasons import EventKind, JobState, Lane
 from db.schema import jobs, recordings, results
 
 PATIENCE = timedelta(hours=12)  # a night that is not over by then is told of as it stands
@@ -123,10 +125,42 @@ def read_outcome(engine: Engine, night: Night) -> NightOutcome:
     return NightOutcome(night=night, ended_at=max(scanned_at, last_at or scanned_at), counts=counts)
 
 
-def take_report(connection: Connection, night: Night, summary: Mapping[str, Any]) -> bool:
-    """Keep what is told of a night, in the caller's transaction; False where somebody else has told it."""
+def report(
+    engine: Engine,
+    night: Night,
+    summary: Mapping[str, Any],
+    *,
+    of_tenant: Callable[[str], Mapping[str, Any]],
+    mail: NewMail | None,
+) -> bool:
+    """Keep what is told of a night, and tell it by webhook and mail, in one transaction.
+
+    Args:
+        engine: the database.
+        night: which.
+        summary: of all tenants; to be kept.
+        of_tenant: gives what a tenant's webhook endpoints are told.
+        mail: to the operator; None: none is sent.
+
+    Returns:
+        False where another scheduler has told it: nothing was written then.
+    """
     mine = update(nights).where(_n.slot == night.slot, _n.reported_at.is_(None))
-    return connection.execute(mine.values(reported_at=db_now(), summary=dict(summary))).rowcount == 1
+    with engine.begin() as connection:
+        if connection.execute(mine.values(reported_at=db_now(), summary=dict(summary))).rowcount != 1:
+            return False
+        for tenant in outbox.list_tenants(connection):
+            outbox.add(connection, tenant, EventKind.NIGHT_FINISHED, data=of_tenant(tenant))
+        if mail is not None:
+            mails.add(connection, mail)
+    return True
+
+
+def expire(engine: Engine, *, keep: timedelta) -> int:
+    """Delete nights that began longer ago than `keep`; gives how many."""
+    with engine.begin() as connection:
+        now: datetime = connection.execute(select(db_now())).scalar_one()
+        return connection.execute(delete(nights).where(_n.began_at < now - keep)).rowcount
 
 
 def last_summary(engine: Engine) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from config.settings import Settings
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
 from scheduler.uploads import UploadLoop
+from scheduler.watch import Watch, WatchLoop
 from scheduler.watchdog import Watchdog, end_process
 
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
@@ -74,6 +75,7 @@ def make_app(settings: Settings) -> Celery:
     )
 
     loop = UploadLoop(service.take_uploads, every_s=settings.uploads_s)
+    watch_loop = WatchLoop(Watch(settings, app).step, every_s=settings.alert_every_s)
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
     def tick() -> None:
@@ -100,6 +102,7 @@ def make_app(settings: Settings) -> Celery:
             beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
             watchdog.start()
             loop.start()
+            watch_loop.start()
 
     def end(sender: Any, **_: Any) -> None:
         if sender.app is app:
