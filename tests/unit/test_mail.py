@@ -28,7 +28,7 @@ class Inbox:
         self.taken = []
         self.refusals = []
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802, ARG002 - as aiosmtpd calls it
         if self.refusals:
             return self.refusals.pop(0)
         self.taken.append(
