@@ -52,23 +52,39 @@ def look_at_ledger(engine: Engine, settings: Settings, *, clock: Callable[[], fl
     return Look(health=health, limits=limits, troubles=tuple(troubles))
 
 
-def probe_storage(settings: Settings, *, clock: Callable[[], float] = time.time) -> list[Trouble]:
-    """List the storage, and compare clocks with it; nothing is wrong where none is set."""
-    if settings.storage_url is None:
-        return []
-    try:
-        store, prefix = open_place(settings, settings.storage_url)
-        next(store.list_objects(prefix), None)
-        return _compare_clocks(store, settings, clock)
-    except StorageError as error:
-        return [
-            Trouble(
-                kind=TroubleKind.STORAGE,
-                text=f"the object storage cannot be listed ({type(error).__name__})",
-                detail=str(error),
-                fix="see that it runs, and that TONALOG_STORAGE_URL and the TONALOG_S3_* settings are right",
-            )
-        ]
+class StorageProbe:
+    """Lists the storage and compares clocks with it, with one client for all its looks."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
+        """Get ready; nothing is contacted yet.
+
+        Args:
+            settings: say where the storage is; nothing is wrong where none is set.
+            clock: seconds since 1970 on this host.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._place: tuple[ObjectStore, str] | None = None
+
+    def look(self) -> list[Trouble]:
+        """Say what is wrong now."""
+        url = self._settings.storage_url
+        if url is None:
+            return []
+        try:
+            self._place = self._place or open_place(self._settings, url)
+            store, prefix = self._place
+            next(store.list_objects(prefix), None)
+            return _compare_clocks(store, self._settings, self._clock)
+        except StorageError as error:
+            return [
+                Trouble(
+                    kind=TroubleKind.STORAGE,
+                    text=f"the object storage cannot be listed ({type(error).__name__})",
+                    detail=str(error),
+                    fix="see that it runs, and that TONALOG_STORAGE_URL and the TONALOG_S3_* settings are right",
+                )
+            ]
 
 
 def probe_clock_of_storage(settings: Settings, *, clock: Callable[[], float] = time.time) -> list[Trouble]:

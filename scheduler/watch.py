@@ -21,7 +21,7 @@ from db.mails import NewMail
 from db.nights import NightCount, NightOutcome
 from db.reasons import JobState
 from scheduler.mail import MailNotSent, read_route, send
-from scheduler.probes import look_at_ledger, probe_broker, probe_storage
+from scheduler.probes import StorageProbe, look_at_ledger, probe_broker
 from scheduler.troubles import Trouble
 
 _log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Watch:
         self._settings = settings
         self._app = app
         self._route = read_route(settings)
+        self._storage = StorageProbe(settings)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -54,7 +55,7 @@ class Watch:
         """Open and close alerts by what is wrong now."""
         settings = self._settings
         look = look_at_ledger(self._engine, settings)
-        found = _distinct([*look.troubles, *probe_storage(settings), *probe_broker(self._app)])
+        found = _distinct([*look.troubles, *self._storage.look(), *probe_broker(self._app)])
         fixes = {(trouble.kind, trouble.about): trouble.fix for trouble in found}
 
         def compose(changed: AlertChange) -> NewMail | None:

@@ -11,7 +11,9 @@ from db import jobs, ledger, models, pulses, pump, recordings, slots
 from db.health import read_health
 from db.pulses import BundleLook, NewPulse
 from db.reasons import Lane, Reason, TroubleKind
+from scheduler.app import make_app
 from scheduler.nightly import NIGHTLY, run_due_night
+from scheduler.service import Service
 from scheduler.troubles import STOPPED, Limits, judge
 from storage.errors import StorageUnavailable
 
@@ -120,6 +122,18 @@ def test_a_scheduler_is_missed_where_one_is_needed_or_was_not_told_to_end(engine
     slots.pulse(engine, "sweep", detail=STOPPED)
     assert kinds(engine) == []
     assert kinds(engine, SERVERS) == [(TroubleKind.SCHEDULER, "")]
+
+
+def test_a_scheduler_that_is_told_to_end_says_so(engine, tmp_path):
+    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'tonalog.db'}")
+    service = Service(settings, make_app(settings))
+    service.tick()
+    assert kinds(engine, SERVERS) == []
+
+    service.end()
+
+    assert kinds(engine) == []
+    assert "the scheduler was told to end 0 s ago" in text_of(engine, SERVERS)
 
 
 def test_a_manual_scan_is_no_pulse_of_a_scheduler(engine):
