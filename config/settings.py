@@ -192,10 +192,6 @@ class Settings(BaseSettings):
     alert_tenant: str = Field(
         "default", description="Tenant whose webhook endpoints may be told of alerts: those of who runs the system."
     )
-    alert_to: str | None = Field(
-        None, description="Addresses, comma-separated, that get mail of alerts and nights; needs smtp_url."
-    )
-    alert_from: str | None = Field(None, description="Sender of that mail; unset: the first address of alert_to.")
     smtp_url: SecretStr | None = Field(
         None,
         description="Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS is required), smtps://...:465 (TLS at once), or "
@@ -204,6 +200,12 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = Field(
         None, description="CA certificates of the mail server, besides those of the system."
     )
+    alert_to: str | None = Field(
+        None,
+        validate_default=True,
+        description="Addresses, comma-separated, that get mail of alerts and nights; goes with smtp_url.",
+    )
+    alert_from: str | None = Field(None, description="Sender of that mail; unset: the first address of alert_to.")
     trend_baseline_days: int = Field(
         60,
         ge=60,
@@ -277,12 +279,21 @@ class Settings(BaseSettings):
         mail_servers.read_url(value.get_secret_value())
         return value
 
-    @field_validator("alert_to", "alert_from")
+    @field_validator("alert_to")
     @classmethod
-    def _are_addresses(cls, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
-        return ", ".join(mail_servers.check_address(word.strip()) for word in value.split(","))
+    def _are_addresses(cls, value: str | None, info: ValidationInfo) -> str | None:
+        words = [word.strip() for word in (value or "").split(",") if word.strip()]
+        has_server = info.data.get("smtp_url") is not None
+        if words and not has_server:
+            raise ValueError("needs TONALOG_SMTP_URL, the server that mail goes through")
+        if has_server and not words:
+            raise ValueError("is not set, and TONALOG_SMTP_URL is: name who gets the mail")
+        return ", ".join(map(mail_servers.check_address, words)) or None
+
+    @field_validator("alert_from")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return mail_servers.check_address(value.strip()) if value and value.strip() else None
 
     @field_validator("time_limit_s")
     @classmethod

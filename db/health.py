@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, and_, case, exists, func, select
 
-from db import pulses, slots
+from db import migrate, pulses, slots
 from db.columns import db_now, db_now_s
 from db.engine import reading
 from db.people_marks import count_marked
@@ -52,6 +52,7 @@ class Health:
 
     Attributes:
         at: the database's clock.
+        revision: of the database's schema.
         model: name-version of the active model; None: none is active.
         bundle_sha256: that was registered for it; None where an earlier release did not keep it.
         workers: every worker process that was seen within a day.
@@ -63,6 +64,7 @@ class Health:
     """
 
     at: datetime
+    revision: str | None
     model: str | None
     bundle_sha256: str | None
     workers: Sequence[WorkerPulse]
@@ -86,6 +88,7 @@ def read_health(engine: Engine) -> Health:
         deaths = _count_deaths(connection, now)
     return Health(
         at=now,
+        revision=migrate.current(engine),
         model=None if active is None else f"{active.name}-{active.version}",
         bundle_sha256=None if active is None else active.bundle_sha256,
         workers=pulses.list_workers(engine),

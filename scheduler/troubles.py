@@ -78,7 +78,7 @@ class Trouble:
 
 def judge(health: Health, limits: Limits) -> list[Trouble]:
     """List what is wrong, the most urgent first; empty where all is well."""
-    judges = (_model, _scheduler, _workers, _bundles, _slots, _queues, _deaths, _people, _clocks)
+    judges = (_model, _schema, _scheduler, _workers, _bundles, _slots, _queues, _deaths, _people, _clocks)
     return [trouble for look in judges for trouble in look(health, limits)]
 
 
@@ -99,12 +99,25 @@ def say_span(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
-def _model(health: Health, _: Limits) -> Iterator[Trouble]:
-    if health.model is None:
+def _model(health: Health, limits: Limits) -> Iterator[Trouble]:
+    if health.model is None and limits.needs_scheduler:  # else the first `tonalog run` makes one active
         yield Trouble(
             kind=TroubleKind.MODEL,
             text="no model is active, so nothing is scored",
             fix="run `tonalog db upgrade` or `tonalog models activate VERSION`",
+        )
+
+
+def _schema(health: Health, limits: Limits) -> Iterator[Trouble]:
+    # An older worker may finish its work beside a newer schema; revisions are numbers of four digits.
+    newer = [worker for worker in list_live(health, limits) if worker.revision > (health.revision or "")]
+    if newer:
+        yield Trouble(
+            kind=TroubleKind.SCHEMA,
+            text=f"live workers ({len(newer)}) need schema {max(worker.revision for worker in newer)}, the database has "
+            f"{health.revision}",
+            detail=_list_some([worker.name for worker in newer]),
+            fix="run `tonalog db upgrade` of their release",
         )
 
 
@@ -157,7 +170,7 @@ def _bundles(health: Health, limits: Limits) -> Iterator[Trouble]:
     if wrong:
         yield Trouble(
             kind=TroubleKind.BUNDLE,
-            text=f"{len(wrong)} workers cannot score with {health.model}",
+            text=f"live workers ({len(wrong)}) cannot score with {health.model}",
             detail=_list_some(wrong),
             fix="put the registered bundle into TONALOG_MODELS_DIR of these workers, or activate a model that they have",
         )
@@ -173,7 +186,7 @@ def _slots(health: Health, _: Limits) -> Iterator[Trouble]:
             text=f"the {failed.name} run of {failed.slot:%Y-%m-%d %H:%M} UTC failed {often}, last at "
             f"{failed.failed_at:%H:%M:%S} by {error}",
             detail=said,
-            fix="remove the cause; the scheduler tries again by itself, every minute",
+            fix="remove the cause; the scheduler tries again by itself",
         )
 
 
@@ -210,7 +223,7 @@ def _people(health: Health, limits: Limits) -> Iterator[Trouble]:
     if health.n_marked and since is not None and since.age_s > limits.people_s:
         yield Trouble(
             kind=TroubleKind.PEOPLE,
-            text=f"days and trends of {health.n_marked} people are not up to date, and for {say_span(since.age_s)} there "
+            text=f"days and trends of people ({health.n_marked}) are not up to date, and for {say_span(since.age_s)} there "
             f"was no moment in which all were ({say_span(limits.people_s)} are allowed)",
             fix="the scheduler's log says `person not refreshed` with the reason; after an import it needs time only",
         )
@@ -223,7 +236,9 @@ def _clocks(health: Health, limits: Limits) -> Iterator[Trouble]:
         if abs(worker.skew_s) > limits.skew_s
     ]
     if wrong:
-        yield clock_trouble(f"{len(wrong)} workers differ from the database", limits, detail=_list_some(wrong))
+        yield clock_trouble(
+            f"hosts of live workers ({len(wrong)}) are off the database", limits, detail=_list_some(wrong)
+        )
 
 
 def clock_trouble(text: str, limits: Limits, *, detail: str = "") -> Trouble:

@@ -31,7 +31,7 @@ def a_pulse(pid=7):
         lanes=[Lane.NIGHTLY],
         n_processes=1,
         version="1",
-        revision="1",
+        revision="0001",
         bundle=BundleLook(model="m-1", sha256="x"),
         started_at=datetime.now(UTC),
         host_at_s=time.time(),

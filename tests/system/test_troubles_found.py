@@ -169,7 +169,7 @@ def test_a_silent_broker_is_given_up_after_some_seconds(stack):
     finally:
         stack.redis.resume()
 
-    assert printed == "FAIL  broker: no answer within 8 s: see that the server runs and does not stand still\n"
+    assert printed == "FAIL  broker: no answer within 6 s: see that the server runs and does not stand still\n"
 
 
 def test_a_worker_that_was_killed_is_missed_once_something_waits(stack):

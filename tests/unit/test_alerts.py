@@ -199,7 +199,7 @@ def test_a_night_without_recordings_is_told_too(engine, watch):
 
 
 def test_no_mail_is_written_where_nobody_would_get_it(engine, settings):
-    silent = Watch(settings.model_copy(update={"alert_to": None}), make_app(settings))
+    silent = Watch(settings.model_copy(update={"alert_to": None, "smtp_url": None}), make_app(settings))
     miss_scheduler(engine)
     silent.alert()
 

@@ -160,16 +160,25 @@ def pass_time(engine):
         ("TONALOG_SMTP_URL", "http://canary:canary@mail.example", "smtp://USER"),
         ("TONALOG_SMTP_URL", "smtp+plain://canary:canary@mail.example", "plain text"),
         ("TONALOG_ALERT_TO", "night@ops.example, nobody", "'nobody' is no address"),
+        ("TONALOG_ALERT_TO", "", "name who gets the mail"),
         ("TONALOG_ALERT_FROM", "a@b\n.c", "is no address"),
+        ("TONALOG_ALERT_FROM", "a@b.c, d@b.c", "is no address"),
     ],
 )
 def test_a_mail_setting_that_is_not_allowed_is_refused_without_its_secret(monkeypatch, variable, value, said):
+    for name, good in (("TONALOG_SMTP_URL", "smtp://mail.example"), ("TONALOG_ALERT_TO", "night@ops.example")):
+        monkeypatch.setenv(name, good)
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(SettingsError, match=said) as caught:
         Settings.read()
     assert variable in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+def test_recipients_without_a_mail_server_are_refused():
+    with pytest.raises(SettingsError, match=r"TONALOG_ALERT_TO=.*needs TONALOG_SMTP_URL"):
+        Settings.read(alert_to="night@ops.example")
 
 
 def test_the_password_of_the_mail_server_is_in_no_printed_route(tmp_path):

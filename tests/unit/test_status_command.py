@@ -26,7 +26,7 @@ def engine(tmp_path, monkeypatch):
 def beat(engine):
     model = models.active_model(engine)
     look = BundleLook(model=f"{model.name}-{model.version}", sha256="0" * 64)
-    said = {"n_processes": 2, "version": "1", "revision": "1", "started_at": datetime.now(UTC)}
+    said = {"n_processes": 2, "version": "1", "revision": "0001", "started_at": datetime.now(UTC)}
     pulses.beat(
         engine,
         NewPulse(host="east", pid=7, lanes=list(Lane), bundle=look, host_at_s=time.time(), last_job_id=None, **said),

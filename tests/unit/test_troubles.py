@@ -44,10 +44,10 @@ def make_old(engine, table, column, seconds):
         connection.exec_driver_sql(f"UPDATE {table} SET {column} = {column} - {seconds}")
 
 
-def beat(engine, *, lanes=ALL_LANES, host="east", skew_s=0.0, bundle=None):
+def beat(engine, *, lanes=ALL_LANES, host="east", skew_s=0.0, bundle=None, revision="0001"):
     model = models.active_model(engine)
     look = bundle or BundleLook(model=f"{model.name}-{model.version}", sha256=model.bundle_sha256)
-    said = {"n_processes": 1, "version": "1", "revision": "1", "started_at": datetime.now(UTC)}
+    said = {"n_processes": 1, "version": "1", "revision": revision, "started_at": datetime.now(UTC)}
     pulses.beat(engine, NewPulse(host=host, pid=7, lanes=lanes, bundle=look, host_at_s=time.time() + skew_s, **said))
 
 
@@ -61,10 +61,12 @@ def test_nothing_is_wrong_where_nothing_waits_and_no_scheduler_is_needed(engine)
     assert kinds(engine) == []
 
 
-def test_no_active_model_is_a_trouble(tmp_path):
-    (tmp_path / "other").mkdir()
+def test_no_active_model_is_a_trouble_but_where_the_first_run_makes_one_active(tmp_path):
+    empty = new_sqlite(tmp_path)
+    slots.pulse(empty, "sweep")
 
-    assert kinds(new_sqlite(tmp_path / "other")) == [(TroubleKind.MODEL, "")]
+    assert kinds(empty, SERVERS) == [(TroubleKind.MODEL, "")]
+    assert kinds(empty) == []
 
 
 def test_jobs_that_wait_without_a_live_worker_are_a_trouble_after_a_while(engine):
@@ -199,6 +201,16 @@ def test_a_worker_whose_clock_is_off_is_a_trouble(engine):
     assert "east" not in text_of(engine)
 
 
+def test_a_worker_that_needs_a_newer_schema_is_a_trouble(engine):
+    beat(engine)
+    assert kinds(engine) == []
+
+    beat(engine, host="west", revision="9999")
+
+    assert "live workers (1) need schema 9999, the database has 00" in text_of(engine)
+    assert "west:7" in text_of(engine)
+
+
 def die(engine, n, *, days_ago, reason=Reason.NOT_AUDIO):
     recordings.register(engine, [a_recording(f"{days_ago}/{reason}/{i}.wav") for i in range(n)])
     jobs.create_jobs(engine, models.active_model(engine).id, lane=Lane.NIGHTLY)
@@ -243,7 +255,7 @@ def test_people_who_are_marked_for_long_are_a_trouble(engine):
     make_old(engine, "pulses", "at_s", 7_200)
     slots.pulse(engine, "sweep")
 
-    assert "days and trends of 1 people" in text_of(engine)
+    assert "days and trends of people (1) are" in text_of(engine)
     slots.pulse(engine, "people")
     assert kinds(engine) == []
 

@@ -24,7 +24,7 @@ Examples:
 def doctor_command(ctx: click.Context, *, quiet: bool, links_only: bool) -> None:
     """Use bundle, database, broker and storage for real; say whether workers and scheduler live and what went wrong.
 
-    Exit 0: all is well. 2: something is not. A server that does not answer is given up after 8 seconds.
+    Exit 0: all is well. 2: something is not. A server that does not answer is given up after 6 seconds.
     """
     is_well = True
     with ended_when_told():
