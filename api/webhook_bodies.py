@@ -46,10 +46,13 @@ EventName = Literal[
     "trend.changed",
     "subject.erased",
     "model.activated",
+    "night.finished",
+    "alert.opened",
+    "alert.closed",
 ]
 _Events = Annotated[
     list[EventName],
-    Field(min_length=1, max_length=7, description="What to tell.", json_schema_extra={"uniqueItems": True}),
+    Field(min_length=1, max_length=10, description="What to tell.", json_schema_extra={"uniqueItems": True}),
     AfterValidator(_distinct),
 ]
 _Url = Annotated[

@@ -62,6 +62,11 @@ def add(
     return True
 
 
+def list_tenants(connection: Connection) -> list[str]:
+    """List the tenants that have an endpoint which is enabled."""
+    return list(connection.scalars(select(_w.tenant).where(_w.disabled_at.is_(None)).distinct().order_by(_w.tenant)))
+
+
 def add_erasure(connection: Connection, tenant: str, subject: str, *, erasure_id: int, note_ids: Sequence[int]) -> bool:
     """Write that somebody was erased, unless recordings of the person are left.
 

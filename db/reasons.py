@@ -101,6 +101,9 @@ class EventKind(StrEnum):
     SUBJECT_ERASED = "subject.erased"
     MODEL_ACTIVATED = "model.activated"
     TEST = "webhook.test"
+    NIGHT_FINISHED = "night.finished"
+    ALERT_OPENED = "alert.opened"
+    ALERT_CLOSED = "alert.closed"
 
 
 class DeliveryState(StrEnum):
@@ -168,6 +171,23 @@ class SlotState(StrEnum):
 
     RUNNING = "RUNNING"
     DONE = "DONE"
+
+
+class TroubleKind(StrEnum):
+    """What is wrong with the system as a whole."""
+
+    BROKER = "broker"
+    BUNDLE = "bundle"
+    CLOCK = "clock"
+    DEATHS = "deaths"
+    MODEL = "model"
+    PEOPLE = "people"
+    QUEUE = "queue"
+    SCHEDULER = "scheduler"
+    SCHEMA = "schema"
+    SLOT = "slot"
+    STORAGE = "storage"
+    WORKER = "worker"
 
 
 class Reason(StrEnum):

@@ -4,16 +4,19 @@ It never reads a clock of its own and never runs anything.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from db.columns import db_now, db_now_s
 from db.engine import reading
+from db.pulse_schema import slot_failures
 from db.reasons import SlotState
 from db.schema import pulses, schedule_slots
+
+MAX_ERROR = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,17 @@ class Slot:
     finished_at: datetime | None
     n_registered: int | None
     n_jobs: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedSlot:
+    """A planned run that is not done because it failed, how often it did, when it did last and why."""
+
+    name: str
+    slot: datetime
+    n_failures: int
+    failed_at: datetime
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +105,47 @@ def finish_slot(engine: Engine, name: str, *, slot: datetime, n_registered: int,
     done = {"state": SlotState.DONE, "finished_at": db_now(), "n_registered": n_registered, "n_jobs": n_jobs}
     with engine.begin() as connection:
         return connection.execute(statement.values(done)).rowcount == 1
+
+
+def fail_slot(engine: Engine, name: str, *, slot: datetime, error: str) -> None:
+    """Note that a run of a slot failed; it stays to be done.
+
+    Args:
+        engine: the database.
+        name: of the schedule.
+        slot: which of its runs.
+        error: why, without names of people and objects; cut at 500 characters.
+    """
+    insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
+    cut = error[:MAX_ERROR]
+    made = insert(slot_failures).values(name=name, slot=slot, n_failures=1, failed_at=db_now(), error=cut)
+    again = {"n_failures": slot_failures.c.n_failures + 1, "failed_at": db_now(), "error": cut}
+    with engine.begin() as connection:
+        connection.execute(made.on_conflict_do_update(index_elements=["name", "slot"], set_=again))
+
+
+def list_failed(engine: Engine) -> list[FailedSlot]:
+    """Read the slots that failed and have not been done since, oldest first."""
+    f, s = slot_failures.c, schedule_slots.c
+    columns = [f[column] for column in FailedSlot.__dataclass_fields__]
+    is_open = (s.name == f.name) & (s.slot == f.slot) & (s.state == SlotState.RUNNING)
+    # A later slot that is done has done the work of this one.
+    later = schedule_slots.alias()
+    is_covered = (
+        select(later.c.slot)
+        .where(later.c.name == f.name, later.c.slot > f.slot, later.c.state == SlotState.DONE)
+        .exists()
+    )
+    wanted = select(*columns).join(schedule_slots, is_open).where(~is_covered).order_by(f.slot)
+    with reading(engine) as connection:
+        return [FailedSlot(**row._asdict()) for row in connection.execute(wanted)]
+
+
+def forget_failures(engine: Engine, *, keep: timedelta) -> int:
+    """Delete what is kept of failures longer ago than `keep`; gives how many."""
+    with engine.begin() as connection:
+        now: datetime = connection.execute(select(db_now())).scalar_one()
+        return connection.execute(delete(slot_failures).where(slot_failures.c.failed_at < now - keep)).rowcount
 
 
 def last_slot(engine: Engine, name: str) -> Slot | None:

@@ -18,6 +18,7 @@ from scheduler.figures import FiguresLoop, make_parts
 from scheduler.nightly import read_crontab
 from scheduler.service import Service
 from scheduler.uploads import UploadLoop
+from scheduler.watch import Watch, WatchLoop
 from scheduler.watchdog import Watchdog, end_process
 from telemetry import metrics, traces
 
@@ -43,6 +44,15 @@ def make_rate_limit(interval_s: float, clock: Callable[[], float] = monotonic) -
         return True
 
     return is_due
+
+
+def start_telemetry(settings: Settings, app: Celery) -> None:
+    """Begin to send traces and to read the figures of `/metrics`, each where a setting asks for it."""
+    if settings.traces_url is not None:
+        place, share = str(settings.database), settings.traces_share
+        traces.start(settings.traces_url, process="scheduler", database=place, share=share)
+    if settings.metrics_port is not None:
+        FiguresLoop(make_parts(make_engine(settings.database), app), every_s=settings.sweep_s).start()
 
 
 def make_app(settings: Settings) -> Celery:
@@ -77,6 +87,7 @@ def make_app(settings: Settings) -> Celery:
     )
 
     loop = UploadLoop(service.take_uploads, every_s=settings.uploads_s)
+    watch_loop = WatchLoop(Watch(settings, app).step, every_s=settings.alert_every_s)
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
     def tick() -> None:
@@ -104,14 +115,16 @@ def make_app(settings: Settings) -> Celery:
             beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
             watchdog.start()
             loop.start()
-            if settings.traces_url is not None:
-                place, share = str(settings.database), settings.traces_share
-                traces.start(settings.traces_url, process="scheduler", database=place, share=share)
-            if settings.metrics_port is not None:
-                FiguresLoop(make_parts(make_engine(settings.database), app), every_s=settings.sweep_s).start()
+            watch_loop.start()
+            start_telemetry(settings, app)
+
+    def end(sender: Any, **_: Any) -> None:
+        if sender.app is app:
+            service.end()
 
     setup_logging.connect(configure_logging, weak=False)
     worker_init.connect(before_messages, weak=False)
     worker_ready.connect(watch, weak=False)
+    worker_shutdown.connect(end, weak=False)
     worker_shutdown.connect(lambda **_: traces.stop(), weak=False)
     return app

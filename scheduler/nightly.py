@@ -14,14 +14,15 @@ from datetime import UTC, datetime, timedelta
 from celery.schedules import ParseException, crontab
 
 from config.settings import SettingsError
-from db import Engine, slots
+from db import Engine, nights, slots
 from db.errors import DatabaseError
 from db.reasons import SlotState
+from scheduler.troubles import FIRST_START
+from storage.errors import StorageError
 from telemetry import metrics
 
 _log = logging.getLogger(__name__)
 NIGHTLY = "nightly"
-FIRST_START = "scheduler first start"
 # One scan covers every missed night; this many are noted one by one.
 _RETRY_S = 60.0
 _LOOK_BACK = timedelta(days=31)
@@ -108,14 +109,17 @@ def run_due_night(
     slot = due[-1].isoformat()
     _log.info("nightly run starts", extra={"slot": slot, "n_missed": len(due) - 1})
     try:
+        nights.begin(engine, due[-1])
         with _renewing(engine, due[-1], lease_s=lease_s):
             result = run()
     except Exception as error:
         metrics.NIGHTLY_RUNS.labels("failed").inc()
         _log.warning("nightly run failed", extra={"slot": slot, "error": type(error).__name__})
         with suppress(DatabaseError):  # The error of the run is the one to tell.
+            slots.fail_slot(engine, NIGHTLY, slot=due[-1], error=describe_error(error))
             slots.extend_slot(engine, NIGHTLY, slot=due[-1], lease_s=min(retry_s, lease_s))
         raise
+    nights.end_scan(engine, due[-1])
     slots.finish_slot(engine, NIGHTLY, slot=due[-1], n_registered=result.n_new, n_jobs=result.n_jobs)
     metrics.NIGHTLY_RUNS.labels("done").inc()
     _log.info(
@@ -126,6 +130,16 @@ def run_due_night(
         if slots.claim_slot(engine, NIGHTLY, slot=missed, lease_s=lease_s):
             slots.finish_slot(engine, NIGHTLY, slot=missed, n_registered=0, n_jobs=0)
     return result
+
+
+def describe_error(error: Exception) -> str:
+    """Say why a run failed without naming anybody: of errors that are not ours, only which one it was.
+
+    >>> describe_error(StorageError("the store does not answer")), describe_error(ValueError("anna.wav"))
+    ('StorageError: the store does not answer', 'ValueError')
+    """
+    is_ours = isinstance(error, StorageError | DatabaseError | SettingsError)
+    return f"{type(error).__name__}: {error}" if is_ours else type(error).__name__
 
 
 def _since(engine: Engine, now: datetime) -> datetime:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from db import Engine, erasures, removals, slots
 from db.erasures import Chosen
+from db.errors import DatabaseError
 from db.reasons import ErasureScope, SlotState
 from scheduler.erasing import Carried, carry_out
+from scheduler.nightly import describe_error
 from storage.protocol import ObjectStore
 
 _log = logging.getLogger(__name__)
@@ -57,13 +60,22 @@ def run_due_retention(
         return None
     if not slots.claim_slot(engine, RETENTION, slot=day, lease_s=lease_s):
         return None
-    begun = erasures.begin(engine, expired(n_days, now), scope=ErasureScope.ALL)
-    carried = Carried(n_gone=0, n_left=0, problem=None)
-    if begun is not None or removals.unfinished(engine):
-        carried = carry_out(engine, open_store)
+    try:
+        carried = _erase(engine, open_store, expired(n_days, now))
+    except Exception as error:
+        with suppress(DatabaseError):  # The error of the run is the one to tell.
+            slots.fail_slot(engine, RETENTION, slot=day, error=describe_error(error))
+        raise
     slots.finish_slot(engine, RETENTION, slot=day, n_registered=0, n_jobs=0)
     level = logging.INFO if carried.problem is None else logging.WARNING
     # The problem of a store names a bucket at the most, never a key.
     fields = {"n_gone": carried.n_gone, "n_left": carried.n_left, "problem": carried.problem}
     _log.log(level, "retention done", extra=fields)
     return carried
+
+
+def _erase(engine: Engine, open_store: Callable[[str, str], ObjectStore], chosen: Chosen) -> Carried:
+    begun = erasures.begin(engine, chosen, scope=ErasureScope.ALL)
+    if begun is not None or removals.unfinished(engine):
+        return carry_out(engine, open_store)
+    return Carried(n_gone=0, n_left=0, problem=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
@@ -26,6 +27,7 @@ from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
 from scheduler.retention import run_due_retention
 from scheduler.scan import scan
+from scheduler.troubles import PEOPLE_PULSE, STOPPED, SWEEP_PULSE
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
 from storage.open import open_bucket, open_place
@@ -34,7 +36,6 @@ from trends import TrendSettings
 
 _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
-SWEEP_PULSE = "sweep"
 _SLOT_LEASE_S = 900.0
 _PUBLISH_AGAIN_S = (0.0, 0.2, 0.5)
 _PEOPLE_S = 5.0  # of a tick: some hundreds of people
@@ -67,8 +68,15 @@ class Service:
         self.carry_batches()
         self.retention()
         self.forget()
-        self.refresh_people(budget_s=min(_PEOPLE_S, self._settings.sweep_s / 3))
+        refreshed = self.refresh_people(budget_s=min(_PEOPLE_S, self._settings.sweep_s / 3))
+        if refreshed.is_done and not refreshed.n_failed:
+            slots.pulse(self._engine, PEOPLE_PULSE)
         self.prepare_reads()
+
+    def end(self) -> None:
+        """Note that this scheduler was told to end, so that nobody misses one that was stopped for good."""
+        with suppress(DatabaseError):
+            slots.pulse(self._engine, SWEEP_PULSE, detail=STOPPED)
 
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""

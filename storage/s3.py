@@ -144,6 +144,11 @@ class S3Store:
                 with closing(self._client.get_object(Bucket=self.bucket, Key=item["Key"])["Body"]) as body:
                     next(_read_blocks(body), None)
 
+    def read_date_header(self) -> str | None:
+        """Give the Date header of an answer of the server, None where it sends none."""
+        date: str | None = self._list_page("", n_max=1)["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return date
+
     @property
     def _client(self) -> "S3Client":
         if self._made is None or self._made[0] != os.getpid():

@@ -15,7 +15,7 @@ _COMMANDS = {
     "worker": ("tonalog.commands.processes", "Run a worker."),
     "scheduler": ("tonalog.commands.processes", "Run the scheduler."),
     "db": ("tonalog.commands.operate", "Set up, upgrade or rewrite the database."),
-    "status": ("tonalog.commands.operate", "Show jobs by state, what waits and what died."),
+    "status": ("tonalog.commands.status", "Show jobs by state, who works, what waits and what is wrong."),
     "dead": ("tonalog.commands.dead", "List dead jobs with their reasons and messages."),
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
     "show": ("tonalog.commands.read", "Show one recording with its segments."),
@@ -35,7 +35,7 @@ _COMMANDS = {
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
     "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),
     "bundle": ("tonalog.commands.bundle", "Write a trained model as an int8 bundle (extra train)."),
-    "doctor": ("tonalog.commands.doctor", "Check database, broker, storage and model for real."),
+    "doctor": ("tonalog.commands.doctor", "Check every link for real, and the system as a whole."),
     "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
 }
 

@@ -1,7 +1,10 @@
-"""Check every link of the chain by using it; repairs nothing."""
+"""Check every link of the chain by using it, then the system as a whole by what the database knows; repairs nothing."""
 
 from __future__ import annotations
 
+import importlib
+import threading
+import time
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,29 +19,92 @@ from tonalog.errors import TonalogError
 
 _RECORDING_RATE_HZ = 8_000
 _RECORDING_MS = 1_000
+DEADLINE_S = 6.0
+_CONNECT_S = 5
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; `said` holds the mend when it is not well."""
+    """What one check found; `text` says what to do when it is not well. A check that was skipped found nothing."""
 
     name: str
     is_well: bool
-    said: str
+    text: str
+    is_skipped: bool = False
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield one finding a link: bundle, database, model, broker, storage."""
-    for name in _checks():
-        yield examine_one(settings, name)
+def examine(settings: Settings, *, links_only: bool = False) -> Iterator[Finding]:
+    """Yield one finding a link (bundle, database, model, broker, storage), then what is wrong with the whole.
+
+    Database, broker and storage are asked at the same time, and one that does not answer is given up after 6 seconds. What
+    takes this process's own time comes before, so that a busy machine is not taken for a silent server.
+
+    Args:
+        settings: of the installation.
+        links_only: leave out the whole: whoever asks whether this process can work does not ask who else does.
+    """
+    yield examine_one(settings, "bundle")
+    _load_clients(settings)
+    asked = {name: _Answer(settings, name) for name in _checks() if name != "bundle"}
+    end_s = time.monotonic() + DEADLINE_S
+    findings = {name: answer.wait(end_s - time.monotonic()) for name, answer in asked.items()}
+    yield from findings.values()
+    if findings["database"].is_well and not links_only:
+        yield from _look_at_whole(settings, is_storage_well=findings["storage"].is_well)
+
+
+def _load_clients(settings: Settings) -> None:
+    """Import what the checks need, which takes longer on a busy machine than any server to answer."""
+    is_s3 = (settings.storage_url or "").startswith("s3:")
+    for name in ("tonalog.session", "config.celery_base", "config.redis_queue", *(["storage.s3"] if is_s3 else [])):
+        importlib.import_module(name)
+
+
+class _Answer:
+    """One link's check in a thread of its own; a thread that never ends does not hold up the process."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._name = name
+        self._finding: Finding | None = None
+        self._thread = threading.Thread(target=self._ask, args=(settings,), name=name, daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> Finding:
+        self._thread.join(max(timeout_s, 0.0))
+        silent = f"no answer within {DEADLINE_S:.0f} s: see that the server runs and does not stand still"
+        return self._finding or Finding(self._name, is_well=False, text=silent)
+
+    def _ask(self, settings: Settings) -> None:
+        self._finding = examine_one(settings, self._name)
+
+
+def _look_at_whole(settings: Settings, *, is_storage_well: bool) -> Iterator[Finding]:
+    from db.engine import make_engine  # noqa: PLC0415
+    from db.errors import RightMissing  # noqa: PLC0415
+    from scheduler.probes import look_at_ledger, probe_clock_of_storage  # noqa: PLC0415
+    from scheduler.troubles import list_live  # noqa: PLC0415
+
+    engine = make_engine(settings.database, connect_timeout_s=_CONNECT_S)
+    try:
+        look = look_at_ledger(engine, settings)
+    except RightMissing:
+        text = "not looked at: this database role may not, the scheduler's may"
+        yield Finding("system", is_well=True, text=text, is_skipped=True)
+        return
+    troubles = [*look.troubles, *(probe_clock_of_storage(settings) if is_storage_well else [])]
+    for trouble in troubles:
+        yield Finding(trouble.kind.value, is_well=False, text=trouble.sentence)
+    if not troubles:
+        n_live = len(list_live(look.health, look.limits))
+        yield Finding("system", is_well=True, text=f"live workers: {n_live}; nothing waits for too long")
 
 
 def examine_one(settings: Settings, name: str) -> Finding:
     """Check one link by its name, such as `broker`."""
     try:
-        return Finding(name, is_well=True, said=_checks()[name](settings))
+        return Finding(name, is_well=True, text=_checks()[name](settings))
     except Exception as error:  # noqa: BLE001 - a doctor reports every illness
-        return Finding(name, is_well=False, said=_words(name, error, settings))
+        return Finding(name, is_well=False, text=_words(name, error, settings))
 
 
 def _checks() -> dict[str, Callable[[Settings], str]]:
@@ -92,7 +158,7 @@ def _database(settings: Settings) -> str:
     from db.engine import make_engine, verify  # noqa: PLC0415
 
     prepare_folders(settings)
-    engine = make_engine(settings.database)
+    engine = make_engine(settings.database, connect_timeout_s=_CONNECT_S)
     server = verify(engine)
     migrate.require_current(engine)
     return f"{server}, schema {migrate.current(engine)}"
@@ -102,7 +168,8 @@ def _model(settings: Settings) -> str:
     from db.engine import make_engine  # noqa: PLC0415
     from tonalog.session import need_active_model  # noqa: PLC0415
 
-    model = need_active_model(make_engine(settings.database))
+    prepare_folders(settings)
+    model = need_active_model(make_engine(settings.database, connect_timeout_s=_CONNECT_S))
     return f"{model.name}-{model.version} is active"
 
 

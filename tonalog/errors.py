@@ -6,6 +6,7 @@ import sys
 
 from config.settings import SettingsError
 
+EXIT_TROUBLE = 2  # of `doctor` and `status`: they did what they were asked for, and found something wrong
 # Module and class names, so that `tonalog score` does not import the database to name its errors.
 _KNOWN = (
     ("db.errors", "DatabaseError"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from celery import Celery
 from celery.signals import (
     setup_logging,
+    task_postrun,
     task_received,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
+    worker_shutdown,
 )
 
 from config import logs
@@ -26,6 +29,7 @@ from telemetry import metrics, samples, traces
 from telemetry.samples import SamplePipe, Words
 from worker import runtime, tasks
 from worker.confine import confine
+from worker.pulse import BundleWatch, Identity, LastJob, Pulse
 from worker.watchdog import Watchdog, end_process
 
 
@@ -60,7 +64,18 @@ def make_app(settings: Settings) -> Celery:
     worker_init.connect(before_fork, weak=False)
     worker_process_init.connect(after_fork, weak=False)
     worker_process_shutdown.connect(lambda **_: traces.stop(), weak=False)
-    worker_ready.connect(lambda sender, **_: start_watchdog(settings, sender), weak=False)
+    last_job = LastJob()
+
+    def note_job(args: Any = (), **_: Any) -> None:
+        if args:
+            last_job.write(args[0], at_s=time.time())
+
+    def watch(sender: Any, **_: Any) -> None:
+        start_watchdog(settings, sender)
+        start_pulse(settings, sender, last_job)
+
+    task_postrun.connect(note_job, weak=False)
+    worker_ready.connect(watch, weak=False)
     setup_logging.connect(configure_logging, weak=False)
     runtime.configure(settings)
     return app
@@ -86,11 +101,24 @@ def watch_pool(pipe: SamplePipe, consumer: Any) -> None:
     pipe.start()
 
 
+def start_pulse(settings: Settings, consumer: Any, last_job: LastJob) -> Pulse:
+    """Tell the database that a Celery consumer is alive, until it stops."""
+    pulse = Pulse(
+        make_engine(settings.database),
+        BundleWatch(settings),
+        Identity.of_this_process(lanes=_lanes_of(consumer), n_processes=settings.worker_concurrency),
+        last_job=last_job,
+        every_s=settings.heartbeat_s,
+    )
+    worker_shutdown.connect(lambda **_: pulse.stop(), weak=False)
+    pulse.start()
+    return pulse
+
+
 def start_watchdog(settings: Settings, consumer: Any) -> Watchdog:
     """Watch over a Celery consumer that has begun to take messages."""
     engine = make_engine(settings.database)
-    queues = consumer.app.amqp.queues.consume_from
-    lanes = [Lane(lane) for lane in LANES if lane_queue(lane) in queues]
+    lanes = _lanes_of(consumer)
 
     def look_here(answer_s: float) -> Waiting:
         workers = [runtime.worker_name(pid) for pid in (os.getpid(), *list_processes(consumer.pool))]
@@ -100,6 +128,11 @@ def start_watchdog(settings: Settings, consumer: Any) -> Watchdog:
     task_received.connect(lambda **_: watchdog.hear(), weak=False)
     watchdog.start()
     return watchdog
+
+
+def _lanes_of(consumer: Any) -> list[Lane]:
+    queues = consumer.app.amqp.queues.consume_from
+    return [Lane(lane) for lane in LANES if lane_queue(lane) in queues]
 
 
 def list_processes(pool: Any) -> list[int]:

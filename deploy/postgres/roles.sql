@@ -170,6 +170,8 @@ BEGIN
         ('worker', 'SELECT (recording_id), INSERT', 'results'),
         ('worker', 'INSERT', 'segments'),
         ('worker', 'USAGE', 'attempts_id_seq'),
+        -- Its process says that it is alive, and takes that back when it stops.
+        ('worker', 'SELECT, INSERT, UPDATE, DELETE', 'worker_pulses'),
         -- The scheduler registers recordings, corrects who speaks in them and when, makes, enqueues and takes back jobs.
         -- It is the operator's role too: scan, status, dead, retry, reprocess, batches, show, trends, identify and subjects list,
         -- rename and merge need no more.
@@ -210,6 +212,14 @@ BEGIN
         ('scheduler', 'USAGE', 'recordings_id_seq'),
         ('scheduler', 'USAGE', 'identity_changes_id_seq'),
         ('scheduler', 'USAGE', 'jobs_id_seq'),
+        -- It watches over the system: who is alive, what failed, alerts, nights, and mail to the operator.
+        ('scheduler', 'SELECT, DELETE', 'worker_pulses'),
+        ('scheduler', 'SELECT, INSERT, UPDATE, DELETE', 'slot_failures'),
+        ('scheduler', 'SELECT, INSERT, UPDATE (closed_at), DELETE', 'alerts'),
+        ('scheduler', 'SELECT, INSERT, UPDATE (upto_job_id, scanned_at, reported_at, summary), DELETE', 'nights'),
+        ('scheduler', 'SELECT, INSERT, UPDATE (n_attempts, next_at_s, sent_at, error), DELETE', 'mails'),
+        ('scheduler', 'USAGE', 'alerts_id_seq'),
+        ('scheduler', 'USAGE', 'mails_id_seq'),
         -- An app backend reads the views.
         ('api', 'SELECT', 'v1_note'),
         ('api', 'SELECT', 'v1_segment'),

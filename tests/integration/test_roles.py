@@ -221,6 +221,7 @@ def test_only_the_migrator_changes_the_schema_results_stay_and_models_are_its_ow
         run(getattr(granted, role), statement)
 
 
+OF_WATCH = ("slot_failures", "alerts", "nights", "mails")
 OF_PEOPLE = ("subject_baselines", "subject_days", "subject_trends", "subject_marks")
 MAY_DELETE = {
     ("eraser", "results"),
@@ -240,7 +241,8 @@ MAY_DELETE = {
     *((role, "idempotent_requests") for role in ("http", "scheduler", "eraser")),
     ("http", "exports"),
     ("eraser", "exports"),
-    *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results")),
+    *((role, "worker_pulses") for role in ("worker", "scheduler")),
+    *(("scheduler", table) for table in (*OF_WATCH, *OF_PEOPLE, "relative_results")),
     *(("eraser", table) for table in OF_PEOPLE),
 }
 MAY_INSERT = {
@@ -254,7 +256,8 @@ MAY_INSERT = {
     *(("http", table) for table in ("webhook_endpoints", "webhook_secrets", "webhook_deliveries")),
     *((role, "webhook_events") for role in ("scheduler", "eraser")),
     ("webhooks", "webhook_deliveries"),
-    *(("scheduler", table) for table in (*OF_PEOPLE, "relative_results", "baseline_notes")),
+    *(("scheduler", table) for table in (*OF_WATCH, *OF_PEOPLE, "relative_results", "baseline_notes")),
+    ("worker", "worker_pulses"),
 }
 
 

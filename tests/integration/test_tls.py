@@ -45,21 +45,21 @@ def store_of(access, *, ca_file, endpoint_url=None):
 def test_a_message_goes_through_a_broker_whose_ca_is_known(ask, encrypted):
     found = ask("broker", **broker_of(encrypted, encrypted.certificates.ca))
 
-    assert found.is_well, found.said
-    assert found.said.endswith("over TLS")
+    assert found.is_well, found.text
+    assert found.text.endswith("over TLS")
 
 
 def test_a_broker_of_another_ca_is_refused(ask, encrypted):
     found = ask("broker", **broker_of(encrypted, encrypted.stranger.ca))
 
     assert not found.is_well
-    assert NOT_TRUSTED in found.said
-    assert "TONALOG_BROKER_CA_FILE" in found.said
-    assert redis.PASSWORD not in found.said
+    assert NOT_TRUSTED in found.text
+    assert "TONALOG_BROKER_CA_FILE" in found.text
+    assert redis.PASSWORD not in found.text
 
 
 def test_a_broker_is_never_trusted_just_because_no_ca_is_given(ask, encrypted):
-    assert NOT_TRUSTED in ask("broker", **broker_of(encrypted, None)).said
+    assert NOT_TRUSTED in ask("broker", **broker_of(encrypted, None)).text
 
 
 def test_a_broker_with_a_certificate_for_another_name_is_refused(ask, encrypted, redis_server, tmp_path):
@@ -68,15 +68,15 @@ def test_a_broker_with_a_certificate_for_another_name_is_refused(ask, encrypted,
         url = encrypted.broker_url().replace(str(encrypted.redis_port), str(front.port))
         found = ask("broker", broker_url=url, broker_ca_file=elsewhere.ca)
 
-    assert NOT_TRUSTED in found.said
-    assert "mismatch" in found.said
+    assert NOT_TRUSTED in found.text
+    assert "mismatch" in found.text
 
 
 def test_plain_text_is_refused_by_a_broker_with_tls_and_the_mend_is_said(ask, encrypted):
     found = ask("broker", broker_url=encrypted.broker_url(scheme="redis"))
 
     assert not found.is_well
-    assert "begin TONALOG_BROKER_URL with rediss://" in found.said
+    assert "begin TONALOG_BROKER_URL with rediss://" in found.text
 
 
 def test_a_broker_that_wants_to_know_us_lets_in_whom_it_knows_and_nobody_else(ask, encrypted):
@@ -85,7 +85,7 @@ def test_a_broker_that_wants_to_know_us_lets_in_whom_it_knows_and_nobody_else(as
     assert ask("broker", **reached, broker_cert_file=encrypted.certificates.client).is_well
     refused = ask("broker", **reached)
     assert not refused.is_well
-    assert "set TONALOG_BROKER_CERT_FILE" in refused.said
+    assert "set TONALOG_BROKER_CERT_FILE" in refused.text
     assert not ask("broker", **reached, broker_cert_file=encrypted.stranger.client).is_well
 
 
@@ -93,7 +93,7 @@ def test_a_query_goes_through_a_database_whose_ca_is_known(ask, encrypted):
     url = encrypted.database_url(f"sslmode=verify-full&sslrootcert={encrypted.certificates.ca}")
 
     # The database is there and empty: that it lacks our tables is read over TLS.
-    assert "tonalog db upgrade" in ask("database", database_url=url).said
+    assert "tonalog db upgrade" in ask("database", database_url=url).text
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_database_of_another_ca_is_refused(ask, encrypted, mode, ca, said):
     found = ask("database", database_url=encrypted.database_url(f"sslmode={mode}&sslrootcert={file}"))
 
     assert not found.is_well
-    assert said in found.said
+    assert said in found.text
 
 
 def test_plain_text_is_refused_by_a_database_with_tls(ask, encrypted):
@@ -117,14 +117,14 @@ def test_plain_text_is_refused_by_a_database_with_tls(ask, encrypted):
 
     assert not found.is_well
     if encrypted.postgres_speaks_tls:  # a front hangs up without a word
-        assert "it takes encrypted connections only" in found.said
+        assert "it takes encrypted connections only" in found.text
 
 
 def test_tls_to_a_database_without_it_is_refused_and_the_mend_is_said(ask, postgres_url):
     found = ask("database", database_url=f"{postgres_url}?sslmode=require")
 
     assert not found.is_well
-    assert "the URL's sslmode asks for it" in found.said
+    assert "the URL's sslmode asks for it" in found.text
 
 
 def test_what_is_put_over_tls_comes_back_where_the_ca_is_known(bucket, encrypted):

@@ -170,8 +170,8 @@ def operate(site):
 def tell_names(site):
     """The commands that show keys, because an operator asks for them: secrets have no place there either."""
     n_before = len(site.said)
-    for words in (["status"], ["show", VAGUE_KEY]):
-        site.call(*words)
+    site.call("status", code=2)  # nobody works any more
+    site.call("show", VAGUE_KEY)
     return site.said[n_before:]
 
 

@@ -18,7 +18,7 @@ from scheduler.service import Service
 from storage.errors import StorageUnavailable
 from storage.local import LocalStore
 from tonalog.commands.erase import retention_command
-from tonalog.commands.operate import status_command
+from tonalog.commands.status import status_command
 
 NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
 OLD_KEY, NEW_KEY = "ana/2026-11-23.ogg", "ben/1970-01-01.ogg"  # the clock of ben's recorder is wrong

@@ -1,0 +1,77 @@
+"""Read the URL of a mail server and check addresses; contacts nobody."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+_ADDRESS = re.compile(r"[^\s@<>,;\"\\]+@[^\s@<>,;\"\\]+")
+
+
+class MailTls(StrEnum):
+    """How a connection to a mail server is encrypted; the words are the schemes of its URL."""
+
+    STARTTLS = "smtp"
+    AT_ONCE = "smtps"
+    NONE = "smtp+plain"
+
+
+_PORTS = {MailTls.STARTTLS: 587, MailTls.AT_ONCE: 465, MailTls.NONE: 25}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where mail is handed in; without `user` nobody logs in."""
+
+    tls: MailTls
+    host: str
+    port: int
+    user: str | None
+    password: str | None = field(repr=False)
+
+
+def read_url(url: str) -> MailServer:
+    """Read the URL of a mail server.
+
+    Raises:
+        ValueError: it is none, or a password would go over the wire as plain text; the message does not repeat the URL.
+
+    >>> read_url("smtp://tonalog:p%40ss@mail.example")
+    MailServer(tls=<MailTls.STARTTLS: 'smtp'>, host='mail.example', port=587, user='tonalog')
+    >>> read_url("smtp+plain://tonalog:secret@mail.example")
+    Traceback (most recent call last):
+    ValueError: sends the password as plain text: use smtp:// or smtps://
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        tls = MailTls(parts.scheme)
+    except ValueError:
+        host = None
+    if not host or parts.path.strip("/") or parts.query:
+        raise ValueError("no URL of a mail server; use one such as smtp://USER:PASSWORD@mail.example:587")
+    if tls is MailTls.NONE and parts.username:
+        raise ValueError("sends the password as plain text: use smtp:// or smtps://")
+    return MailServer(
+        tls=tls,
+        host=host,
+        port=port or _PORTS[tls],
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password or "") if parts.username else None,
+    )
+
+
+def check_address(address: str) -> str:
+    """Return an address of a mail.
+
+    Raises:
+        ValueError: it is none.
+
+    >>> check_address("night@ops.example")
+    'night@ops.example'
+    """
+    if not _ADDRESS.fullmatch(address) or not address.isascii() or not address.isprintable():
+        raise ValueError(f"{address!r} is no address; use one such as night@ops.example")
+    return address
