@@ -35,8 +35,8 @@ from db.schema import jobs, recordings
 ROOT = Path(__file__).resolve().parent.parent
 AS_DRAIN = "--as-drain"
 N_PUTTERS, PUT_BATCH, DRAIN_BATCH = 4, 500, 200
-CRONTAB, SWEEP_S, RERING_S, LOOK_S = "* * * * *", 1.0, 2.0, 0.25
-HOLD_S = 20.0  # nobody takes a message for so long after the first one, while the pump rings again and again
+CRONTAB, SWEEP_S, REDELIVER_S, LOOK_S = "* * * * *", 1.0, 2.0, 0.25
+HOLD_S = 20.0  # nobody takes a message for so long after the first one, while the pump publishes again and again
 KEY_PREFIX = "tonalog:"  # config.queues: global_keyprefix
 
 
@@ -57,7 +57,7 @@ class Watched:
 
 
 def main() -> int:
-    """Fill a bucket, let the scheduler find and ring everything, and print what that took."""
+    """Fill a bucket, let the scheduler find and publish everything, and print what that took."""
     if AS_DRAIN in sys.argv:
         return be_drain()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -65,8 +65,8 @@ def main() -> int:
     parser.add_argument("--limit-s", type=float, default=1800.0, help="give up after so long, uploads not counted")
     options = parser.parse_args()
     print_protocol(
-        f"{options.objects} objects of a few bytes in SeaweedFS; the real scheduler scans, registers and rings them",
-        order=f"one run; a sweep every {SWEEP_S:.0f} s, rung again after {RERING_S:.0f} s, a look every {LOOK_S} s; nobody "
+        f"{options.objects} objects of a few bytes in SeaweedFS; the real scheduler scans, registers and publishes them",
+        order=f"one run; a sweep every {SWEEP_S:.0f} s, redelivered after {REDELIVER_S:.0f} s, a look every {LOOK_S} s; nobody "
         f"takes a message for {HOLD_S:.0f} s, then {DRAIN_BATCH} at a time, their jobs ended in one statement, since "
         "workers are measured by queues.py",
     )
@@ -116,7 +116,7 @@ def servers(folder: Path) -> Iterator[tuple[dict[str, str], Redis]]:
             "TONALOG_S3_SECRET_KEY": access.secret_key,
             "TONALOG_NIGHTLY_CRONTAB": CRONTAB,
             "TONALOG_SWEEP_S": str(SWEEP_S),
-            "TONALOG_RERING_S": str(RERING_S),
+            "TONALOG_REDELIVER_S": str(REDELIVER_S),
         }
         yield variables, broker.connect()
     finally:
@@ -196,14 +196,14 @@ def count_recordings(engine: Engine) -> int:
 
 def tell(seen: Watched, *, n_objects: int, cap: int) -> int:
     """Print the figures; 1 when the queue ever held more than its cap."""
-    scan_s, ring_s = seen.span_s(seen.n_known, n_objects), seen.span_s(seen.n_done, n_objects)
+    scan_s, publish_s = seen.span_s(seen.n_known, n_objects), seen.span_s(seen.n_done, n_objects)
     tenths = [seen.rss_mib[len(seen.rss_mib) * part // 10] for part in range(10)] + seen.rss_mib[-1:]
     busy = [
         index for index, known in enumerate(seen.n_known) if known > n_objects / 10
     ]  # imported and connected by then
     slope, _ = linear_regression([seen.at_s[index] for index in busy], [seen.rss_mib[index] for index in busy])
     print(f"register  {scan_s:.0f} s for {n_objects} objects, {n_objects / scan_s:.0f}/s (list, HEAD and insert)")
-    print(f"ring      {ring_s:.0f} s from the first to the last job, {n_objects / ring_s:.0f}/s")
+    print(f"publish   {publish_s:.0f} s from the first to the last job, {n_objects / publish_s:.0f}/s")
     print(
         f"memory    scheduler's peak {max(seen.rss_mib):.0f} MiB, {slope * 60:+.2f} MiB a minute once a tenth was registered"
     )

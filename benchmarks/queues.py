@@ -1,4 +1,4 @@
-"""Jobs a second through ledger and queue alone: rung, claimed and finished by a real worker that scores nothing.
+"""Jobs a second through ledger and queue alone: published, claimed and finished by a real worker that scores nothing.
 
 python benchmarks/queues.py [--jobs N] [--rounds N] [--processes N] [--pump-s S]
 """

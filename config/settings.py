@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -23,6 +23,7 @@ _CRONTAB_FIELDS = 5
 _MIN_SUBJECT_KEY = 32
 # Finds `max_size` and `subject_keys`, not the names that Kubernetes gives to services (`database_port`).
 _SAME_NAME = 0.82
+_RENAMED = {"rering_s": "redeliver_s"}  # former name of a setting -> its name
 
 
 # The ready-made rules of storage.layouts, in order.
@@ -151,9 +152,9 @@ class Settings(BaseSettings):
     uploads_s: Seconds = Field(
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
     )
-    rering_s: Seconds = Field(
+    redeliver_s: Seconds = Field(
         60.0,
-        description="A job that nobody took is rung again after this; doubled at each ring, 15 times as long at most.",
+        description="A job that nobody took is redelivered after this; doubled each time, 15 times as long at most.",
     )
     backoff_s: Seconds = Field(
         30.0, description="First wait after a failure that may pass; doubled each time, 60 times as long at most."
@@ -367,8 +368,8 @@ class Settings(BaseSettings):
             SettingsError: A value is not allowed; names the variable, what is allowed and, but for secrets, the value.
                 Or a variable is none of ours and almost the name of one.
         """
-        _refuse_misspelt(os.environ, cls.model_fields)
-        given = {name: value for name, value in overrides.items() if value is not None}
+        _refuse_misspelt(os.environ, [*cls.model_fields, *_RENAMED])
+        given = _read_renamed(os.environ) | {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
@@ -440,6 +441,20 @@ class Settings(BaseSettings):
 def _resolve(path: Path) -> Path:
     """Return an absolute path without links; `Path.resolve` raises where they go in a circle."""
     return Path(os.path.realpath(path))
+
+
+def _read_renamed(variables: Mapping[str, str]) -> dict[str, object]:
+    """Read settings under their former names, where the new one is not set.
+
+    >>> _read_renamed({"TONALOG_RERING_S": "30"})
+    {'redeliver_s': '30'}
+    """
+    by_name = {name.upper(): value for name, value in variables.items()}
+    return {
+        new: by_name[_PREFIX + old.upper()]
+        for old, new in _RENAMED.items()
+        if _PREFIX + old.upper() in by_name and _PREFIX + new.upper() not in by_name
+    }
 
 
 def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:

@@ -90,7 +90,7 @@ def verify(engine: Engine) -> str:
         The name and version of the database server, and whether the way to it is encrypted.
 
     Raises:
-        DatabaseUnavailable: it cannot be reached; the message names the mend.
+        DatabaseUnavailable: it cannot be reached; the message names the remedy.
     """
     is_sqlite = engine.dialect.name == "sqlite"
     with reading(engine) as connection:

@@ -10,7 +10,7 @@ _MISSING_TABLE_SQLSTATES = ("42P01", "42703")
 _RIGHT_MISSING_SQLSTATE = "42501"
 
 # What libpq says of TLS (its `fe-secure-openssl.c` and `fe-connect.c`), first match wins.
-_TLS_MENDS = (
+_TLS_REMEDIES = (
     (
         "certificate verify failed",
         "its certificate is not trusted, set sslrootcert in the URL to the CA that signed it",
@@ -23,7 +23,7 @@ _TLS_MENDS = (
 
 
 class DatabaseError(Exception):
-    """The database refused or failed; the message names the mend where one is known."""
+    """The database refused or failed; the message names the remedy where one is known."""
 
 
 class DatabaseUnavailable(DatabaseError):
@@ -106,12 +106,12 @@ def translate(context: ExceptionContext, url: URL) -> DatabaseError | None:
     if isinstance(error, IntegrityError | DataError):
         return ConstraintViolated(f"{where} refused the rows: {said}")
     if context.is_disconnect or _is_passing(error, context):
-        return DatabaseUnavailable(f"{where} is not available ({said}): {_mend(url, said)}")
+        return DatabaseUnavailable(f"{where} is not available ({said}): {_remedy(url, said)}")
     if getattr(context.original_exception, "sqlstate", None) == _RIGHT_MISSING_SQLSTATE:
         return RightMissing(f"{where} failed: {said}")
     is_damaged = "not a database" in said or "malformed" in said
-    mend = ": it is damaged or no SQLite file, put a backup in its place or move it away" if is_damaged else ""
-    return DatabaseError(f"{where} failed: {said}{mend}")
+    remedy = ": it is damaged or no SQLite file, put a backup in its place or move it away" if is_damaged else ""
+    return DatabaseError(f"{where} failed: {said}{remedy}")
 
 
 def show_url(url: URL) -> str:
@@ -139,11 +139,11 @@ def _is_passing(error: Exception, context: ExceptionContext) -> bool:
     return isinstance(error, OperationalError)
 
 
-def _mend(url: URL, said: str) -> str:
+def _remedy(url: URL, said: str) -> str:
     if not url.get_backend_name().startswith("sqlite"):
-        for words, mend in _TLS_MENDS:
+        for words, remedy in _TLS_REMEDIES:
             if words in said:
-                return mend
+                return remedy
         return "check that the server runs and that the database URL and its password are right"
     if "unable to open" in said or "readonly" in said:
         return "check that its folder exists and that this user may write there"

@@ -132,13 +132,13 @@ def retry(
 
 
 def outstanding(engine: Engine) -> int:
-    """Count the jobs that have been rung and have not ended: QUEUED and RUNNING."""
+    """Count the jobs that have been published and have not ended: QUEUED and RUNNING."""
     with reading(engine) as connection:
         return connection.scalar(count_outstanding()) or 0
 
 
 def count_outstanding() -> Select[int]:
-    """Give the statement that counts what has been rung and has not ended."""
+    """Give the statement that counts what has been published and has not ended."""
     return select(func.count()).where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
 
 

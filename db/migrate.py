@@ -67,7 +67,7 @@ def require_current(engine: Engine) -> None:
     """Check the schema before work begins.
 
     Raises:
-        SchemaOutdated: the database is at another revision; the message names the mend.
+        SchemaOutdated: the database is at another revision; the message names the remedy.
     """
     found = current(engine)
     if found is None:

@@ -1,4 +1,4 @@
-"""Chooses which jobs to ring next and marks them QUEUED; it never sends a message itself."""
+"""Chooses which jobs to publish next and marks them QUEUED; it never sends a message itself."""
 
 from collections.abc import Iterable
 
@@ -11,33 +11,33 @@ from db.jobs import count_outstanding
 from db.reasons import JobState, Lane
 from db.schema import jobs
 
-RERING_FIRST_S = 60.0
-RERING_CAP_FACTOR = 15  # 15 min where the first wait is a minute
+REDELIVER_FIRST_S = 60.0
+REDELIVER_CAP_FACTOR = 15  # 15 min where the first wait is a minute
 # While a long reprocess fills all the room there is, this many quarantined jobs still get through at each pump.
 QUARANTINE_RESERVE = 2
 _PUMP_LOCK = 7_420_002  # any number that no other advisory lock of this program uses
 
 
 def due_jobs(
-    engine: Engine, *, cap_outstanding: int, limit: int, rering_s: float = RERING_FIRST_S
+    engine: Engine, *, cap_outstanding: int, limit: int, redeliver_s: float = REDELIVER_FIRST_S
 ) -> list[tuple[int, Lane]]:
-    """Choose the jobs to ring now and mark them QUEUED, in one transaction.
+    """Choose the jobs to publish now and mark them QUEUED, in one transaction.
 
     First in line are uploads, then nightly work, and a reprocess that fills the queue leaves their room alone. Bulk and
     quarantined work is published only while no nightly job is due or waits in the queue. Besides, what was published and
-    not claimed within `rering_s` (doubled each time, 15 times as long at the most) is published again: the message may
+    not claimed within `redeliver_s` (doubled each time, 15 times as long at the most) is published again: the message may
     have been lost.
 
     Args:
         engine: the database.
-        cap_outstanding: ring new jobs only up to this many QUEUED and RUNNING ones, so that the broker stays small.
+        cap_outstanding: publish new jobs only up to this many QUEUED and RUNNING ones, so that the broker stays small.
             Uploads and nightly work count the jobs of their own lane alone, so that there may be three times as many
             for a while.
-        limit: ring this many at most, old and new together.
-        rering_s: how long a ring may go unanswered.
+        limit: publish this many at most, old and new together.
+        redeliver_s: how long a message may go unanswered.
 
     Returns:
-        (job id, lane) in the order in which to ring them; empty while another process is pumping.
+        (job id, lane) in the order in which to publish them; empty while another process is pumping.
     """
     with engine.begin() as connection:
         if not _is_only_pump(connection):
@@ -46,7 +46,7 @@ def due_jobs(
         uploads = _due(connection, Lane.INTERACTIVE, min(_room(connection, cap_outstanding, Lane.INTERACTIVE), limit))
         left = limit - len(uploads)
         nightly = _due(connection, Lane.NIGHTLY, min(_room(connection, cap_outstanding, Lane.NIGHTLY), left))
-        again = _rung_in_vain(connection, left - len(nightly), rering_s)
+        again = _published_in_vain(connection, left - len(nightly), redeliver_s)
         room = min(_room(connection, cap_outstanding), left - len(nightly) - len(again))
         is_waiting = bool(nightly) or _is_nightly_queued(connection)
         later = [] if is_waiting else _choose_later(connection, room)
@@ -75,19 +75,19 @@ def _is_only_pump(connection: Connection) -> bool:
     return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_PUMP_LOCK))))
 
 
-def _rung_in_vain(connection: Connection, limit: int, rering_s: float) -> list[tuple[int, Lane]]:
+def _published_in_vain(connection: Connection, limit: int, redeliver_s: float) -> list[tuple[int, Lane]]:
     # SQLite has no power() for certain, so the doublings up to the cap are written out.
-    n_doublings = RERING_CAP_FACTOR.bit_length()
-    steps = [(jobs.c.queue_count == n, rering_s * 2**n) for n in range(n_doublings)]
-    patience_s = case(*steps, else_=rering_s * RERING_CAP_FACTOR)
+    n_doublings = REDELIVER_CAP_FACTOR.bit_length()
+    steps = [(jobs.c.queue_count == n, redeliver_s * 2**n) for n in range(n_doublings)]
+    patience_s = case(*steps, else_=redeliver_s * REDELIVER_CAP_FACTOR)
     overdue = select(jobs.c.id, jobs.c.lane).where(
         jobs.c.state == JobState.QUEUED, jobs.c.queued_at_s < db_now_s() - patience_s
     )
     chosen = _rows(connection, overdue.order_by(jobs.c.queued_at_s), limit)
     if chosen:
         ids = [job_id for job_id, _ in chosen]
-        rung = {"queued_at_s": db_now_s(), "queue_count": jobs.c.queue_count + 1}
-        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(rung))
+        published = {"queued_at_s": db_now_s(), "queue_count": jobs.c.queue_count + 1}
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(published))
     return chosen
 
 
@@ -124,5 +124,5 @@ def _is_nightly_queued(connection: Connection) -> bool:
 
 def _mark_queued(connection: Connection, ids: list[int]) -> None:
     if ids:
-        rung = {"state": JobState.QUEUED, "queued_at_s": db_now_s(), "queue_count": 0}
-        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(rung))
+        published = {"state": JobState.QUEUED, "queued_at_s": db_now_s(), "queue_count": 0}
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(published))

@@ -23,7 +23,7 @@ class JobState(StrEnum):
 
 
 class Lane(StrEnum):
-    """Which queue a job is rung in; `config.queues.LANES` is the order of service."""
+    """Which queue a job is published in; `config.queues.LANES` is the order of service."""
 
     INTERACTIVE = "interactive"
     NIGHTLY = "nightly"

@@ -34,7 +34,7 @@ class Erasure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoomedObject:
+class ObjectToRemove:
     """An object that is still to be removed from storage."""
 
     id: int
@@ -67,16 +67,16 @@ def read_of_tenant(engine: Engine, tenant: str, erasure_id: int) -> Erasure | No
     return next(iter(_read(engine, and_(_is_of(tenant), erasures.c.id == erasure_id))), None)
 
 
-def doomed_objects(engine: Engine, *, after_id: int = 0, limit: int = 500) -> list[DoomedObject]:
+def objects_to_remove(engine: Engine, *, after_id: int = 0, limit: int = 500) -> list[ObjectToRemove]:
     """Read the objects that are still to be removed, in order of their id, from the one after `after_id` on."""
     c = erasure_objects.c
-    columns = [c[name] for name in DoomedObject.__dataclass_fields__]
+    columns = [c[name] for name in ObjectToRemove.__dataclass_fields__]
     with reading(engine) as connection:
         rows = connection.execute(select(*columns).where(c.id > after_id).order_by(c.id).limit(limit)).all()
-    return [DoomedObject(**row._asdict()) for row in rows]
+    return [ObjectToRemove(**row._asdict()) for row in rows]
 
 
-def forget_objects(engine: Engine, gone: Sequence[DoomedObject]) -> int:
+def forget_objects(engine: Engine, gone: Sequence[ObjectToRemove]) -> int:
     """Wipe the names of objects that are gone from storage, and count them in their erasures; gives how many.
 
     A place at which somebody may still store an object, by a URL that was signed before, is kept until that is over.

@@ -145,7 +145,7 @@ jobs = Table(
     Column("next_run_at_s", Double, nullable=False),
     Column("first_transient_at_s", Double),
     Column("queued_at_s", Double),
-    Column("queue_count", Integer, nullable=False, server_default=text("0")),  # times rung again while QUEUED
+    Column("queue_count", Integer, nullable=False, server_default=text("0")),  # times redelivered while QUEUED
     Column("reason", String),
     Column("detail", String),
     Column("created_at", UtcDateTime, nullable=False),

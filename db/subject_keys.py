@@ -34,7 +34,7 @@ def require(engine: Engine, fingerprint: str | None) -> None:
         fingerprint: of the key; None: plain text.
 
     Raises:
-        SubjectKeyMismatch: they are stored otherwise; the message names the mend.
+        SubjectKeyMismatch: they are stored otherwise; the message names the remedy.
     """
     with reading(engine) as connection:
         _compare(connection, fingerprint)
@@ -53,7 +53,7 @@ def settle(connection: Connection, fingerprint: str | None) -> None:
     """Check as `require` does inside a transaction that registers, and note a key at its first use.
 
     Raises:
-        SubjectKeyMismatch: subjects are stored otherwise; the message names the mend.
+        SubjectKeyMismatch: subjects are stored otherwise; the message names the remedy.
     """
     if _compare(connection, fingerprint) is None and fingerprint is not None:
         _note(connection, fingerprint)

@@ -15,22 +15,22 @@ from db.schema import jobs
 class Waiting:
     """One look at the ledger, ages by the database's clock.
 
-    `ring_age_s` is the age of the newest ring that nobody answered within the time allowed; None where there is none.
+    `publish_age_s` is the age of the newest message that nobody answered within the time allowed; None where there is none.
     """
 
     is_working: bool
     n_queued: int
-    ring_age_s: float | None
+    publish_age_s: float | None
 
 
 def look(engine: Engine, *, lanes: Iterable[Lane], workers: Iterable[str], answer_s: float) -> Waiting:
-    """Look at what is rung and what runs.
+    """Look at what is published and what runs.
 
     Args:
         engine: the database.
         lanes: count what is QUEUED in these.
         workers: names as in claims; they are at work while one of them holds a lease that has not run out.
-        answer_s: a ring younger than this may still be answered.
+        answer_s: a message younger than this may still be answered.
     """
     is_queued = and_(jobs.c.state == JobState.QUEUED, jobs.c.lane.in_(list(lanes)))
     runs = and_(jobs.c.state == JobState.RUNNING, jobs.c.worker.in_(list(workers)), jobs.c.lease_until_s >= db_now_s())
@@ -38,8 +38,8 @@ def look(engine: Engine, *, lanes: Iterable[Lane], workers: Iterable[str], answe
     columns = (
         func.coalesce(func.sum(case((runs, 1), else_=0)), 0).label("n_running"),
         func.coalesce(func.sum(case((is_queued, 1), else_=0)), 0).label("n_queued"),
-        (db_now_s() - func.max(case((is_unanswered, jobs.c.queued_at_s)))).label("ring_age_s"),
+        (db_now_s() - func.max(case((is_unanswered, jobs.c.queued_at_s)))).label("publish_age_s"),
     )
     with reading(engine) as connection:
         row = connection.execute(select(*columns).where(or_(is_queued, runs))).one()
-    return Waiting(is_working=row.n_running > 0, n_queued=int(row.n_queued), ring_age_s=row.ring_age_s)
+    return Waiting(is_working=row.n_running > 0, n_queued=int(row.n_queued), publish_age_s=row.publish_age_s)

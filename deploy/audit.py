@@ -18,7 +18,7 @@ def judge(report: str) -> tuple[int, list[str]]:
     except (ValueError, KeyError):
         return UNKNOWN, ["audit: NOT DONE, the database of weaknesses could not be asked; nothing is known"]
     weak = [
-        f"{package['name']} {package['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'no release'}"
+        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'no release'}"
         for package in packages
         for found in package.get("vulns", [])
     ]

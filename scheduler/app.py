@@ -1,4 +1,4 @@
-"""Build the scheduler's Celery application: beat's schedule and the two tasks it rings."""
+"""Build the scheduler's Celery application: beat's schedule and the two tasks that it sends."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from db import Engine, removals
-from db.removals import DoomedObject
+from db.removals import ObjectToRemove
 from db.residue import Residue, scrub
 from storage.errors import StorageDenied, StorageError
 from storage.protocol import ObjectStore
@@ -45,7 +45,7 @@ def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> 
     stores: dict[tuple[str, str], ObjectStore] = {}
     problems: list[StorageError] = []
     n_gone, after_id = 0, 0
-    while batch := removals.doomed_objects(engine, after_id=after_id, limit=BATCH):
+    while batch := removals.objects_to_remove(engine, after_id=after_id, limit=BATCH):
         gone = _remove(batch, stores, open_store, problems=problems)
         n_forgotten = removals.forget_objects(engine, gone)
         n_gone += n_forgotten
@@ -64,13 +64,13 @@ def carry_out(engine: Engine, open_store: Callable[[str, str], ObjectStore]) -> 
 
 
 def _remove(
-    batch: list[DoomedObject],
+    batch: list[ObjectToRemove],
     stores: dict[tuple[str, str], ObjectStore],
     open_store: Callable[[str, str], ObjectStore],
     *,
     problems: list[StorageError],
-) -> list[DoomedObject]:
-    gone: list[DoomedObject] = []
+) -> list[ObjectToRemove]:
+    gone: list[ObjectToRemove] = []
     for item in batch:
         place = (item.store, item.bucket)
         try:

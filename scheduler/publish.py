@@ -26,7 +26,9 @@ class PublishResult:
     n_sent: int
 
 
-def publish_due(engine: Engine, app: Celery, *, queue_cap: int, rering_s: float = pump.RERING_FIRST_S) -> PublishResult:
+def publish_due(
+    engine: Engine, app: Celery, *, queue_cap: int, redeliver_s: float = pump.REDELIVER_FIRST_S
+) -> PublishResult:
     """Send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
 
     A job is marked QUEUED before its id is sent. If the broker refuses, the job goes back to PENDING;
@@ -36,7 +38,7 @@ def publish_due(engine: Engine, app: Celery, *, queue_cap: int, rering_s: float 
     Raises:
         DatabaseError: The database cannot be reached.
     """
-    due = pump.due_jobs(engine, cap_outstanding=queue_cap, limit=queue_cap, rering_s=rering_s)
+    due = pump.due_jobs(engine, cap_outstanding=queue_cap, limit=queue_cap, redeliver_s=redeliver_s)
     return PublishResult(n_due=len(due), n_sent=_send(engine, app, due, queue_cap=queue_cap))
 
 

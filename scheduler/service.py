@@ -85,7 +85,7 @@ class Service:
         metrics.LEASES_EXPIRED.labels("requeued").inc(expired.n_requeued)
         metrics.LEASES_EXPIRED.labels("quarantined").inc(expired.n_quarantined)
         metrics.LEASES_EXPIRED.labels("dead").inc(expired.n_dead)
-        return publish_due(self._engine, self._app, queue_cap=settings.queue_cap, rering_s=settings.rering_s)
+        return publish_due(self._engine, self._app, queue_cap=settings.queue_cap, redeliver_s=settings.redeliver_s)
 
     def nightly(self) -> None:
         """Run the nightly slot if one is due and nobody else holds it."""

@@ -2,7 +2,7 @@
 
 
 class StorageError(Exception):
-    """Storage refused or failed; the message names the mend where one is known."""
+    """Storage refused or failed; the message names the remedy where one is known."""
 
 
 class ObjectMissing(StorageError):
@@ -22,4 +22,4 @@ class StorageUnavailable(StorageError):
 
 
 class StorageDenied(StorageError):
-    """The store refuses (credentials, permission, bucket, certificate, key); a person has to mend it."""
+    """The store refuses (credentials, permission, bucket, certificate, key); a person has to fix it."""

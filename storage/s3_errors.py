@@ -1,4 +1,4 @@
-"""Turn what boto3 raises into this room's errors, each with its mend; never repeats a key or a secret."""
+"""Turn what boto3 raises into this room's errors, each with its remedy; never repeats a key or a secret."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,18 +28,18 @@ from storage.errors import ObjectChanged, ObjectMissing, StorageDenied, StorageE
 
 # Error codes: "List of error codes", Amazon S3 API Reference.
 BUSY = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "InternalError"}
-CREDENTIALS_MEND = "correct TONALOG_S3_ACCESS_KEY and TONALOG_S3_SECRET_KEY"
-HTTPS_MEND = "if it speaks TLS, begin TONALOG_S3_ENDPOINT_URL with https://"
-REGION_MEND = "it is in another region, set TONALOG_S3_REGION"
-MENDS = {
+CREDENTIALS_REMEDY = "correct TONALOG_S3_ACCESS_KEY and TONALOG_S3_SECRET_KEY"
+HTTPS_REMEDY = "if it speaks TLS, begin TONALOG_S3_ENDPOINT_URL with https://"
+REGION_REMEDY = "it is in another region, set TONALOG_S3_REGION"
+REMEDIES = {
     "NoSuchBucket": "make it, or correct the s3:// URL",
-    "InvalidAccessKeyId": CREDENTIALS_MEND,
-    "SignatureDoesNotMatch": CREDENTIALS_MEND,
-    "ExpiredToken": CREDENTIALS_MEND,
-    "InvalidToken": CREDENTIALS_MEND,
-    "PermanentRedirect": REGION_MEND,
-    "301": REGION_MEND,  # what HEAD says, which has no body
-    "AuthorizationHeaderMalformed": REGION_MEND,
+    "InvalidAccessKeyId": CREDENTIALS_REMEDY,
+    "SignatureDoesNotMatch": CREDENTIALS_REMEDY,
+    "ExpiredToken": CREDENTIALS_REMEDY,
+    "InvalidToken": CREDENTIALS_REMEDY,
+    "PermanentRedirect": REGION_REMEDY,
+    "301": REGION_REMEDY,  # what HEAD says, which has no body
+    "AuthorizationHeaderMalformed": REGION_REMEDY,
     "RequestTimeTooSkewed": "set this machine's clock",
     "InvalidObjectState": "the object is archived, restore it to a class that can be read",
 }
@@ -114,8 +114,8 @@ def translated(bucket: str, endpoint_url: str | None) -> Iterator[None]:
 def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> StorageError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in MENDS:
-        return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {MENDS[code]}")
+    if code in REMEDIES:
+        return StorageDenied(f"S3 answered {code} for bucket {bucket!r}: {REMEDIES[code]}")
     if status >= SERVER_ERROR or status in {CONFLICT, TOO_MANY} or code in BUSY:
         busy = NotSupported if status == NOT_IMPLEMENTED else StorageUnavailable
         return busy(f"S3 answered {status} {code}: busy or broken, try again later")
@@ -123,14 +123,14 @@ def _of_answer(error: ClientError, bucket: str, endpoint_url: str | None) -> Sto
         kind, message = of_object
         return kind(message)
     if status == BAD_REQUEST and _is_plain(endpoint_url):  # what web servers answer to plain text where they expect TLS
-        return StorageDenied(f"{_place(endpoint_url)} answered {status} {code}: check its address; {HTTPS_MEND}")
+        return StorageDenied(f"{_place(endpoint_url)} answered {status} {code}: check its address; {HTTPS_REMEDY}")
     return StorageDenied(f"S3 answered {status} {code} for bucket {bucket!r}: check the permissions")
 
 
 def _of_failure(error: BotoCoreError, endpoint_url: str | None) -> StorageError:
     kind, place = type(error).__name__, _place(endpoint_url)
     if isinstance(error, ConnectionClosedError) and _is_plain(endpoint_url):
-        return StorageUnavailable(f"{place} hung up: {HTTPS_MEND}, else check that it runs")
+        return StorageUnavailable(f"{place} hung up: {HTTPS_REMEDY}, else check that it runs")
     if isinstance(error, SSLError) and "CERTIFICATE" in str(error):
         return StorageDenied(f"the certificate of {place} is not trusted: set TONALOG_S3_CA_BUNDLE")
     if isinstance(error, SSLError) and any(words in str(error) for words in NO_TLS):

@@ -6,7 +6,7 @@ import re
 
 from config.broker_tls import is_tls
 
-_CERTIFICATE_MEND = "set TONALOG_BROKER_CERT_FILE and TONALOG_BROKER_KEY_FILE"
+_CERTIFICATE_REMEDY = "set TONALOG_BROKER_CERT_FILE and TONALOG_BROKER_KEY_FILE"
 # First match wins; what OpenSSL and redis-py say, in their words.
 _PLAIN = (
     (r"closed|reset by peer", "the broker hung up ({said}): if it speaks TLS, begin TONALOG_BROKER_URL with rediss://"),
@@ -18,12 +18,12 @@ _TLS = (
     ),
     (
         r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|ALERT_UNKNOWN_CA",
-        f"the broker refused our certificate ({{said}}): {_CERTIFICATE_MEND}",
+        f"the broker refused our certificate ({{said}}): {_CERTIFICATE_REMEDY}",
     ),
     (
         # Since TLS 1.3 a client hears of a refused certificate after the handshake, if it hears of it at all.
         r"closed|reset by peer|UNEXPECTED_EOF",
-        f"the broker hung up ({{said}}): if it wants a certificate of ours, {_CERTIFICATE_MEND}",
+        f"the broker hung up ({{said}}): if it wants a certificate of ours, {_CERTIFICATE_REMEDY}",
     ),
     (
         # What a server without TLS does: it waits for the end of what it takes for a command.
@@ -38,7 +38,7 @@ _TLS = (
 
 
 def explain(error: BaseException, url: str) -> str:
-    """Say in one sentence what is wrong with a connection to the broker, and what mends it.
+    """Say in one sentence what is wrong with a connection to the broker, and what fixes it.
 
     Args:
         error: what the broker's client raised.

@@ -48,7 +48,7 @@ class LocalRun:
         return self._service.scan_and_queue(self._url, options=self._options)
 
     def work(self) -> None:
-        """Start a worker, ring the queue and wait until every recording has ended."""
+        """Start a worker, publish what is due and wait until every recording has ended."""
         if self._progress().is_complete:
             return
         with LocalWorker(self._settings) as worker, AudioProgress() as bar:

@@ -12,7 +12,7 @@ from db.backoff import retry_later
 from db.errors import DatabaseError
 from db.reasons import JobState, Outcome, Reason
 from worker.attempt import Attempt
-from worker.outcomes import Failure, Fate
+from worker.outcomes import Disposition, Failure
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def record(engine: Engine, settings: Settings, attempt: Attempt, failure: Failur
 def _write(engine: Engine, settings: Settings, attempt: Attempt, failure: Failure) -> tuple[Outcome, Reason] | None:
     """Write it down; gives how the job stands by it, None where the job is no longer this attempt's."""
     cost = {"wall_ms": attempt.wall_ms, "peak_rss_kib": peak_rss_kib()}
-    if failure.fate is Fate.DEAD:
+    if failure.disposition is Disposition.DEAD:
         is_ours = ledger.fail_dead(engine, attempt.claim, failure.reason, detail=failure.detail, **cost)
         return (Outcome.DEAD, failure.reason) if is_ours else None
     retry = retry_later(
@@ -49,7 +49,7 @@ def _write(engine: Engine, settings: Settings, attempt: Attempt, failure: Failur
         attempt.claim,
         failure.reason,
         detail=failure.detail,
-        is_transient=failure.fate is Fate.WAIT,
+        is_transient=failure.disposition is Disposition.WAIT,
         backoff_s=settings.backoff_s,
         jitter=random.uniform(0.5, 1.0),  # noqa: S311 - spreads retries, guards nothing
         **cost,

@@ -16,7 +16,7 @@ from worker.scoring.bundle import BundleError
 from worker.scoring.scorer import ScoringError
 
 
-class Fate(Enum):
+class Disposition(Enum):
     """What becomes of a job whose attempt failed."""
 
     DEAD = auto()  # the same bytes would fail again
@@ -28,24 +28,24 @@ class Fate(Enum):
 class Failure:
     """One failed attempt as the ledger records it."""
 
-    fate: Fate
+    disposition: Disposition
     reason: Reason
     detail: str
     is_surprise: bool = False  # worth a traceback in the log
 
 
 # First match wins, so subclasses stand before their base.
-_TABLE: tuple[tuple[type[Exception], Fate, Reason], ...] = (
-    (ObjectMissing, Fate.DEAD, Reason.OBJECT_MISSING),
-    (ObjectChanged, Fate.DEAD, Reason.OBJECT_CHANGED),
-    (ObjectTruncated, Fate.RETRY, Reason.OBJECT_TRUNCATED),
-    (StorageDenied, Fate.WAIT, Reason.STORAGE_DENIED),
-    (StorageError, Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
-    (BundleError, Fate.WAIT, Reason.MODEL_UNAVAILABLE),
-    (ConstraintViolated, Fate.WAIT, Reason.BAD_SCORES),
-    (DatabaseError, Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
-    (ScoringError, Fate.WAIT, Reason.BAD_SCORES),
-    (MemoryError, Fate.RETRY, Reason.MEMORY),
+_TABLE: tuple[tuple[type[Exception], Disposition, Reason], ...] = (
+    (ObjectMissing, Disposition.DEAD, Reason.OBJECT_MISSING),
+    (ObjectChanged, Disposition.DEAD, Reason.OBJECT_CHANGED),
+    (ObjectTruncated, Disposition.RETRY, Reason.OBJECT_TRUNCATED),
+    (StorageDenied, Disposition.WAIT, Reason.STORAGE_DENIED),
+    (StorageError, Disposition.WAIT, Reason.STORAGE_UNAVAILABLE),
+    (BundleError, Disposition.WAIT, Reason.MODEL_UNAVAILABLE),
+    (ConstraintViolated, Disposition.WAIT, Reason.BAD_SCORES),
+    (DatabaseError, Disposition.WAIT, Reason.DATABASE_UNAVAILABLE),
+    (ScoringError, Disposition.WAIT, Reason.BAD_SCORES),
+    (MemoryError, Disposition.RETRY, Reason.MEMORY),
 )
 
 
@@ -64,19 +64,19 @@ def failure_of(error: Exception, *, is_model: bool = False) -> Failure:
     <Reason.MODEL_UNAVAILABLE: 'MODEL_UNAVAILABLE'>
     """
     if isinstance(error, AudioError):
-        return Failure(Fate.DEAD, Reason(error.reason.value), error.detail)
+        return Failure(Disposition.DEAD, Reason(error.reason.value), error.detail)
     failure = _look_up(error)
-    if is_model and failure.fate is not Fate.WAIT:
+    if is_model and failure.disposition is not Disposition.WAIT:
         detail = f"{failure.detail} while the model was at work"
-        return replace(failure, fate=Fate.WAIT, reason=Reason.MODEL_UNAVAILABLE, detail=detail)
+        return replace(failure, disposition=Disposition.WAIT, reason=Reason.MODEL_UNAVAILABLE, detail=detail)
     return failure
 
 
 def _look_up(error: Exception) -> Failure:
-    for kind, fate, reason in _TABLE:
+    for kind, disposition, reason in _TABLE:
         if isinstance(error, kind):
-            return Failure(fate, reason, str(error) or kind.__name__)
-    return Failure(Fate.RETRY, Reason.INTERNAL, type(error).__name__, is_surprise=True)
+            return Failure(disposition, reason, str(error) or kind.__name__)
+    return Failure(Disposition.RETRY, Reason.INTERNAL, type(error).__name__, is_surprise=True)
 
 
 def stuck(busy_s: float, *, allowed_s: float, is_model: bool) -> Failure:
@@ -84,8 +84,8 @@ def stuck(busy_s: float, *, allowed_s: float, is_model: bool) -> Failure:
     spent = f"{busy_s:.0f} s of processor time went by"
     if is_model:
         detail = f"{spent} while the model was at work, allowed are {allowed_s} s"
-        return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, detail)
-    return Failure(Fate.DEAD, Reason.TIME_LIMIT, f"{spent} without progress, allowed are {allowed_s} s")
+        return Failure(Disposition.WAIT, Reason.MODEL_UNAVAILABLE, detail)
+    return Failure(Disposition.DEAD, Reason.TIME_LIMIT, f"{spent} without progress, allowed are {allowed_s} s")
 
 
 def told_to_stop(elapsed_s: float, *, allowed_s: float, model_s: float) -> Failure:
@@ -96,11 +96,11 @@ def told_to_stop(elapsed_s: float, *, allowed_s: float, model_s: float) -> Failu
     """
     if elapsed_s < allowed_s / 2:
         detail = f"told to stop after {elapsed_s:.1f} s, allowed are {allowed_s} s: not the recording's doing"
-        return Failure(Fate.WAIT, Reason.TIME_LIMIT, detail)
+        return Failure(Disposition.WAIT, Reason.TIME_LIMIT, detail)
     if model_s > elapsed_s / 2:
         detail = f"took more than {allowed_s} s, {model_s:.0f} s of them the model's"
-        return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, detail)
-    return Failure(Fate.RETRY, Reason.TIME_LIMIT, f"took more than {allowed_s} s")
+        return Failure(Disposition.WAIT, Reason.MODEL_UNAVAILABLE, detail)
+    return Failure(Disposition.RETRY, Reason.TIME_LIMIT, f"took more than {allowed_s} s")
 
 
 def died(end: str, *, is_model: bool) -> Failure:
@@ -111,5 +111,5 @@ def died(end: str, *, is_model: bool) -> Failure:
         is_model: whether the model was at work.
     """
     if is_model:
-        return Failure(Fate.WAIT, Reason.MODEL_UNAVAILABLE, f"alone in its process, the model ended it by {end}")
-    return Failure(Fate.RETRY, Reason.WORKER_LOST, f"alone in its process, the recording ended it by {end}")
+        return Failure(Disposition.WAIT, Reason.MODEL_UNAVAILABLE, f"alone in its process, the model ended it by {end}")
+    return Failure(Disposition.RETRY, Reason.WORKER_LOST, f"alone in its process, the recording ended it by {end}")

@@ -1,4 +1,4 @@
-"""Do one thing in a process of its own, and see how that ends: a witness can tell a recording's deed from bad luck.
+"""Do one thing in a process of its own, and see how that ends: a monitor can tell what a recording causes from bad luck.
 
 A lease that ran out does not say why: its process may have been killed by its recording, or with its whole machine, or
 by an administrator. The one who waits here dies of all the other causes; what only its child dies of is the child's.
@@ -17,7 +17,7 @@ from typing import NoReturn
 def run_alone(act: Callable[[], None]) -> int:
     """Fork, act in the child, and wait for its end.
 
-    The child never outlives its witness, and nothing of it comes back but its end. Call it where no other thread holds
+    The child never outlives its monitor, and nothing of it comes back but its end. Call it where no other thread holds
     a lock and nothing is open that a fork would share.
 
     Args:
@@ -56,13 +56,13 @@ def _be_alone(act: Callable[[], None], its_end: int, our_end: int) -> NoReturn:
     status = 1
     try:
         os.close(our_end)
-        threading.Thread(target=_end_with_witness, args=(its_end,), name="witness", daemon=True).start()
+        threading.Thread(target=_end_with_monitor, args=(its_end,), name="monitor", daemon=True).start()
         act()
         status = 0
     finally:
         os._exit(status)  # never back into the caller, who goes on in the other process
 
 
-def _end_with_witness(its_end: int) -> None:
+def _end_with_monitor(its_end: int) -> None:
     os.read(its_end, 1)  # nobody writes: it returns when the last process that could is gone
     os._exit(1)

@@ -21,7 +21,7 @@ from db.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 EXIT_STALLED = 70  # EX_SOFTWARE of sysexits.h: an internal fault, so start me again
-_LOOKS = 10  # looks within the limit; a ring may take one of these steps to be answered
+_LOOKS = 10  # looks within the limit; a message may take one of these steps to be answered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Watch:
     def after(self, seen: Waiting, *, now_s: float, heard_at_s: float) -> Watch:
         """Return what is known after one more look.
 
-        >>> idle = Waiting(is_working=False, n_queued=0, ring_age_s=None)
+        >>> idle = Waiting(is_working=False, n_queued=0, publish_age_s=None)
         >>> Watch(alive_at_s=1.0).after(idle, now_s=9.0, heard_at_s=5.0)
         Watch(alive_at_s=5.0, waiting_since_s=None)
         """
@@ -47,13 +47,13 @@ class Watch:
     def is_stalled(self, seen: Waiting, *, now_s: float, limit_s: float) -> bool:
         """Say whether work has waited for `limit_s` and this worker neither heard nor did anything meanwhile.
 
-        One ring must have come within that time and gone unheard: where the scheduler is down or the broker refuses
-        its messages nothing rings, and a fresh worker would hear no more than this one.
+        One message must have been published within that time and not have come: where the scheduler is down or the broker refuses
+        its messages nothing is published, and a fresh worker would hear no more than this one.
         """
-        if self.waiting_since_s is None or seen.ring_age_s is None:
+        if self.waiting_since_s is None or seen.publish_age_s is None:
             return False
         quiet_s = now_s - max(self.alive_at_s, self.waiting_since_s)
-        return quiet_s >= limit_s and seen.ring_age_s < quiet_s
+        return quiet_s >= limit_s and seen.publish_age_s < quiet_s
 
 
 class Watchdog:
@@ -70,7 +70,7 @@ class Watchdog:
         """Get ready; the limit begins now.
 
         Args:
-            look: reads the ledger; takes how many seconds a ring may go unanswered.
+            look: reads the ledger; takes how many seconds a message may go unanswered.
             limit_s: how long work may wait without a sign of life.
             end: ends the process.
             clock: seconds that never go back.

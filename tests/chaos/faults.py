@@ -25,7 +25,7 @@ from tests.chaos.backends import Backend, Stack
 from tests.chaos.processes import Supervised
 
 LONGER_THAN_A_LEASE_S = (4.5, 8.0)
-MAX_MENDED_AFTER_S = 3.0
+MAX_REPAIRED_AFTER_S = 3.0
 N_REPEATED = 4
 BUSY_WITHIN_S, STILL_BUSY_S = 2.0, 0.15
 
@@ -40,7 +40,7 @@ class World:
     stack: Stack
     workers: list[Supervised]
     scheduler: Supervised
-    bell: Celery
+    publisher: Celery
     job_ids: Callable[[], list[int]]
     busy: Callable[[], list[int]]
     marker: Path
@@ -59,7 +59,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Mend:
+class Repair:
     """How a fault ends by itself: after how many seconds, and what is done then."""
 
     after_s: float
@@ -73,7 +73,7 @@ class Fault:
     kind: str
     target: str
     weight: int
-    act: Callable[[World, random.Random], Mend | None]
+    act: Callable[[World, random.Random], Repair | None]
 
     def fits(self, backend: Backend) -> bool:
         """Say whether the backend has what this hurts."""
@@ -106,7 +106,7 @@ def kill_child(world: World, rng: random.Random) -> None:
     _signal_pool(world, signal.SIGKILL, rng)
 
 
-def freeze_child(world: World, rng: random.Random) -> Mend | None:
+def freeze_child(world: World, rng: random.Random) -> Repair | None:
     """Stop a pool process until its lease has run out; then it goes on as if nothing had been."""
     victim = _signal_pool(world, signal.SIGSTOP, rng)
     if victim is None:
@@ -116,7 +116,7 @@ def freeze_child(world: World, rng: random.Random) -> Mend | None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGCONT)
 
-    return Mend(rng.uniform(*LONGER_THAN_A_LEASE_S), thaw)
+    return Repair(rng.uniform(*LONGER_THAN_A_LEASE_S), thaw)
 
 
 def kill_worker(world: World, rng: random.Random) -> None:
@@ -139,20 +139,20 @@ def kill_beat(world: World, rng: random.Random) -> None:
     world.scheduler.signal_child(signal.SIGKILL, rng)
 
 
-def kill_redis(world: World, rng: random.Random) -> Mend:
+def kill_redis(world: World, rng: random.Random) -> Repair:
     """SIGKILL the broker and start it again later."""
     redis = world.stack.redis
     assert redis is not None
     redis.kill()
-    return Mend(rng.uniform(0.0, MAX_MENDED_AFTER_S), redis.start)
+    return Repair(rng.uniform(0.0, MAX_REPAIRED_AFTER_S), redis.start)
 
 
-def freeze_redis(world: World, rng: random.Random) -> Mend:
+def freeze_redis(world: World, rng: random.Random) -> Repair:
     """Stop the broker: connections stay open and nothing answers."""
     redis = world.stack.redis
     assert redis is not None
     redis.pause()
-    return Mend(rng.uniform(0.5, 2 * MAX_MENDED_AFTER_S), redis.resume)
+    return Repair(rng.uniform(0.5, 2 * MAX_REPAIRED_AFTER_S), redis.resume)
 
 
 def flush_redis(world: World, _rng: random.Random) -> None:
@@ -163,12 +163,12 @@ def flush_redis(world: World, _rng: random.Random) -> None:
         client.flushall()
 
 
-def kill_postgres(world: World, rng: random.Random) -> Mend:
+def kill_postgres(world: World, rng: random.Random) -> Repair:
     """SIGKILL the database server and start it again later."""
     postgres = world.stack.postgres
     assert postgres is not None
     postgres.kill()
-    return Mend(rng.uniform(0.0, MAX_MENDED_AFTER_S), postgres.start)
+    return Repair(rng.uniform(0.0, MAX_REPAIRED_AFTER_S), postgres.start)
 
 
 def end_backends(world: World, _rng: random.Random) -> None:
@@ -194,13 +194,13 @@ def kill_backend(world: World, rng: random.Random) -> None:
 
 def triple_messages(world: World, rng: random.Random) -> None:
     """Send the newest messages three times more, shuffled."""
-    _ring(world, world.job_ids()[-N_REPEATED:] * 3, rng)
+    _publish(world, world.job_ids()[-N_REPEATED:] * 3, rng)
 
 
 def replay_messages(world: World, rng: random.Random) -> None:
     """Send messages of any age again, of jobs in any state, in any lane."""
     known = world.job_ids()
-    _ring(world, rng.sample(known, min(len(known), N_REPEATED)), rng)
+    _publish(world, rng.sample(known, min(len(known), N_REPEATED)), rng)
 
 
 def _signal_pool(world: World, number: signal.Signals, rng: random.Random) -> int | None:
@@ -221,17 +221,17 @@ def _signal_pool(world: World, number: signal.Signals, rng: random.Random) -> in
     return victim
 
 
-def _ring(world: World, job_ids: list[int], rng: random.Random) -> None:
+def _publish(world: World, job_ids: list[int], rng: random.Random) -> None:
     rng.shuffle(job_ids)
     messages = [(job_id, lane_queue(rng.choice(LANES))) for job_id in job_ids]
 
     def send() -> None:
         with contextlib.suppress(OperationalError, OSError):  # the broker may be down just now
             for job_id, queue in messages:
-                world.bell.send_task(SCORE_TASK, args=[job_id], queue=queue, retry=False)
+                world.publisher.send_task(SCORE_TASK, args=[job_id], queue=queue, retry=False)
 
     # In a thread: a frozen broker answers only after the driver has thawed it.
-    threading.Thread(target=send, name="bell", daemon=True).start()
+    threading.Thread(target=send, name="publisher", daemon=True).start()
 
 
 FAULTS = (

@@ -69,22 +69,22 @@ class Feeder:
                 stop.wait(RETRY_S)
 
     def bring_wave(self, *, may_poison: bool) -> None:
-        """Bring recordings whose fates are drawn by chance."""
+        """Bring recordings whose kinds are drawn by chance."""
         self.bring([self._draw(may_poison=may_poison) for _ in range(self._rng.choice(WAVE))])
 
     def bring(self, drawn: list[str]) -> None:
-        """Write one wave, a recording for each fate, register it, and then spoil what is to be spoilt while it waits.
+        """Write one wave, a recording for each kind, register it, and then spoil what is to be spoilt while it waits.
 
-        A fate is "sound", SLOW, or one of POISONS and SPOILT.
+        A kind is "sound", SLOW, or one of POISONS and SPOILT.
         """
         self._n_waves += 1
         prefix = f"{CANARY}-{self._n_waves:04}/"
-        fates = {f"{prefix}{n:02}.wav": fate for n, fate in enumerate(drawn)}
-        for key, fate in fates.items():
-            self._write(key, self._first_content(key, fate))
+        kinds = {f"{prefix}{n:02}.wav": kind for n, kind in enumerate(drawn)}
+        for key, kind in kinds.items():
+            self._write(key, self._first_content(key, kind))
         lane = self._rng.choice((Lane.NIGHTLY, Lane.BULK))
         self.scan(prefix, lane)
-        changed = [key for key, fate in fates.items() if self._spoil(key, fate)]
+        changed = [key for key, kind in kinds.items() if self._spoil(key, kind)]
         if changed:
             self.scan(prefix, lane)
 
@@ -103,36 +103,36 @@ class Feeder:
             return self._rng.choice(SPOILT)
         return SLOW if dice > 0.92 - SLOW_SHARE else "sound"
 
-    def _first_content(self, key: str, fate: str) -> bytes:
+    def _first_content(self, key: str, kind: str) -> bytes:
         note = self._rng.choice(self._notes)
-        if fate in ("sound", SLOW):
-            return self._expect_sound(key, note if fate == "sound" else mark(note, SLOW))
-        self.injected[fate] += 1
-        if fate in POISONS:
-            return self._expect(key, mark(note, fate).content, _POISONED_ENDS[fate])
-        if fate == "cut short":
+        if kind in ("sound", SLOW):
+            return self._expect_sound(key, note if kind == "sound" else mark(note, SLOW))
+        self.injected[kind] += 1
+        if kind in POISONS:
+            return self._expect(key, mark(note, kind).content, _POISONED_ENDS[kind])
+        if kind == "cut short":
             return self._expect(key, note.content[: len(note.content) // 2], frozenset({"DEAD:TRUNCATED"}))
-        if fate == "empty":
+        if kind == "empty":
             return self._expect(key, b"", frozenset({"DEAD:ZERO_BYTES"}))
-        if fate == "text":
+        if kind == "text":
             return self._expect(key, b"Dear diary, " * 9, frozenset({"DEAD:NOT_AUDIO"}))
-        ends = {"DONE", "DEAD:OBJECT_MISSING"} if fate == "deleted" else _WHATEVER_WAS_QUICKER
+        ends = {"DONE", "DEAD:OBJECT_MISSING"} if kind == "deleted" else _WHATEVER_WAS_QUICKER
         return self._expect(key, note.content, frozenset(ends))
 
-    def _spoil(self, key: str, fate: str) -> bool:
-        """Do to a registered recording what its fate says; return whether a scan has to look again."""
-        if fate == "overwritten":
+    def _spoil(self, key: str, kind: str) -> bool:
+        """Do to a registered recording what its kind says; return whether a scan has to look again."""
+        if kind == "overwritten":
             held = (self._root / key).read_bytes()
             other = self._rng.choice([note for note in self._notes if note.content != held])
             self._write(key, self._expect_sound(key, other))
-        elif fate == "cut while queued":
+        elif kind == "cut while queued":
             held = (self._root / key).read_bytes()
             self._write(key, self._expect(key, held[: len(held) // 3], frozenset({"DEAD:TRUNCATED"})))
-        elif fate == "deleted":
+        elif kind == "deleted":
             (self._root / key).unlink()
-        elif fate == "erased":
+        elif kind == "erased":
             self._erase(key)
-        return fate in ("overwritten", "cut while queued")
+        return kind in ("overwritten", "cut while queued")
 
     def _erase(self, key: str) -> None:
         (found,) = self._insist(partial(recordings.find, self._engine, key))

@@ -41,11 +41,11 @@ def give_commands(world: World, rng: random.Random) -> None:
 
     def give() -> None:
         for name, arguments in drawn:
-            world.bell.control.broadcast(name, arguments=arguments)
+            world.publisher.control.broadcast(name, arguments=arguments)
             world.forged["commands"] += 1
         redis = world.stack.redis
         if redis is not None:
-            prefix = world.bell.conf.broker_transport_options["global_keyprefix"]
+            prefix = world.publisher.conf.broker_transport_options["global_keyprefix"]
             with redis.connect() as client:
                 for channel in ("/0.celery.pidbox", "/0.celeryev/x"):
                     client.publish(f"{prefix}{channel}", junk)
@@ -55,7 +55,7 @@ def give_commands(world: World, rng: random.Random) -> None:
 
 def leave_junk(world: World, rng: random.Random) -> None:
     """Leave in the file queue's folders what is no message: links, pipes, folders, a huge file, names that are none."""
-    options = world.bell.conf.broker_transport_options
+    options = world.publisher.conf.broker_transport_options
     messages, control = Path(options["data_folder_in"]), Path(options["control_folder"])
     queue = rng.choice(forged.QUEUES)
     name = f"{round(time.monotonic() * 1000)}_{uuid4()}"
@@ -93,7 +93,7 @@ def _draw_ids(world: World, rng: random.Random) -> list[int]:
 
 
 def _put(world: World, messages: list[Forged]) -> None:
-    options, redis = world.bell.conf.broker_transport_options, world.stack.redis
+    options, redis = world.publisher.conf.broker_transport_options, world.stack.redis
     if redis is not None:
         with redis.connect() as client:
             for queue, content in messages:

@@ -73,7 +73,7 @@ def check_everything_has_ended(history: History) -> list[str]:
 
 
 def check_ends_are_allowed(history: History) -> list[str]:
-    """I5: each job ended as its recording's fate allows; an innocent one is DONE."""
+    """I5: each job ended as its recording's kind allows; an innocent one is DONE."""
     identity = {recording.id: (recording.key, recording.version_tag) for recording in history.recordings}
     broken = []
     for job in history.jobs:

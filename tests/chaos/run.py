@@ -12,7 +12,7 @@ from pathlib import Path
 from scheduler.app import make_app
 from tests.chaos import faults, invariants, log_checks
 from tests.chaos.backends import Backend
-from tests.chaos.faults import Mend, Planned, World
+from tests.chaos.faults import Planned, Repair, World
 from tests.chaos.stage import Stage, staged
 
 TICK_S = 0.05
@@ -79,13 +79,15 @@ class _Run:
     def __init__(self, options: Options, stage: Stage) -> None:
         self._options = options
         self._stage = stage
-        self._mends: list[tuple[float, str, Mend]] = []
+        self._repairs: list[tuple[float, str, Repair]] = []
         self._faults: Counter[str] = Counter()
         self._stop = threading.Event()
         self._failure: list[BaseException] = []
-        bell = make_app(stage.settings)
+        publisher = make_app(stage.settings)
         self._marker = stage.folder / "unpickled"
-        self._world = World(stage.place, stage.workers, stage.scheduler, bell, stage.job_ids, stage.busy, self._marker)
+        self._world = World(
+            stage.place, stage.workers, stage.scheduler, publisher, stage.job_ids, stage.busy, self._marker
+        )
 
     def go(self) -> Report:
         """Feed and hurt for the time given, wait for the end of every job, and check."""
@@ -114,7 +116,7 @@ class _Run:
     def _hurt(self, planned: list[Planned]) -> None:
         begun_s = time.monotonic()
         waiting = list(planned)
-        while waiting or self._mends or time.monotonic() - begun_s < self._options.seconds:
+        while waiting or self._repairs or time.monotonic() - begun_s < self._options.seconds:
             passed_s = time.monotonic() - begun_s
             if passed_s > LONGEST * self._options.seconds:
                 waiting.clear()
@@ -126,20 +128,20 @@ class _Run:
             time.sleep(TICK_S)
 
     def _can_hurt(self, target: str) -> bool:
-        is_hurt = any(target == hurt for _, hurt, _ in self._mends)
+        is_hurt = any(target == hurt for _, hurt, _ in self._repairs)
         return not is_hurt and self._world.can_be_hurt(target)
 
     def _inject(self, planned: Planned) -> None:
-        mend = planned.fault.act(self._world, random.Random(planned.seed))
+        repair = planned.fault.act(self._world, random.Random(planned.seed))
         self._faults[planned.fault.kind] += 1
-        if mend is not None:
-            self._mends.append((time.monotonic() + mend.after_s, planned.fault.target, mend))
+        if repair is not None:
+            self._repairs.append((time.monotonic() + repair.after_s, planned.fault.target, repair))
 
     def _tick(self) -> None:
         self._stage.tick()
         now_s = time.monotonic()
-        for item in [item for item in self._mends if item[0] <= now_s]:
-            self._mends.remove(item)
+        for item in [item for item in self._repairs if item[0] <= now_s]:
+            self._repairs.remove(item)
             item[2].act()
 
     def _report(self, convergence_s: float | None) -> Report:

@@ -1,4 +1,4 @@
-"""The disk is full: every part says so in its own words, nothing half-written is visible, and room mends it all."""
+"""The disk is full: every part says so in its own words, nothing half-written is visible, and room repairs it all."""
 
 import contextlib
 import sqlite3

@@ -1,4 +1,4 @@
-"""The link to the broker goes dead without a word: worker and scheduler notice it, and what was rung in vain is rung again."""
+"""The link to the broker goes dead without a word: worker and scheduler notice it, and what was published in vain is redelivered."""
 
 from servers.redis import PASSWORD
 

@@ -110,7 +110,7 @@ BROKEN = {
             with_job(h, DONE, attempts=22, lost_count=21), attempts=[an_attempt(DONE, n, "LOST") for n in range(3, 23)]
         ),
     ),
-    "a death too many before a witness": (
+    "a death too many under a monitor": (
         "I6",
         lambda h: plus(with_job(h, POISONED, attempts=7), attempts=[an_attempt(POISONED, 7, "DEAD", "WORKER_LOST")]),
     ),

@@ -11,7 +11,7 @@ from tests.chaos.stage import staged
 
 FEW = {"kill": 1, "segfault": 1, "memory": 2, "hang": 1, "sound": 12}
 MANY = {"kill": 5, "segfault": 5, "memory": 5, "hang": 5, "sound": 20}
-N_TO_CONVICT_A_KILLER = 6  # three lost workers, then three deaths before a witness
+N_TO_CONVICT_A_KILLER = 6  # three lost workers, then three deaths under a monitor
 SHORT = {
     "TONALOG_LEASE_S": "2",
     "TONALOG_HEARTBEAT_S": "0.5",
@@ -25,7 +25,7 @@ SHORT_WAIT_S = "1"
 
 
 @pytest.mark.parametrize(
-    ("fates", "n_workers", "limit_s"),
+    ("kinds", "n_workers", "limit_s"),
     [
         pytest.param(FEW, 1, LIMIT_S, id="few"),
         pytest.param(
@@ -34,12 +34,12 @@ SHORT_WAIT_S = "1"
     ],
 )
 def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_nobody_else_does(
-    tmp_path, monkeypatch, fates, n_workers, limit_s
+    tmp_path, monkeypatch, kinds, n_workers, limit_s
 ):
-    if fates is FEW:
+    if kinds is FEW:
         monkeypatch.setenv(LOST_WAIT, SHORT_WAIT_S)
     with staged(BACKENDS["files-sqlite"], tmp_path, seed=11, n_workers=n_workers, changes=SHORT) as stage:
-        stage.feeder.bring(list(Counter(fates).elements()))
+        stage.feeder.bring(list(Counter(kinds).elements()))
         stage.start()
         took_s = stage.converge(limit_s=limit_s)
         left = stage.history()
@@ -47,10 +47,10 @@ def test_poison_dies_of_its_own_reason_after_a_bounded_number_of_attempts_and_no
     assert took_s is not None
     ends = Counter(job.end for job in left.jobs)
     assert ends == {
-        "DONE": fates["sound"],
-        "DEAD:WORKER_LOST": fates["kill"] + fates["segfault"],
-        "DEAD:MEMORY": fates["memory"],
-        "DEAD:TIME_LIMIT": fates["hang"],
+        "DONE": kinds["sound"],
+        "DEAD:WORKER_LOST": kinds["kill"] + kinds["segfault"],
+        "DEAD:MEMORY": kinds["memory"],
+        "DEAD:TIME_LIMIT": kinds["hang"],
     }
     assert {name: check(left) for name, check in invariants.CHECKS.items() if check(left)} == {}
     attempts = {job.end: job.attempts for job in left.jobs}

@@ -13,7 +13,7 @@ from tests.chaos.stage import staged
 LIMIT_S = 120.0
 STOPPED_WITHIN_S = 60.0
 # No message is sent a second time within the test: what is not handed back would stay where it is.
-PATIENT = {"TONALOG_RERING_S": "600"}
+PATIENT = {"TONALOG_REDELIVER_S": "600"}
 
 
 def wait_until_two_run(stage):

@@ -28,7 +28,7 @@ def test_a_wrong_password_is_said_without_showing_it(postgres_url):
     assert "canary" not in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_said_soon_and_with_the_mend(postgres_url):
+def test_a_server_that_is_not_there_is_said_soon_and_with_the_remedy(postgres_url):
     url = make_engine(postgres_url).url.set(port=9)
     began = time.monotonic()
 

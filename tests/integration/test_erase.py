@@ -111,7 +111,7 @@ def test_an_erasure_is_finished_once_the_store_is_back(make_stack, killable_s3, 
             stack.call(erase_command, "--subject", "canary-subject")
         killable_s3.start()
 
-        assert stack.scan().n_new == 0  # they are still there, and doomed
+        assert stack.scan().n_new == 0  # they are still there, and due for removal
         assert stack.versions() == CANARY_KEYS
         said = stack.call(erase_command, "--subject", "canary-subject")
 

@@ -1,4 +1,4 @@
-"""What the pump keeps in a real Redis: never more than its cap, however often nobody answers; and what was lost is rung again."""
+"""What the pump keeps in a real Redis: never more than its cap, however often nobody answers; and what was lost is redelivered."""
 
 import pytest
 from db_samples import add_active_model, add_jobs, new_sqlite
@@ -24,7 +24,7 @@ def engine(tmp_path):
 
 def pump_often(engine, app):
     for _ in range(5):
-        publish_due(engine, app, queue_cap=CAP, rering_s=0.0)
+        publish_due(engine, app, queue_cap=CAP, redeliver_s=0.0)
     return count_waiting(app, [NIGHTLY])[NIGHTLY]
 
 

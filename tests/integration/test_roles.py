@@ -102,7 +102,7 @@ def test_the_eraser_can_take_a_person_out_and_the_next_scan_goes_on(roles, scope
     assert erasures.measure(roles.eraser, anna, scope=scope).n_recordings == 2
     assert erasures.list_old(roles.eraser, Chosen(before=datetime.now(UTC)), scope=scope, limit=9)
     erasure_id = erasures.begin(roles.eraser, anna, scope=scope)
-    removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))
+    removals.forget_objects(roles.eraser, removals.objects_to_remove(roles.eraser))
     removals.finish(roles.eraser)
 
     assert removals.read_erasure(roles.eraser, erasure_id).n_objects == 2

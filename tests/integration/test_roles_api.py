@@ -136,7 +136,7 @@ def test_it_writes_an_upload_down_and_the_scheduler_registers_it(roles):
     assert pump.due_jobs(roles.scheduler, cap_outstanding=9, limit=9)[0][1] is Lane.INTERACTIVE
     assert erasures.begin(roles.eraser, Chosen(subject="ben"), scope=ErasureScope.ALL) is not None
     assert uploads.find(roles.http, "default", "u1") is None
-    assert removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser)) == 0
+    assert removals.forget_objects(roles.eraser, removals.objects_to_remove(roles.eraser)) == 0
     assert uploads.expire(roles.scheduler) == 0
 
 

@@ -46,7 +46,7 @@ def test_the_eraser_takes_former_names_and_audits_along(roles):
     assert people.tenants_of(roles.eraser, people.find_present_name(roles.eraser, "default", "anna")) == {"default"}
     assert erasures.measure(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL).n_recordings == 1
     erasures.begin(roles.eraser, Chosen(subject="anna"), scope=ErasureScope.ALL)
-    removals.forget_objects(roles.eraser, removals.doomed_objects(roles.eraser))
+    removals.forget_objects(roles.eraser, removals.objects_to_remove(roles.eraser))
 
     assert "anne" not in dump(roles.admin)
     assert ask(roles.admin, "SELECT count(*) FROM identity_changes WHERE field = 'subject'") == [(0,)]

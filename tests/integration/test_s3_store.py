@@ -116,7 +116,7 @@ def test_etag_of_a_multipart_upload_is_a_version_tag_like_any_other(s3: S3Access
         ({"region": "mars north"}, "check bucket name, endpoint and region"),
     ],
 )
-def test_wrong_setting_is_denied_with_the_mend(s3: S3Access, changes: dict[str, str], message: str) -> None:
+def test_wrong_setting_is_denied_with_the_remedy(s3: S3Access, changes: dict[str, str], message: str) -> None:
     store = store_of(s3, **changes)
 
     with pytest.raises(StorageDenied, match=message) as caught:

@@ -72,7 +72,7 @@ def test_a_broker_with_a_certificate_for_another_name_is_refused(ask, encrypted,
     assert "mismatch" in found.text
 
 
-def test_plain_text_is_refused_by_a_broker_with_tls_and_the_mend_is_said(ask, encrypted):
+def test_plain_text_is_refused_by_a_broker_with_tls_and_the_remedy_is_said(ask, encrypted):
     found = ask("broker", broker_url=encrypted.broker_url(scheme="redis"))
 
     assert not found.is_well
@@ -120,7 +120,7 @@ def test_plain_text_is_refused_by_a_database_with_tls(ask, encrypted):
         assert "it takes encrypted connections only" in found.text
 
 
-def test_tls_to_a_database_without_it_is_refused_and_the_mend_is_said(ask, postgres_url):
+def test_tls_to_a_database_without_it_is_refused_and_the_remedy_is_said(ask, postgres_url):
     found = ask("database", database_url=f"{postgres_url}?sslmode=require")
 
     assert not found.is_well
@@ -144,7 +144,7 @@ def test_a_store_of_another_ca_is_refused(bucket, encrypted, is_given):
         store.verify()
 
 
-def test_plain_text_is_refused_by_a_store_with_tls_and_the_mend_is_said(bucket):
+def test_plain_text_is_refused_by_a_store_with_tls_and_the_remedy_is_said(bucket):
     store = store_of(bucket, ca_file=None, endpoint_url=bucket.endpoint_url.replace("https", "http"))
 
     with pytest.raises(
@@ -153,7 +153,7 @@ def test_plain_text_is_refused_by_a_store_with_tls_and_the_mend_is_said(bucket):
         store.verify()
 
 
-def test_tls_to_a_store_without_it_is_refused_and_the_mend_is_said(s3):
+def test_tls_to_a_store_without_it_is_refused_and_the_remedy_is_said(s3):
     store = store_of(s3, ca_file=None, endpoint_url=s3.endpoint_url.replace("http", "https"))
 
     with pytest.raises(StorageUnavailable, match="does not speak TLS"):

@@ -63,7 +63,7 @@ def test_silence_is_no_speech(cli, tmp_path):
     assert (row["status"], row["duration_ms"], row["speech_ms"]) == ("no_speech", 3000, 0)
 
 
-def test_a_model_folder_that_is_none_is_one_sentence_with_the_mend(cli, tmp_path):
+def test_a_model_folder_that_is_none_is_one_sentence_with_the_remedy(cli, tmp_path):
     printed = cli("score", "--model", tmp_path, NOTES / "vera" / "2026-03-06.mp3", code=1)
 
     assert "manifest.json" in printed

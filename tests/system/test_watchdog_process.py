@@ -1,4 +1,4 @@
-"""A real worker that hears none of the rings in its ledger ends with the status that its supervisor waits for."""
+"""A real worker that gets none of the messages that its ledger counts ends with the status that its supervisor waits for."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_a_worker_whose_messages_never_come_ends_with_status_70(cli):
     cli.variables["TONALOG_WATCHDOG_S"] = "1"
     worker = cli.start("worker", "--concurrency", "1", log="worker.log")
 
-    def ring_and_look():
+    def publish_and_look():
         """Do what the pump does, but send no message: the worker must not hear anything."""
         with engine.connect() as connection:
             now_s = connection.scalar(select(db_now_s()))
@@ -30,7 +30,7 @@ def test_a_worker_whose_messages_never_come_ends_with_status_70(cli):
         return worker.poll() is not None
 
     try:
-        assert wait_until(ring_and_look, timeout_s=120, every_s=0.3), cli.worker_log()
+        assert wait_until(publish_and_look, timeout_s=120, every_s=0.3), cli.worker_log()
     finally:
         worker.kill()
         worker.wait()

@@ -1,4 +1,4 @@
-"""What is said of a broker that cannot be reached names the setting that mends it, and never the password."""
+"""What is said of a broker that cannot be reached names the setting that fixes it, and never the password."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tonalog.broker_words import explain
 
 
 @pytest.mark.parametrize(
-    ("url", "error", "mend"),
+    ("url", "error", "remedy"),
     [
         # Valkey 9.1 without TLS lets a handshake time out; other servers answer what is no TLS (2026-11-24).
         ("rediss://:canary@broker/0", TimeoutError("Timeout connecting to server"), "that it speaks TLS there"),
@@ -21,8 +21,8 @@ from tonalog.broker_words import explain
         ("redis://:canary@broker/0", OSError(), "OSError"),
     ],
 )
-def test_the_mend_is_named(url, error, mend):
+def test_the_remedy_is_named(url, error, remedy):
     said = explain(error, url)
 
-    assert mend in said
+    assert remedy in said
     assert "canary" not in said

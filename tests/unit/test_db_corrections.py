@@ -178,7 +178,7 @@ def test_names_under_another_key_are_refused_and_nothing_is_changed(engine):
 
 
 def carry_out(engine):
-    removals.forget_objects(engine, removals.doomed_objects(engine))
+    removals.forget_objects(engine, removals.objects_to_remove(engine))
     removals.finish(engine)
 
 
@@ -209,7 +209,7 @@ def test_what_is_being_erased_is_not_corrected_whenever_it_was_read(engine, scop
     assert n_changed == 1
     assert "ben" in people_of(engine)
     assert "ana" not in dump(engine)
-    assert [item.key for item in removals.doomed_objects(engine)] == [KEY]
+    assert [item.key for item in removals.objects_to_remove(engine)] == [KEY]
 
 
 def test_corrections_and_an_erasure_at_once_leave_nothing_of_the_person(engine):

@@ -30,7 +30,7 @@ def test_every_spelling_of_postgresql_is_understood(scheme):
         ("sqlite:////data/notes?a=1/x.db", "'a' is no option"),
     ],
 )
-def test_a_url_that_cannot_work_is_refused_with_the_mend(url, said):
+def test_a_url_that_cannot_work_is_refused_with_the_remedy(url, said):
     with pytest.raises(DatabaseError, match=said):
         make_engine(url)
 
@@ -39,7 +39,7 @@ def test_the_options_of_sqlite_stay_allowed(tmp_path):
     assert verify(make_engine(f"sqlite:///{tmp_path / 'x.db'}?timeout=5")).startswith("SQLite")
 
 
-def test_a_missing_folder_is_named_with_the_mend(tmp_path):
+def test_a_missing_folder_is_named_with_the_remedy(tmp_path):
     engine = make_engine(f"sqlite:///{tmp_path / 'missing' / 'x.db'}")
 
     with pytest.raises(DatabaseUnavailable, match=r"missing.*check that its folder exists"):

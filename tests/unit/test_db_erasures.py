@@ -51,7 +51,7 @@ def scheduled(engine, *found):
 
 def carry_out(engine):
     """Do what is left to do, as if storage had removed every object."""
-    removals.forget_objects(engine, removals.doomed_objects(engine))
+    removals.forget_objects(engine, removals.objects_to_remove(engine))
     removals.finish(engine)
 
 
@@ -189,7 +189,7 @@ def test_a_listing_from_before_an_erasure_registers_nothing_after_it(engine):
 def test_what_is_left_to_remove_is_remembered_until_it_is_gone(engine):
     scheduled(engine, canary("1.wav"), canary("2.wav"), canary("3.wav"))
     erasure_id = erasures.begin(engine, CANARY, scope=ALL)
-    first, *others = removals.doomed_objects(engine)
+    first, *others = removals.objects_to_remove(engine)
 
     removals.forget_objects(engine, [first])
     removals.forget_objects(engine, [first])  # another process came to the same end
@@ -197,8 +197,8 @@ def test_what_is_left_to_remove_is_remembered_until_it_is_gone(engine):
 
     (unfinished,) = removals.unfinished(engine)
     assert (unfinished.id, unfinished.n_objects, unfinished.n_left) == (erasure_id, 1, 2)
-    assert removals.doomed_objects(engine, after_id=first.id) == others
-    assert removals.doomed_objects(engine, limit=1) == others[:1]
+    assert removals.objects_to_remove(engine, after_id=first.id) == others
+    assert removals.objects_to_remove(engine, limit=1) == others[:1]
     carry_out(engine)
     assert removals.unfinished(engine) == []
 
@@ -249,7 +249,7 @@ def test_audio_can_go_while_results_stay(engine):
 
     erasure_id = erasures.begin(engine, CANARY, scope=AUDIO)
 
-    assert {item.key for item in removals.doomed_objects(engine)} == set(made)
+    assert {item.key for item in removals.objects_to_remove(engine)} == set(made)
     carry_out(engine)
     assert not ledger.finish(engine, claim, a_result())
     assert [note.status for note in trends.subject_trend(engine, "canary-subject")] == ["scored", "cancelled"]

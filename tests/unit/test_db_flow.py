@@ -1,4 +1,4 @@
-"""Jobs in numbers: making them, ringing them, taking them back; also run on PostgreSQL in tests/integration."""
+"""Jobs in numbers: making them, publishing them, taking them back; also run on PostgreSQL in tests/integration."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -78,8 +78,8 @@ def test_jobs_can_be_narrowed_by_person_and_by_time_of_recording_else_of_upload(
     made = jobs.create_jobs(engine, model.id, lane=Lane.BULK, **chosen)
 
     assert (planned, n_before, made) == (len(keys), 0, len(keys))
-    rung = pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)
-    assert {take(engine, job_id).recording.key for job_id, _ in rung} == keys
+    published = pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)
+    assert {take(engine, job_id).recording.key for job_id, _ in published} == keys
 
 
 def test_a_second_model_leaves_the_results_of_the_first(engine):
@@ -154,10 +154,10 @@ def test_quarantined_work_comes_last_but_a_long_reprocess_does_not_starve_it(eng
     quarantined = add_jobs(engine, 4, lane=Lane.QUARANTINE)
     bulk = add_jobs(engine, 10, lane=Lane.BULK)
 
-    rung = pump.due_jobs(engine, cap_outstanding=6, limit=PLENTY)
+    published = pump.due_jobs(engine, cap_outstanding=6, limit=PLENTY)
 
-    assert [lane for _, lane in rung] == [Lane.BULK] * 4 + [Lane.QUARANTINE] * 2
-    assert {job_id for job_id, _ in rung} == {*bulk[:4], *quarantined[:2]}
+    assert [lane for _, lane in published] == [Lane.BULK] * 4 + [Lane.QUARANTINE] * 2
+    assert {job_id for job_id, _ in published} == {*bulk[:4], *quarantined[:2]}
 
 
 def test_what_was_rung_in_vain_is_rung_again_after_a_wait_that_doubles_up_to_a_cap(engine):
@@ -174,13 +174,13 @@ def test_what_was_rung_in_vain_is_rung_again_after_a_wait_that_doubles_up_to_a_c
     assert waits_s == [59, 119, 239, 479, 899, 899]
 
 
-def test_how_long_a_ring_may_go_unanswered_is_the_callers_choice(engine):
+def test_how_long_a_message_may_go_unanswered_is_the_callers_choice(engine):
     (job_id,) = add_jobs(engine, 1)
     pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)
     set_job(engine, job_id, queued_at_s=now_s(engine) - 3.0)
 
-    assert pump.due_jobs(engine, cap_outstanding=0, limit=PLENTY, rering_s=10.0) == []
-    assert len(pump.due_jobs(engine, cap_outstanding=0, limit=PLENTY, rering_s=2.0)) == 1
+    assert pump.due_jobs(engine, cap_outstanding=0, limit=PLENTY, redeliver_s=10.0) == []
+    assert len(pump.due_jobs(engine, cap_outstanding=0, limit=PLENTY, redeliver_s=2.0)) == 1
 
 
 def test_what_could_not_be_sent_is_due_again_at_once(engine):
@@ -194,18 +194,18 @@ def test_what_could_not_be_sent_is_due_again_at_once(engine):
     assert pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY) == [(job_ids[1], Lane.NIGHTLY)]
 
 
-def test_two_pumps_at_once_never_ring_a_job_twice(engine):
+def test_two_pumps_at_once_never_publish_a_job_twice(engine):
     job_ids = add_jobs(engine, 40)
 
-    def ring(_):
+    def publish(_):
         return [job_id for job_id, _ in pump.due_jobs(engine, cap_outstanding=PLENTY, limit=7)]
 
     with ThreadPoolExecutor(4) as pool:
-        rung = [job_id for ids in pool.map(ring, range(40)) for job_id in ids]
+        published = [job_id for ids in pool.map(publish, range(40)) for job_id in ids]
 
-    assert len(rung) == len(set(rung))
-    rung += [job_id for job_id, _ in pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)]
-    assert sorted(rung) == job_ids
+    assert len(published) == len(set(published))
+    published += [job_id for job_id, _ in pump.due_jobs(engine, cap_outstanding=PLENTY, limit=PLENTY)]
+    assert sorted(published) == job_ids
 
 
 def test_a_lost_worker_costs_its_job_one_loss_then_quarantine_then_the_end(engine):

@@ -44,7 +44,7 @@ def fill(engine, **n_notes):
 
 
 def carry_out(engine):
-    removals.forget_objects(engine, removals.doomed_objects(engine))
+    removals.forget_objects(engine, removals.objects_to_remove(engine))
     removals.finish(engine)
 
 
@@ -230,14 +230,14 @@ def test_an_erasure_leaves_the_same_name_of_another_tenant_alone(engine):
 def test_a_rename_during_an_unfinished_erasure_moves_nothing_out_of_it(engine):
     fill(engine, canary=2, ben=1)
     erasures.begin(engine, Chosen(subject="canary"), scope=ALL)
-    before = removals.doomed_objects(engine)
+    before = removals.objects_to_remove(engine)
 
     with pytest.raises(RowNotFound):
         people.rename(engine, "canary", "other")
     with pytest.raises(RowNotFound):
         people.merge(engine, ["canary"], "ben")
 
-    assert removals.doomed_objects(engine) == before
+    assert removals.objects_to_remove(engine) == before
     assert recordings.register(engine, notes_of("canary", 2)).n_new == 0
     carry_out(engine)
     assert "canary" not in dump(engine)
@@ -246,11 +246,11 @@ def test_a_rename_during_an_unfinished_erasure_moves_nothing_out_of_it(engine):
 def test_a_person_whose_audio_is_being_removed_keeps_results_under_a_new_name(engine):
     fill(engine, ana=2)
     erasures.begin(engine, Chosen(subject="ana"), scope=AUDIO)
-    before = removals.doomed_objects(engine)
+    before = removals.objects_to_remove(engine)
 
     assert people.rename(engine, "ana", "anna") == 2
 
-    assert removals.doomed_objects(engine) == before
+    assert removals.objects_to_remove(engine) == before
     assert people_of(engine) == {"anna": 2}
     assert erasures.measure(engine, Chosen(subject="ana"), scope=ALL).n_objects == 2
 

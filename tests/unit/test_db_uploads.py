@@ -165,7 +165,7 @@ def test_erasing_a_person_ends_uploads_that_are_no_recordings_yet_also_under_a_f
     erasures.begin(engine, Chosen(subject="anna"), scope=ErasureScope.ALL)
 
     assert [uploads.find(engine, "default", name) is None for name in ("u1", "u2", "u3")] == [True, True, False]
-    assert {item.key for item in removals.doomed_objects(engine)} == {"x.ogg", key_of("u1"), key_of("u2")}
+    assert {item.key for item in removals.objects_to_remove(engine)} == {"x.ogg", key_of("u1"), key_of("u2")}
     assert upload_jobs.register(engine, "u2", found_object("u2"), model_id=None) is None
     assert names_in(engine, uploads_table) == ["ben"]
 
@@ -186,7 +186,7 @@ def test_an_object_put_by_an_old_url_after_an_erasure_is_not_registered_and_is_r
     begin(engine, key_id)
     erasures.begin(engine, Chosen(subject="anna"), scope=ErasureScope.ALL)
 
-    assert removals.forget_objects(engine, removals.doomed_objects(engine)) == 0
+    assert removals.forget_objects(engine, removals.objects_to_remove(engine)) == 0
     removals.finish(engine)
     assert len(removals.unfinished(engine)) == 1
     recordings.register(engine, [found_object()], mark=fences.erasure_mark(engine))
@@ -210,7 +210,7 @@ def test_an_upload_into_a_folder_keeps_no_erasure_waiting(engine, key_id):
 
     erasures.begin(engine, Chosen(subject="anna"), scope=ErasureScope.ALL)
 
-    assert removals.forget_objects(engine, removals.doomed_objects(engine)) == 1
+    assert removals.forget_objects(engine, removals.objects_to_remove(engine)) == 1
 
 
 def ask(key_id, key="k", request="r"):

@@ -174,7 +174,7 @@ def test_an_erasure_that_broke_off_is_finished_by_running_it_again(engine, home,
     assert count(engine, "results") == 1
     away.rename(tmp_path / "notes")
     seen = scan_again(engine, store)
-    assert seen.n_new == 0  # what is doomed does not come back
+    assert seen.n_new == 0  # what is to be removed does not come back
     said = call(erase_command, "--subject", "canary-anna")
 
     assert "Erasure 1 is not finished: 2 objects are still to be removed." in said
@@ -221,7 +221,7 @@ def test_an_object_that_is_refused_does_not_stop_the_others(engine, store, tmp_p
     carried = carry_out(engine, lambda *_: faulty)
 
     assert (carried.n_gone, carried.n_left, carried.problem) == (1, 1, "object lock")
-    assert [item.key for item in removals.doomed_objects(engine)] == [CANARY_KEYS[0]]
+    assert [item.key for item in removals.objects_to_remove(engine)] == [CANARY_KEYS[0]]
     assert files_of(store) == [BEN_KEY, CANARY_KEYS[0]]
     faulty.faults.clear()
     assert carry_out(engine, lambda *_: faulty).n_left == 0

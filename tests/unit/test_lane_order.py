@@ -1,4 +1,4 @@
-"""A reprocess leaves nightly work its room and its place in line: what the pump rings and what the file queue serves."""
+"""A reprocess leaves nightly work its room and its place in line: what the pump publishes and what the file queue serves."""
 
 import time
 
@@ -28,8 +28,8 @@ def app(tmp_path):
     return app
 
 
-def lanes_of(rung):
-    return [lane for _, lane in rung]
+def lanes_of(published):
+    return [lane for _, lane in published]
 
 
 def test_nightly_work_is_rung_at_once_although_bulk_work_fills_the_queue(engine):
@@ -72,10 +72,10 @@ def test_bulk_work_that_waited_long_is_rung_again_behind_new_nightly_work(engine
         set_job(engine, job_id, queued_at_s=0.0)
     nightly = add_jobs(engine, 4)
 
-    rung = pump.due_jobs(engine, cap_outstanding=6, limit=6)
+    published = pump.due_jobs(engine, cap_outstanding=6, limit=6)
 
-    assert rung[:4] == [(job_id, Lane.NIGHTLY) for job_id in nightly]
-    assert lanes_of(rung[4:]) == [Lane.BULK] * 2
+    assert published[:4] == [(job_id, Lane.NIGHTLY) for job_id in nightly]
+    assert lanes_of(published[4:]) == [Lane.BULK] * 2
 
 
 def test_the_file_queue_serves_a_later_lane_only_when_the_earlier_ones_are_empty(app):

@@ -110,7 +110,7 @@ SKIPPED = {"skip_reason": "Dependency not found and could not be audited"}
     ("report", "status", "said"),
     [
         (audited(a=FINE, b=FINE), 0, "none of 2 packages has a known weakness"),
-        (audited(a=FINE, b=WEAK, c=SKIPPED), 1, "b 1.0: PYSEC-2026-1, mended in 1.1"),
+        (audited(a=FINE, b=WEAK, c=SKIPPED), 1, "b 1.0: PYSEC-2026-1, fixed in 1.1"),
         (audited(a=FINE, b=SKIPPED), 3, "NOT DONE, 1 of 2 packages could not be looked up"),
         (audited(), 3, "NOT DONE"),
         ("", 3, "NOT DONE, the database of weaknesses could not be asked"),

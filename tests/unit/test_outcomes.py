@@ -1,4 +1,4 @@
-"""Every error has one fate: the same bytes die, passing trouble waits, surprises are counted."""
+"""Every error has one disposition: the same bytes die, passing trouble waits, surprises are counted."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from storage.errors import (
     StorageUnavailable,
 )
 from worker.audio.errors import AudioError, AudioReason
-from worker.outcomes import Fate, failure_of
+from worker.outcomes import Disposition, failure_of
 from worker.scoring.bundle import BundleError
 from worker.scoring.scorer import ScoringError
 
@@ -22,30 +22,34 @@ from worker.scoring.scorer import ScoringError
 def test_every_audio_reason_ends_the_job_under_the_same_word(reason):
     failure = failure_of(AudioError(reason, "what was found"))
 
-    assert (failure.fate, failure.reason.value, failure.detail) == (Fate.DEAD, reason.value, "what was found")
+    assert (failure.disposition, failure.reason.value, failure.detail) == (
+        Disposition.DEAD,
+        reason.value,
+        "what was found",
+    )
 
 
 @pytest.mark.parametrize(
-    ("error", "fate", "reason"),
+    ("error", "disposition", "reason"),
     [
-        (ObjectMissing("gone"), Fate.DEAD, Reason.OBJECT_MISSING),
-        (ObjectChanged("new"), Fate.DEAD, Reason.OBJECT_CHANGED),
-        (ObjectTruncated("short"), Fate.RETRY, Reason.OBJECT_TRUNCATED),
-        (StorageDenied("key"), Fate.WAIT, Reason.STORAGE_DENIED),
-        (StorageUnavailable("down"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
-        (StorageError("odd"), Fate.WAIT, Reason.STORAGE_UNAVAILABLE),
-        (DatabaseUnavailable("down"), Fate.WAIT, Reason.DATABASE_UNAVAILABLE),
-        (ConstraintViolated("no score"), Fate.WAIT, Reason.BAD_SCORES),
-        (BundleError("gone"), Fate.WAIT, Reason.MODEL_UNAVAILABLE),
-        (ScoringError("nan"), Fate.WAIT, Reason.BAD_SCORES),
-        (MemoryError(), Fate.RETRY, Reason.MEMORY),
-        (ZeroDivisionError("surprise"), Fate.RETRY, Reason.INTERNAL),
+        (ObjectMissing("gone"), Disposition.DEAD, Reason.OBJECT_MISSING),
+        (ObjectChanged("new"), Disposition.DEAD, Reason.OBJECT_CHANGED),
+        (ObjectTruncated("short"), Disposition.RETRY, Reason.OBJECT_TRUNCATED),
+        (StorageDenied("key"), Disposition.WAIT, Reason.STORAGE_DENIED),
+        (StorageUnavailable("down"), Disposition.WAIT, Reason.STORAGE_UNAVAILABLE),
+        (StorageError("odd"), Disposition.WAIT, Reason.STORAGE_UNAVAILABLE),
+        (DatabaseUnavailable("down"), Disposition.WAIT, Reason.DATABASE_UNAVAILABLE),
+        (ConstraintViolated("no score"), Disposition.WAIT, Reason.BAD_SCORES),
+        (BundleError("gone"), Disposition.WAIT, Reason.MODEL_UNAVAILABLE),
+        (ScoringError("nan"), Disposition.WAIT, Reason.BAD_SCORES),
+        (MemoryError(), Disposition.RETRY, Reason.MEMORY),
+        (ZeroDivisionError("surprise"), Disposition.RETRY, Reason.INTERNAL),
     ],
 )
-def test_each_error_has_its_fate_and_reason(error, fate, reason):
+def test_each_error_has_its_disposition_and_reason(error, disposition, reason):
     failure = failure_of(error)
 
-    assert (failure.fate, failure.reason) == (fate, reason)
+    assert (failure.disposition, failure.reason) == (disposition, reason)
 
 
 def test_the_text_of_a_surprise_is_never_stored_because_it_may_hold_anything():
@@ -56,7 +60,7 @@ def test_the_text_of_a_surprise_is_never_stored_because_it_may_hold_anything():
 def test_whatever_goes_wrong_while_the_model_is_at_work_makes_the_job_wait(error):
     failure = failure_of(error, is_model=True)
 
-    assert (failure.fate, failure.reason) == (Fate.WAIT, Reason.MODEL_UNAVAILABLE)
+    assert (failure.disposition, failure.reason) == (Disposition.WAIT, Reason.MODEL_UNAVAILABLE)
     assert "surprise" not in failure.detail
     assert failure.is_surprise == isinstance(error, ZeroDivisionError)
 

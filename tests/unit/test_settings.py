@@ -1,4 +1,4 @@
-"""Settings: read once, refused with the mend, secrets never shown, passed on whole to child processes."""
+"""Settings: read once, refused with the remedy, secrets never shown, passed on whole to child processes."""
 
 import ssl
 
@@ -73,6 +73,15 @@ def test_secrets_are_in_no_printed_form_of_the_settings(monkeypatch):
     shown = repr(settings) + str(settings) + "".join(line.value for line in describe(settings))
 
     assert "canary" not in shown
+
+
+def test_a_setting_is_read_under_its_former_name_too_and_the_new_one_wins(monkeypatch):
+    monkeypatch.setenv("TONALOG_RERING_S", "30")
+    assert Settings.read().redeliver_s == 30.0
+
+    monkeypatch.setenv("TONALOG_REDELIVER_S", "45")
+    assert Settings.read().redeliver_s == 45.0
+    assert Settings.read(redeliver_s=5.0).redeliver_s == 5.0
 
 
 def test_a_child_process_reads_the_very_same_settings(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""A suspect recording is scored in a process of its own: its death there is its own deed, any other loss is not."""
+"""A suspect recording is scored in a process of its own: a death there is caused by it, any other loss is not."""
 
 import multiprocessing
 import os
@@ -69,7 +69,7 @@ def test_a_suspect_that_is_sound_is_scored(place, suspect):
     assert (place.job().state, attempt.outcome) == (JobState.DONE, Outcome.DONE)
 
 
-def test_a_suspect_that_ends_its_process_three_times_is_dead_and_its_witness_lives(place, suspect, monkeypatch):
+def test_a_suspect_that_ends_its_process_three_times_is_dead_and_its_monitor_lives(place, suspect, monkeypatch):
     monkeypatch.setattr("worker.job.score_recording", kill_itself)
 
     for _ in range(3):
@@ -104,16 +104,16 @@ def test_a_suspect_that_takes_too_long_ends_with_the_time_limit_and_leaves_no_pr
     assert not is_there(int(file.read_text()))
 
 
-def test_what_is_scored_alone_never_outlives_its_witness(tmp_path):
+def test_what_is_scored_alone_never_outlives_its_monitor(tmp_path):
     file = tmp_path / "pid"
-    witness = multiprocessing.get_context("fork").Process(target=run_alone, args=(lambda: stay_for_ever(file),))
-    witness.start()
+    monitor = multiprocessing.get_context("fork").Process(target=run_alone, args=(lambda: stay_for_ever(file),))
+    monitor.start()
     wait_until(file.exists)
     alone = int(file.read_text())
     assert is_there(alone)
 
-    witness.kill()
-    witness.join()
+    monitor.kill()
+    monitor.join()
 
     wait_until(lambda: not is_there(alone))
 

@@ -52,7 +52,7 @@ def test_large_content_leaves_memory_flat_and_no_file_behind(tmp_path: Path, mon
     assert peak_bytes < 4_000_000
 
 
-def test_full_temporary_folder_is_said_with_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_temporary_folder_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     monkeypatch.setattr(module, "MEMORY_LIMIT_BYTES", 1)
 

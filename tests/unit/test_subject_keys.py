@@ -93,23 +93,23 @@ def test_an_uploader_cannot_pass_for_somebody_by_their_pseudonym(engine, store):
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "mend"),
+    ("first", "then", "remedy"),
     [
         (KEYED, SubjectNaming(OTHER_KEY), "to the key it began with"),
         (KEYED, PLAIN, "set TONALOG_SUBJECT_KEY"),
         (PLAIN, KEYED, "tonalog subjects rehash"),
     ],
 )
-def test_a_person_never_becomes_two_by_another_key(engine, store, monkeypatch, *, first, then, mend):
+def test_a_person_never_becomes_two_by_another_key(engine, store, monkeypatch, *, first, then, remedy):
     scan_with(engine, store, first)
     store.put("4.ogg", b"4", metadata={"subject-id": NAME})
     if then.key is not None:
         monkeypatch.setenv("TONALOG_SUBJECT_KEY", then.key)
 
-    with pytest.raises(SubjectKeyMismatch, match=mend):
+    with pytest.raises(SubjectKeyMismatch, match=remedy):
         scan_with(engine, store, then)
     for command in ([trends_command, NAME], [erase_command, "--subject", NAME]):
-        with pytest.raises(SubjectKeyMismatch, match=mend):
+        with pytest.raises(SubjectKeyMismatch, match=remedy):
             call(*command)
 
     assert count(engine, "recordings") == 3

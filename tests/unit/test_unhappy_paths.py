@@ -1,4 +1,4 @@
-"""What people get wrong on the command line is answered in one sentence with the mend, never with a traceback."""
+"""What people get wrong on the command line is answered in one sentence with the remedy, never with a traceback."""
 
 import os
 import sqlite3

@@ -16,7 +16,7 @@ from worker.watchdog import Watchdog
 
 LIMIT_S = 300.0
 STEP_S = 30.0
-IDLE = Waiting(is_working=False, n_queued=0, ring_age_s=None)
+IDLE = Waiting(is_working=False, n_queued=0, publish_age_s=None)
 
 
 class World:
@@ -38,13 +38,13 @@ class World:
             raise DatabaseUnavailable("away")
         age_s = None if self.rung_at_s is None else self.now_s - self.rung_at_s
         unanswered_s = age_s if age_s is not None and age_s >= answer_s else None
-        return Waiting(is_working=self.is_working, n_queued=int(age_s is not None), ring_age_s=unanswered_s)
+        return Waiting(is_working=self.is_working, n_queued=int(age_s is not None), publish_age_s=unanswered_s)
 
-    def pass_time(self, seconds, *, rings=False, hears=False):
-        """Look every 30 s; the pump may ring every second look, and messages may come."""
+    def pass_time(self, seconds, *, publishes=False, hears=False):
+        """Look every 30 s; the pump may publish at every second look, and messages may come."""
         for n in range(int(seconds // STEP_S)):
             self.now_s += STEP_S
-            if rings and n % 2 == 0:
+            if publishes and n % 2 == 0:
                 self.rung_at_s = self.now_s
             if hears:
                 self.dog.hear()
@@ -56,11 +56,11 @@ def world():
     return World()
 
 
-def test_a_worker_that_hears_no_ring_for_the_limit_is_ended(world):
-    world.pass_time(LIMIT_S, rings=True)
+def test_a_worker_that_gets_no_message_for_the_limit_is_ended(world):
+    world.pass_time(LIMIT_S, publishes=True)
     assert world.ends_at_s == []
 
-    world.pass_time(2 * STEP_S, rings=True)
+    world.pass_time(2 * STEP_S, publishes=True)
 
     assert world.ends_at_s
 
@@ -73,28 +73,28 @@ def test_a_worker_without_work_may_be_idle_for_ever(world):
 
 def test_after_a_long_idle_time_the_limit_begins_with_the_work(world):
     world.pass_time(10 * LIMIT_S)
-    world.pass_time(LIMIT_S - STEP_S, rings=True)
+    world.pass_time(LIMIT_S - STEP_S, publishes=True)
 
     assert world.ends_at_s == []
 
 
 def test_messages_that_come_keep_a_worker_alive_whatever_waits(world):
-    world.pass_time(10 * LIMIT_S, rings=True, hears=True)
+    world.pass_time(10 * LIMIT_S, publishes=True, hears=True)
 
     assert world.ends_at_s == []
 
 
 def test_a_lease_that_its_processes_hold_keeps_a_worker_alive_through_a_four_hour_note(world):
     world.is_working = True
-    world.pass_time(4 * 3600, rings=True)
+    world.pass_time(4 * 3600, publishes=True)
 
     assert world.ends_at_s == []
 
 
 def test_a_worker_that_stalls_after_work_is_ended_a_limit_later(world):
-    world.pass_time(LIMIT_S, rings=True, hears=True)
+    world.pass_time(LIMIT_S, publishes=True, hears=True)
     heard_until_s = world.now_s
-    world.pass_time(2 * LIMIT_S, rings=True)
+    world.pass_time(2 * LIMIT_S, publishes=True)
 
     assert heard_until_s + LIMIT_S <= world.ends_at_s[0] <= heard_until_s + LIMIT_S + 2 * STEP_S
 
@@ -106,7 +106,7 @@ def test_where_nobody_rings_again_a_lost_message_is_no_fault_of_the_worker(world
     assert world.ends_at_s == []
 
 
-def test_a_ring_that_came_a_moment_ago_may_still_be_answered(world):
+def test_a_message_that_was_published_a_moment_ago_may_still_be_answered(world):
     world.rung_at_s = world.now_s + 1
     world.pass_time(5 * LIMIT_S)
     world.rung_at_s = world.now_s + STEP_S - 1
@@ -116,11 +116,11 @@ def test_a_ring_that_came_a_moment_ago_may_still_be_answered(world):
 
 
 def test_while_the_database_is_away_nobody_is_blamed_and_the_wait_begins_afresh(world):
-    world.pass_time(LIMIT_S, rings=True)
+    world.pass_time(LIMIT_S, publishes=True)
     world.is_away = True
-    world.pass_time(10 * LIMIT_S, rings=True)
+    world.pass_time(10 * LIMIT_S, publishes=True)
     world.is_away = False
-    world.pass_time(LIMIT_S - STEP_S, rings=True)
+    world.pass_time(LIMIT_S - STEP_S, publishes=True)
 
     assert world.ends_at_s == []
 
@@ -144,10 +144,10 @@ class TestLook:
         bulk = waiting.look(engine, lanes=[Lane.BULK], workers=[], answer_s=0.0)
 
         assert (nightly.n_queued, bulk.n_queued) == (2, 0)
-        assert 0 <= nightly.ring_age_s < 60
-        assert bulk.ring_age_s is None
+        assert 0 <= nightly.publish_age_s < 60
+        assert bulk.publish_age_s is None
 
-    def test_the_newest_ring_that_had_time_to_be_answered_is_told(self, engine):
+    def test_the_newest_message_that_had_time_to_be_answered_is_told(self, engine):
         old, new, _ = add_jobs(engine, 3)
         pump.due_jobs(engine, cap_outstanding=100, limit=100)
         shift(engine, old, -5_000)
@@ -156,7 +156,7 @@ class TestLook:
         seen = waiting.look(engine, lanes=[Lane.NIGHTLY], workers=[], answer_s=500.0)
 
         assert seen.n_queued == 3
-        assert 1_000 <= seen.ring_age_s < 1_100
+        assert 1_000 <= seen.publish_age_s < 1_100
 
     def test_a_lease_counts_only_for_its_own_worker_and_only_until_it_runs_out(self, engine):
         first, second = add_jobs(engine, 2)
@@ -176,7 +176,7 @@ def test_a_worker_whose_pool_was_stopped_is_watched_on():
 
 
 def shift(engine, job_id, seconds):
-    """Let a job have been rung at another time."""
+    """Let a job have been published at another time."""
     with engine.begin() as connection:
         move = text("UPDATE jobs SET queued_at_s = queued_at_s + :by WHERE id = :id")
         connection.execute(move, {"by": seconds, "id": job_id})
