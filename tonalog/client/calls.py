@@ -61,9 +61,7 @@ GET_NOTE = Call(method="GET", path="/v1/notes/{note_id}", answer=records.Note, q
 LIST_SEGMENTS = Call(
     method="GET", path="/v1/notes/{note_id}/segments", answer=records.SegmentPage, query=("model", *_PAGE)
 )
-REPORT_SUBJECT = Call(
-    method="GET", path="/v1/subjects/{subject}/report", answer=records.Nothing, query=("model",)
-)
+REPORT_SUBJECT = Call(method="GET", path="/v1/subjects/{subject}/report", answer=records.Nothing, query=("model",))
 REPORT_NOTE = Call(method="GET", path="/v1/notes/{note_id}/report", answer=records.Nothing, query=("model",))
 REPORT_OPERATIONS = Call(method="GET", path="/v1/report", answer=records.Nothing)
 LIST_MODELS = Call(method="GET", path="/v1/models", answer=records.ModelList)
