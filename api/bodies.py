@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.person_bodies import RELATIVE, RelativeBody
 from api.shared_bodies import MODEL, SCORES, ModelName, example, name_model
+from db.model_ends import ModelState
 from db.notes import AppNote, NoteStatus
 from db.removals import Erasure
 from db.rows import Model, Segment
@@ -161,6 +162,7 @@ class ModelBody(BaseModel):
         {
             "name": "speech-emotion",
             "version": "0.6.0",
+            "state": "active",
             "is_active": True,
             "labels": list(SCORES),
             "sha256": "b1946ac92492d2347c6235b4d2611184b1946ac92492d2347c6235b4d2611184",
@@ -171,6 +173,7 @@ class ModelBody(BaseModel):
 
     name: str
     version: str
+    state: ModelState = Field(description="`retired` and `removed` ones score no more; their results may be asked for.")
     is_active: bool = Field(description="Whether answers are of this one where no other is asked for.")
     labels: list[str]
     sha256: str = Field(description="Of its `model.onnx`.")
@@ -178,11 +181,10 @@ class ModelBody(BaseModel):
     activated_at: datetime | None
 
     @classmethod
-    def of(cls, model: Model) -> Self:
+    def of(cls, model: Model, state: ModelState) -> Self:
         """Write a model."""
-        return cls(
-            **{name: getattr(model, name) for name in cls.model_fields if name != "labels"}, labels=[*model.labels]
-        )
+        same = {name: getattr(model, name) for name in cls.model_fields if name not in {"labels", "state"}}
+        return cls(**same, labels=[*model.labels], state=state)
 
 
 class ModelList(BaseModel):

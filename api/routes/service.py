@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from api.bodies import HealthBody, ModelBody, ModelList
 from api.callers import Reader, SharedContext
-from db import migrate, models
+from db import migrate, model_ends, models
+from db.model_ends import ModelState
 
 router = APIRouter(tags=["service"])
 
@@ -12,7 +13,10 @@ router = APIRouter(tags=["service"])
 @router.get("/v1/models", summary="Models")
 def list_models(context: SharedContext, key: Reader) -> ModelList:  # noqa: ARG001 - whoever has a key may know
     """List the registered model versions; they are the same for every tenant."""
-    return ModelList(models=[ModelBody.of(model) for model in models.list_models(context.engine)])
+    states = model_ends.read_states(context.engine)
+    found = models.list_models(context.engine)
+    # One that was added since the states were read is a candidate.
+    return ModelList(models=[ModelBody.of(one, states.get(one.id, ModelState.CANDIDATE)) for one in found])
 
 
 @router.get("/healthz", summary="Whether the process works")

@@ -82,7 +82,7 @@ def test_segments_are_read_in_pages(app):
 def test_models_are_listed_without_their_folder(app):
     (model,) = app.get("/v1/models").json["models"]
 
-    assert (model["name"], model["version"], model["is_active"]) == ("whisper3", "1.0", True)
+    assert (model["name"], model["version"], model["state"], model["is_active"]) == ("whisper3", "1.0", "active", True)
     assert "folder" not in model
 
 

@@ -1,5 +1,11 @@
 """The canary: the same people by hash on every machine, scored twice, and read under the candidate once all is there."""
 
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from db_samples import MONDAY, a_model, a_recording, add_active_model, new_sqlite, score_all
 from sqlalchemy import text
@@ -22,6 +28,24 @@ def engine(tmp_path):
 @pytest.fixture
 def candidate(engine):
     """Four people of one tenant and one of another, scored by the active model; gives a second model."""
+    if engine.dialect.name == "sqlite":
+        engine.dispose()
+        Path(engine.url.database).write_bytes(filled_file())
+        return models.resolve(engine, "2.0")
+    return fill(engine)
+
+
+@cache
+def filled_file():
+    """The bytes of a filled SQLite database: copying is faster than scoring for every test."""
+    with TemporaryDirectory() as folder:
+        engine = new_sqlite(Path(folder))
+        fill(engine)
+        with closing(sqlite3.connect(engine.url.database)) as connection:
+            return connection.serialize()
+
+
+def fill(engine):
     active = add_active_model(engine, "1.0")
     for n, (tenant, subject) in enumerate([*PEOPLE, ("clinic", "zoe")]):
         register(engine, f"{n}.wav", tenant, subject)

@@ -3,12 +3,26 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from db_samples import a_recording, add_active_model, count, new_sqlite
+from db_samples import a_model, a_recording, add_active_model, count, new_sqlite
 from sqlalchemy import select, update
 
-from db import api_keys, erasures, fences, idempotency, jobs, people, recordings, removals, upload_jobs, uploads
+from db import (
+    api_keys,
+    canary,
+    erasures,
+    fences,
+    idempotency,
+    jobs,
+    models,
+    people,
+    recordings,
+    removals,
+    upload_jobs,
+    uploads,
+)
 from db.erasures import Chosen
 from db.idempotency import Answer, BeingAnswered, OtherRequest, Request
+from db.model_readers import place_of
 from db.reasons import ErasureScope, Lane, Scope, UploadState
 from db.request_schema import idempotent_requests
 from db.request_schema import uploads as uploads_table
@@ -85,6 +99,23 @@ def test_an_upload_becomes_a_recording_with_an_interactive_job_and_holds_no_name
     assert lanes_of(engine) == [Lane.INTERACTIVE]
     assert upload_jobs.register(engine, "u1", found_object(), model_id=model.id) is None
     assert names_in(engine, uploads_table) == []
+
+
+def test_an_upload_of_the_canarys_people_is_scored_by_both_models_by_the_present_name(engine, key_id):
+    active = add_active_model(engine)
+    candidate = models.add_model(engine, a_model("2.0"))
+    recordings.register(engine, [a_recording("old.ogg", subject="anna")])
+    people.rename(engine, "anna", "person-8")
+    assert place_of("default", "person-8") < 0.1 < place_of("default", "anna")
+    canary.start(engine, candidate, share=0.1)
+    begin(engine, key_id)
+    uploads.receive(engine, "default", "u1")
+
+    recording_id = upload_jobs.register(engine, "u1", found_object(), model_id=active.id)
+
+    of_upload = select(jobs_table.c.model_id).where(jobs_table.c.recording_id == recording_id)
+    with engine.connect() as connection:
+        assert sorted(connection.scalars(of_upload)) == [active.id, candidate.id]
 
 
 def test_what_a_scan_registered_first_is_registered_once_and_goes_to_the_interactive_lane(engine, key_id):

@@ -66,9 +66,21 @@ def test_activate_prints_what_is_missing_and_what_is_covered(engine):
         call(models_command, "activate", "0.0.2")
     score(engine, 2)
 
-    assert "tiny-0.0.2 is active. It covers 3 of 3 recordings (100 %)" in call(models_command, "activate", "0.0.2")
+    assert "Of what tiny-0.0.1 has results for, it covers 3 of 3 recordings (100 %)." in call(
+        models_command, "activate", "0.0.2"
+    )
     assert "tiny-0.0.1 is active." in call(models_command, "rollback")
     assert "tiny-0.0.2 is active." in call(models_command, "activate", "0.0.2", "--min-coverage", "0.5")
+
+
+def test_activate_says_where_a_place_for_bundles_is_named_and_lacks_this_one(engine, home, monkeypatch):
+    score(engine, 2)
+    (home / "shared").mkdir()
+    monkeypatch.setenv("TONALOG_BUNDLES", str(home / "shared"))
+    assert f"not known to be stored (not in {home / 'shared'})" in call(models_command, "activate", "0.0.2")
+
+    store_bundle(Settings.read(), models.resolve(engine, "0.0.1"), home / "tiny-1")
+    assert "not known to be stored" not in call(models_command, "rollback")
 
 
 @pytest.mark.parametrize("wrong", ["1.1", "-0.1", "all"])
@@ -128,7 +140,7 @@ def test_trends_are_of_one_version_the_active_one_or_that_which_is_asked_for(eng
 def test_a_canary_is_started_shown_and_stopped_by_hand(engine):
     assert "There is no canary." in call(models_command, "canary")
     started = call(models_command, "canary", "0.0.2", "--share", "100%")
-    assert "100 % of all people, whose recordings are still to be scored; 1 people, 3 jobs made" in started
+    assert "100 % of all people, whose recordings are still to be scored; 1 people with a name, 3 jobs made" in started
     assert "covers 0 of 3 recordings" in started
     score_all(engine)
     refresh(engine)

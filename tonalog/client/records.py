@@ -135,6 +135,7 @@ class Model(Record):
 
     name: str
     version: str
+    state: str
     is_active: bool
     labels: Sequence[str]
     sha256: str

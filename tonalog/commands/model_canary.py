@@ -93,9 +93,9 @@ def _percent(share: float | None) -> str:
 
 def _say_progress(name: str, progress: Progress) -> None:
     say(
-        f"{name}: {_describe(progress.canary)}; {progress.n_people} people, {progress.n_jobs} jobs made in the bulk lane."
+        f"{name}: {_describe(progress.canary)}; {progress.n_people} people with a name, {progress.n_jobs} jobs made in the bulk lane."
     )
-    say(f"It covers {progress.coverage.describe()}.")
+    say(f"Of what the active model has results for of theirs, it covers {progress.coverage.describe()}.")
     if progress.coverage.n_people_waiting:
         say(f"Days and trends of {progress.coverage.n_people_waiting} people are still to be made by the scheduler.")
     if progress.coverage.n_missing or progress.coverage.n_people_waiting:

@@ -23,6 +23,12 @@ def name_store(settings: Settings) -> str:
     return settings.bundles or str(settings.home / ".bundles")
 
 
+def say_unless_stored(settings: Settings, model: Model) -> None:
+    """Warn that workers of other machines may not have a bundle, where a place is named from which they fetch it."""
+    if settings.bundles is not None and (where := _describe_store(settings, model)) != settings.bundles:
+        say(f"Its bundle is not known to be stored ({where}): `tonalog models add DIR` stores it for every worker.")
+
+
 @click.command(name="show", epilog="Example: tonalog models show 0.7.0")
 @click.argument("version")
 def show_model(version: str) -> None:

@@ -7,6 +7,7 @@ import click
 from config.settings import Settings
 from db import activation, models
 from db.activation import Switched
+from tonalog.commands.model_life import say_unless_stored
 from tonalog.screen import say
 from tonalog.session import open_database
 
@@ -27,9 +28,10 @@ def activate(version: str, *, force: bool, min_coverage: float) -> None:
     Exit 1 while recordings that the active model has results for have none under VERSION. A recording whose job
     ended for a reason of its own (NOT_AUDIO, TRUNCATED, OBJECT_MISSING and such) does not count: no model can score it.
     """
-    engine = open_database(Settings.read())
+    settings = Settings.read()
+    engine = open_database(settings)
     model = models.resolve(engine, version)
-    _say_switch(activation.activate(engine, model.id, min_coverage=min_coverage, force=force))
+    _say_switch(settings, activation.activate(engine, model.id, min_coverage=min_coverage, force=force))
 
 
 @click.command(name="rollback", epilog="Example: tonalog models rollback")
@@ -39,15 +41,18 @@ def rollback() -> None:
     Nothing is scored for it: readers see the results of that version at once. What only the newer one has scored is pending
     until the next scan or `tonalog reprocess` has it scored.
     """
-    _say_switch(activation.roll_back(open_database(Settings.read())))
+    settings = Settings.read()
+    _say_switch(settings, activation.roll_back(open_database(settings)))
 
 
-def _say_switch(switched: Switched) -> None:
+def _say_switch(settings: Settings, switched: Switched) -> None:
     model, covered = switched.model, switched.coverage
     say(f"{model.name}-{model.version} is active.")
     if switched.previous is None:
         return
     old = switched.previous
-    say(f"It covers {covered.describe()} of {old.name}-{old.version}. Back: tonalog models rollback")
+    say(f"Of what {old.name}-{old.version} has results for, it covers {covered.describe()}.")
     if covered.n_without_job:
         say(f"The jobs that it lacks: tonalog reprocess --model {model.version}")
+    say_unless_stored(settings, model)
+    say("Back: tonalog models rollback")
