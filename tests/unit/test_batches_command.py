@@ -90,7 +90,7 @@ def test_nothing_to_do_makes_no_batch(engine):
     ("command", "arguments", "said"),
     [
         (reprocess_command, ["--model", "2.0", "--sample", "0%"], "'0%' is no share of the recordings"),
-        (reprocess_command, ["--model", "2.0", "--sample", "101%"], "up to 100%"),
+        (reprocess_command, ["--model", "2.0", "--sample", "101%"], "from above 0% to 100%"),
         (reprocess_command, ["--model", "2.0", "--sample", "0.1"], "such as 1%"),
         (reprocess_command, ["--model", "2.0", "--limit", "0"], "0 is not in the range"),
         (reprocess_command, ["--model", "2.0", "--rate", "0/h"], "'0/h' is no rate"),
