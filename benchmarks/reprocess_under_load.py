@@ -32,6 +32,7 @@ VERSION = "9.9.9"
 MOST = 1.1
 NOTE_S = 3.0
 WAIT_S = 3_600
+N_KILLS = 2
 OF_NIGHT = """
     SELECT extract(epoch FROM s.created_at - j.created_at), extract(epoch FROM s.created_at), extract(epoch FROM j.created_at)
     FROM jobs j JOIN recordings r ON r.id = j.recording_id
@@ -50,9 +51,12 @@ def main() -> int:
     )
     with servers() as variables, tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), variables, options)
-        run.prepare()
-        nights = run.nights()
-        n_lost = run.finish()
+        try:
+            run.prepare()
+            nights = run.nights()
+            n_lost = run.finish()
+        finally:
+            run.close()
     report(nights, n_lost)
     ratio = mean(nights["going on"]["latency_s"]) / mean(nights["paused"]["latency_s"])
     return int(ratio > MOST or n_lost > 0)
@@ -136,17 +140,20 @@ class Run:
             kind: {"latency_s": [], "night_s": []} for kind in ("paused", "going on")
         }
         self._night(found["paused"], is_counted=False)  # the first one loads the active model
+        n_kills = 0
         for number in range(self.options.rounds):
             for kind in ("paused", "going on") if number % 2 == 0 else ("going on", "paused"):
                 self._hold_up(kind)
                 self._night(found[kind])
-            if number < 2:  # noqa: PLR2004 - twice
-                self._kill_in_the_middle()
+                if n_kills < N_KILLS:
+                    self._kill_in_the_middle()
+                    n_kills += 1
         return found
 
     def finish(self) -> int:
         """Let the batch end, switch readers over and back, and count what was lost."""
-        self.cli("batches", "resume", "1")
+        if self._ask("SELECT state FROM batches WHERE id = 1") == [("PAUSED",)]:
+            self.cli("batches", "resume", "1")
         self._wait_for_batch(1)
         self.cli("reprocess", "--model", VERSION)  # the notes that came meanwhile
         self._wait_for_batch(2)
@@ -156,8 +163,6 @@ class Run:
             self.cli("models", "activate", self._shipped_version(), "--force").strip(),
             self._ask(rows, self.options.notes),
         )
-        for name in tuple(self._processes):
-            self._kill(name)
         n_nightly = self._n_nights * self.options.nightly
         n_new = self._ask("SELECT count(*) FROM results WHERE model_id = 2")[0][0]
         n_old = self._ask("SELECT count(*) FROM results WHERE model_id = 1")[0][0]
@@ -167,6 +172,11 @@ class Run:
         )
         n_recordings = self.options.notes + n_nightly
         return int(abs(n_recordings - n_new) + abs(n_recordings - n_old))
+
+    def close(self) -> None:
+        """Kill what was started."""
+        for name in tuple(self._processes):
+            self._kill(name)
 
     def _wait_for_batch(self, batch_id: int) -> None:
         told = ("batches", "show", str(batch_id))
@@ -178,10 +188,18 @@ class Run:
             self.cli("batches", "pause", "1")
             self._wait(lambda: self._count("bulk", "RUNNING") == 0)
             return
+        self._resume()
+        self._wait(lambda: self._require_work() and self._count("bulk", "RUNNING") >= self.options.processes)
+
+    def _resume(self) -> None:
+        self._require_work()
         self.cli("batches", "resume", "1")
-        self._wait(lambda: self._count("bulk", "RUNNING") >= self.options.processes)
-        if self._count("bulk", "QUEUED") < self.options.nightly:
-            print("warning: the batch was nearly over in this night; give more --notes")
+
+    def _require_work(self) -> bool:
+        n_left = self._ask("SELECT count(*) FROM jobs WHERE batch_id = 1 AND finished_at IS NULL")[0][0]
+        if n_left < 2 * self.options.processes:
+            raise SystemExit("the batch was over before the nights were: give more --notes")
+        return True
 
     def _night(self, found: dict[str, list[float]], *, is_counted: bool = True) -> None:
         name = f"night-{self._n_nights:02}"
@@ -195,8 +213,8 @@ class Run:
             found["night_s"].append(float(max(row[1] for row in rows) - min(row[2] for row in rows)))
 
     def _kill_in_the_middle(self) -> None:
-        self.cli("batches", "resume", "1")
-        self._wait(lambda: self._count("bulk", "RUNNING") > 0)
+        self._resume()
+        self._wait(lambda: self._require_work() and self._count("bulk", "RUNNING") > 0)
         self._kill("worker")
         self._start("worker")
         lost = "SELECT count(*) FROM jobs WHERE state = 'RUNNING' AND lease_until_s < extract(epoch FROM now())"
