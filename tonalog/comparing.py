@@ -77,8 +77,10 @@ def as_document(found: Comparison, breaches: Sequence[Breach]) -> dict[str, Any]
 
 
 def list_tables(found: Comparison) -> Iterator[Table]:
-    """Return the tables of `tonalog compare`, one after the other."""
+    """Return the tables of `tonalog compare`, one after the other; the first alone where nothing is in common."""
     yield _tabulate_agreement(found)
+    if not found.n_both:
+        return
     yield _tabulate_confusion(found)
     if found.shifts:
         yield _tabulate_shifts(found)

@@ -144,6 +144,7 @@ def test_versions_without_a_recording_in_common_say_what_to_do(engine):
 
     assert done.exit_code == 0
     assert "`tonalog reprocess --model 1.1`" in done.stdout
+    assert "Recordings by label" not in done.stdout
 
 
 @pytest.mark.usefixtures("filled")
