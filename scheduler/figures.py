@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from config.queues import LANES, lane_queue
 from db import Engine, figures
-from db.errors import DatabaseError
 from scheduler.broker import count_waiting
 from scheduler.nightly import NIGHTLY
 from scheduler.service import SCAN_PULSE
@@ -76,8 +74,7 @@ class FiguresLoop:
                 continue
             try:
                 samples = part.read()
-            except (DatabaseError, OperationalError, OSError) as error:
-                # Old figures would pass for new ones.
+            except Exception as error:  # noqa: BLE001 - whatever it is, old figures would pass for new ones
                 self._collector.forget(name)
                 _log.warning("figures not read", extra={"part": name, "error": type(error).__name__})
             else:
