@@ -22,6 +22,7 @@ EVERYTHING = (
     "api.ingress.tlsSecret=certificate",
     "certificates.secret=certificates",
     "networkPolicy.database.to[0].ipBlock.cidr=10.1.2.3/32",
+    "networkPolicy.also.scheduler[0].ports[0].port=587",
     "imagePullSecrets[0].name=mine",
     "worker.placement.nodeSelector.disk=fast",
 )
@@ -167,6 +168,16 @@ def test_metrics_are_read_on_a_port_of_their_own_by_whoever_the_policy_names(eve
         assert asked[port]["from"]
     assert "ingress" not in everything["NetworkPolicy", "tonalog-migrate"]["spec"]
     assert "TONALOG_METRICS_PORT" not in environment(everything["Job", "tonalog-migrate"])
+
+
+def test_a_way_out_that_is_added_is_of_one_component_alone(everything):
+    ports = {
+        name: {port["port"] for rule in item["spec"].get("egress", []) for port in rule["ports"]}
+        for (kind, name), item in everything.items()
+        if kind == "NetworkPolicy"
+    }
+
+    assert {name for name, found in ports.items() if 587 in found} == {"tonalog-scheduler"}
 
 
 def test_what_is_turned_off_leaves_nothing_behind():
