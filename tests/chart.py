@@ -20,7 +20,7 @@ CHART = ROOT / "deploy" / "helm" / "tonalog"
 RENDERED = ROOT / "deploy" / "kubernetes"
 HEADER = "# Made by `make chart` of deploy/helm/tonalog with its default values, for whoever has no Helm.\n"
 # Kubernetes says what may be in these.
-OPEN = {"resources", "placement", "annotations", "labels", "imagePullSecrets", "to", "from"}
+OPEN = {"resources", "placement", "annotations", "labels", "imagePullSecrets", "to", "from", "also"}
 TYPES = {bool: "boolean", int: "integer", str: "string"}
 
 

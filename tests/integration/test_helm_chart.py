@@ -1,16 +1,16 @@
 """The chart of deploy/helm, rendered by a real Helm and held against Kubernetes' own schema; no cluster is asked."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
-from chart import CHART, RENDERED, is_secret, made_files, objects_in, render
+from chart import CHART, RENDERED, made_files, make_schema, objects_in, render
 from command import ROOT
 from servers.helm import MissingHelmError, find_helm, run_helm
 
-from config.settings import Settings
 from db.backlog import AUDIO_S
 
 EVERYTHING = (
@@ -22,6 +22,7 @@ EVERYTHING = (
     "api.ingress.tlsSecret=certificate",
     "certificates.secret=certificates",
     "networkPolicy.database.to[0].ipBlock.cidr=10.1.2.3/32",
+    "networkPolicy.also.scheduler[0].ports[0].port=587",
     "imagePullSecrets[0].name=mine",
     "worker.placement.nodeSelector.disk=fast",
 )
@@ -92,10 +93,18 @@ def test_a_value_that_is_misspelt_not_allowed_or_missing_is_refused_by_name(give
     assert message in refusal(given)
 
 
+def a_value_of(setting):
+    """Something that a setting's schema allows."""
+    if "enum" in setting:
+        return setting["enum"][-1]
+    least = setting.get("minimum", setting.get("exclusiveMinimum", 0) + 1)
+    return {"string": "x", "boolean": False, "integer": least, "number": least + 0.5}[setting["type"]]
+
+
 def test_every_setting_reaches_every_process_as_it_was_written(tmp_path):
-    defaults = {f"TONALOG_{key.upper()}": value for key, value in Settings() if not is_secret(key)}
-    given = {key: value if type(value) in {int, float} else str(value or "x") for key, value in defaults.items()}
-    given |= {"TONALOG_API_OPEN_UPLOADS": 1_000_000, "TONALOG_LEASE_S": 1_234_567.5, "TONALOG_RETENTION_DAYS": 30}
+    taken = make_schema()["properties"]["settings"]["properties"]
+    given = {name: a_value_of(setting) for name, setting in taken.items()}
+    given |= {"TONALOG_API_OPEN_UPLOADS": 1_000_000, "TONALOG_LEASE_S": 1_234_567.5}
     (tmp_path / "values.yaml").write_text(yaml.safe_dump({"settings": given}))
 
     found = objects_in(render("--values", str(tmp_path / "values.yaml")))
@@ -103,12 +112,11 @@ def test_every_setting_reaches_every_process_as_it_was_written(tmp_path):
     pods = [item for item in found if item["kind"] in {"Deployment", "Job"}]
     assert len(pods) == 5
     for item in pods:
-        told = environment(item)
-        texts = {key: value for key, value in given.items() if isinstance(value, str)}
-        assert texts.items() <= told.items()
-        numbers = {key: value for key, value in given.items() if not isinstance(value, str)}
-        assert {key: float(told[key]) for key in numbers} == numbers
-        assert told["TONALOG_API_OPEN_UPLOADS"] == "1000000"
+        told = {name: text for name, text in environment(item).items() if name in given}
+        numbers = {name: float(told.pop(name)) for name, value in given.items() if isinstance(value, float)}
+        assert told | numbers == {
+            name: value if isinstance(value, float) else json.dumps(value).strip('"') for name, value in given.items()
+        }
 
 
 def test_workers_are_added_by_the_audio_that_waits_and_nothing_else_says_how_many_there_are(everything):
@@ -167,6 +175,16 @@ def test_metrics_are_read_on_a_port_of_their_own_by_whoever_the_policy_names(eve
         assert asked[port]["from"]
     assert "ingress" not in everything["NetworkPolicy", "tonalog-migrate"]["spec"]
     assert "TONALOG_METRICS_PORT" not in environment(everything["Job", "tonalog-migrate"])
+
+
+def test_a_way_out_that_is_added_is_of_one_component_alone(everything):
+    ports = {
+        name: {port["port"] for rule in item["spec"].get("egress", []) for port in rule["ports"]}
+        for (kind, name), item in everything.items()
+        if kind == "NetworkPolicy"
+    }
+
+    assert {name for name, found in ports.items() if 587 in found} == {"tonalog-scheduler"}
 
 
 def test_what_is_turned_off_leaves_nothing_behind():
