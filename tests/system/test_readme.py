@@ -38,12 +38,12 @@ def test_every_command_runs_in_its_order(installed):
     printed = {}
     for words in COMMANDS:
         if words[0] not in SERVICES:
-            refused = words[:2] == ["models", "activate"]  # as the README says: nothing has scored with it yet
-            printed[" ".join(words[:2])] = installed(*words, code=1 if refused else 0)
+            printed[" ".join(words[:2])] = installed(*words)
 
     assert "14 scored" in printed["run examples/notes"]
-    assert "0.7.0" in printed["reprocess --model"]
-    assert "result" in printed["models activate"]
+    assert "speech-emotion-0.7.0" in printed["reprocess --model"]
+    assert "speech-emotion-0.7.0 is active" in printed["models activate"]
+    assert "speech-emotion-0.7.0" in printed["compare 0.6.0"]
     assert (installed.folder / "ana.html").read_text().startswith("<!doctype html>")
     assert (installed.folder / "scores").is_dir()
 
