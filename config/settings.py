@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import broker_tls
+from config import broker_tls, telemetry_values
+from config.misspelt import find_misspelt
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _PREFIX = "TONALOG_"
 _CRONTAB_FIELDS = 5
 _MIN_SUBJECT_KEY = 32
-# Finds `max_size` and `subject_keys`, not the names that Kubernetes gives to services (`database_port`).
-_SAME_NAME = 0.82
 
 
 # The ready-made rules of storage.layouts, in order.
@@ -195,10 +192,8 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="How a log line is written: json or text; auto: json where stderr is a pipe or socket."
     )
-    metrics_port: int | None = Field(
+    metrics_port: telemetry_values.Port = Field(
         None,
-        ge=1,
-        le=65_535,
         description="Port at which this process tells its metrics, at /metrics without a key; each process of a machine "
         "needs its own. Unset: nowhere.",
     )
@@ -209,17 +204,13 @@ class Settings(BaseSettings):
         default=True,
         description="Whether workers tell the broker of the jobs they take and end, by id, for tools such as Flower.",
     )
-    traces_url: str | None = Field(
+    traces_url: telemetry_values.HttpUrl = Field(
         None,
         description="Where traces go (extra traces): an OTLP/HTTP address such as http://collector:4318/v1/traces. Unset: "
         "none are made.",
     )
-    traces_share: float = Field(
-        1.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Share of the jobs that are traced, the same ones in each process.",
+    traces_share: telemetry_values.Share = Field(
+        1.0, description="Share of the jobs that are traced, the same ones in each process."
     )
 
     @field_validator("broker_url")
@@ -234,19 +225,6 @@ class Settings(BaseSettings):
         if info.field_name == "broker_key_file" and value is not None and info.data.get("broker_cert_file") is None:
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
-
-    @field_validator("metrics_port", "traces_url", mode="before")
-    @classmethod
-    def _unset(cls, value: object) -> object:
-        # Compose passes a variable that is not set on as an empty one.
-        return None if isinstance(value, str) and not value.strip() else value
-
-    @field_validator("traces_url")
-    @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("is no http:// or https:// URL")
-        return value
 
     @field_validator("key_pattern", "manifest", "tenant", "time_zone", "metrics_host", "log_format", mode="before")
     @classmethod
@@ -302,7 +280,8 @@ class Settings(BaseSettings):
             SettingsError: A value is not allowed; names the variable, what is allowed and, but for secrets, the value.
                 Or a variable is none of ours and almost the name of one.
         """
-        _refuse_misspelt(os.environ, cls.model_fields)
+        if misspelt := find_misspelt(os.environ, cls.model_fields, prefix=_PREFIX):
+            raise SettingsError(f"{misspelt[0]}: no such setting; use {misspelt[1]}.")
         given = {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
@@ -375,16 +354,3 @@ class Settings(BaseSettings):
 def _resolve(path: Path) -> Path:
     """Return an absolute path without links; `Path.resolve` raises where they go in a circle."""
     return Path(os.path.realpath(path))
-
-
-def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:
-    """Refuse a variable that would be ignored for its spelling: a lost `SUBJECT_KEY` stores people's names.
-
-    >>> _refuse_misspelt(["TONALOG_RETENTION_DAY"], ["retention_days", "home"])
-    Traceback (most recent call last):
-    config.settings.SettingsError: TONALOG_RETENTION_DAY: no such setting; use TONALOG_RETENTION_DAYS.
-    """
-    for variable in variables:
-        prefix, name = variable[: len(_PREFIX)].upper(), variable[len(_PREFIX) :].lower()
-        if prefix == _PREFIX and name not in names and (near := get_close_matches(name, names, 1, _SAME_NAME)):
-            raise SettingsError(f"{variable}: no such setting; use {_PREFIX}{near[0].upper()}.")
