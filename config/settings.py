@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import broker_tls, mail_servers
+from config import broker_tls, mail_servers, telemetry_values
+from config.misspelt import find_misspelt, read_renamed
 from config.periods import check_period
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _PREFIX = "TONALOG_"
 _CRONTAB_FIELDS = 5
 _MIN_SUBJECT_KEY = 32
-# Finds `max_size` and `subject_keys`, not the names that Kubernetes gives to services (`database_port`).
-_SAME_NAME = 0.82
 _RENAMED = {"rering_s": "redeliver_s"}  # former name of a setting -> its name
 
 
@@ -235,10 +232,8 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="How a log line is written: json or text; auto: json where stderr is a pipe or socket."
     )
-    metrics_port: int | None = Field(
+    metrics_port: telemetry_values.Port = Field(
         None,
-        ge=1,
-        le=65_535,
         description="Port at which this process tells its metrics, at /metrics without a key; each process of a machine "
         "needs its own. Unset: nowhere.",
     )
@@ -249,17 +244,13 @@ class Settings(BaseSettings):
         default=True,
         description="Whether workers tell the broker of the jobs they take and end, by id, for tools such as Flower.",
     )
-    traces_url: str | None = Field(
+    traces_url: telemetry_values.HttpUrl = Field(
         None,
         description="Where traces go (extra traces): an OTLP/HTTP address such as http://collector:4318/v1/traces. Unset: "
         "none are made.",
     )
-    traces_share: float = Field(
-        1.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Share of the jobs that are traced, the same ones in each process.",
+    traces_share: telemetry_values.Share = Field(
+        1.0, description="Share of the jobs that are traced, the same ones in each process."
     )
 
     @field_validator("broker_url")
@@ -274,19 +265,6 @@ class Settings(BaseSettings):
         if info.field_name == "broker_key_file" and value is not None and info.data.get("broker_cert_file") is None:
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
-
-    @field_validator("metrics_port", "traces_url", mode="before")
-    @classmethod
-    def _unset(cls, value: object) -> object:
-        # Compose passes a variable that is not set on as an empty one.
-        return None if isinstance(value, str) and not value.strip() else value
-
-    @field_validator("traces_url")
-    @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("is no http:// or https:// URL")
-        return value
 
     @field_validator(
         "bundles", "key_pattern", "manifest", "tenant", "time_zone", "metrics_host", "log_format", mode="before"
@@ -368,8 +346,10 @@ class Settings(BaseSettings):
             SettingsError: A value is not allowed; names the variable, what is allowed and, but for secrets, the value.
                 Or a variable is none of ours and almost the name of one.
         """
-        _refuse_misspelt(os.environ, [*cls.model_fields, *_RENAMED])
-        given = _read_renamed(os.environ) | {name: value for name, value in overrides.items() if value is not None}
+        if misspelt := find_misspelt(os.environ, [*cls.model_fields, *_RENAMED], prefix=_PREFIX):
+            raise SettingsError(f"{misspelt[0]}: no such setting; use {misspelt[1]}.")
+        renamed = read_renamed(os.environ, _RENAMED, prefix=_PREFIX)
+        given = renamed | {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
@@ -441,30 +421,3 @@ class Settings(BaseSettings):
 def _resolve(path: Path) -> Path:
     """Return an absolute path without links; `Path.resolve` raises where they go in a circle."""
     return Path(os.path.realpath(path))
-
-
-def _read_renamed(variables: Mapping[str, str]) -> dict[str, object]:
-    """Read settings under their former names, where the new one is not set.
-
-    >>> _read_renamed({"TONALOG_RERING_S": "30"})
-    {'redeliver_s': '30'}
-    """
-    by_name = {name.upper(): value for name, value in variables.items()}
-    return {
-        new: by_name[_PREFIX + old.upper()]
-        for old, new in _RENAMED.items()
-        if _PREFIX + old.upper() in by_name and _PREFIX + new.upper() not in by_name
-    }
-
-
-def _refuse_misspelt(variables: Iterable[str], names: Collection[str]) -> None:
-    """Refuse a variable that would be ignored for its spelling: a lost `SUBJECT_KEY` stores people's names.
-
-    >>> _refuse_misspelt(["TONALOG_RETENTION_DAY"], ["retention_days", "home"])
-    Traceback (most recent call last):
-    config.settings.SettingsError: TONALOG_RETENTION_DAY: no such setting; use TONALOG_RETENTION_DAYS.
-    """
-    for variable in variables:
-        prefix, name = variable[: len(_PREFIX)].upper(), variable[len(_PREFIX) :].lower()
-        if prefix == _PREFIX and name not in names and (near := get_close_matches(name, names, 1, _SAME_NAME)):
-            raise SettingsError(f"{variable}: no such setting; use {_PREFIX}{near[0].upper()}.")
