@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from db.columns import db_now_s
 from db.engine import reading
+from db.model_ends import ModelState, read_states
 from db.people_marks import count_marked
 from db.reasons import JobState, Lane, RecordingState, ResultStatus, SlotState
 from db.schema import erasure_objects, erasures, jobs, models, recordings, results, schedule_slots
@@ -45,7 +46,7 @@ class ModelFigures:
     """What one model has made: results, and the length of their recordings, by status."""
 
     name: str
-    is_active: bool
+    state: ModelState
     n_results: Mapping[ResultStatus, int]
     audio_ms: Mapping[ResultStatus, int]
 
@@ -102,7 +103,8 @@ def read_totals(engine: Engine) -> TotalFigures:
     by_state = select(state, func.count().label("n")).group_by(state)
     audio_ms = func.sum(_s.duration_ms).label("audio_ms")
     of_models = select(_s.model_id, _s.status, func.count().label("n"), audio_ms).group_by(_s.model_id, _s.status)
-    newest = select(models.c.id, models.c.name, models.c.version, models.c.is_active).order_by(models.c.id.desc())
+    newest = select(models.c.id, models.c.name, models.c.version).order_by(models.c.id.desc())
+    states = read_states(engine)
     with reading(engine) as connection:
         made: dict[int, dict[ResultStatus, tuple[int, int]]] = {}
         for row in connection.execute(of_models):
@@ -114,7 +116,7 @@ def read_totals(engine: Engine) -> TotalFigures:
             models=tuple(
                 ModelFigures(
                     name=f"{row.name}-{row.version}",
-                    is_active=row.is_active,
+                    state=states.get(row.id, ModelState.CANDIDATE),
                     n_results={status: made.get(row.id, {}).get(status, (0, 0))[0] for status in ResultStatus},
                     audio_ms={status: made.get(row.id, {}).get(status, (0, 0))[1] for status in ResultStatus},
                 )

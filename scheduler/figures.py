@@ -8,13 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from celery import Celery
 
 from config.queues import LANES, lane_queue
 from db import Engine, figures
+from db.batch_progress import read_progress
+from db.batches import list_unfinished
+from db.drift import DriftNight, read_drift
 from scheduler.broker import count_waiting
 from scheduler.nightly import NIGHTLY
 from scheduler.service import SCAN_PULSE
@@ -24,6 +27,7 @@ from telemetry.database import DatabaseCollector, Samples
 _log = logging.getLogger(__name__)
 _REST = 20.0  # times as long as reading took, until it is read again
 _TOTALS_EVERY_S = 60.0
+_MAX_BATCHES = 20
 
 
 @dataclass
@@ -90,14 +94,13 @@ class FiguresLoop:
 
 
 def make_parts(engine: Engine, app: Celery) -> dict[str, Callable[[], Samples]]:
-    """Say how each part is read.
-
-    A part that is added here (progress of batches, drift) gives values of metrics that `telemetry.metrics.DATABASE` declares.
-    """
+    """Say how each part is read; it gives values of metrics that `telemetry.metrics.DATABASE` declares."""
     return {
         "queue": lambda: of_queue(figures.read_queue(engine, scan_pulse=SCAN_PULSE, nightly=NIGHTLY)),
         "totals": lambda: of_totals(figures.read_totals(engine)),
         "broker": lambda: of_broker(count_waiting(app, [lane_queue(lane) for lane in LANES])),
+        "batches": lambda: of_batches(engine),
+        "drift": lambda: of_drift(read_drift(engine, n_nights=1)),
     }
 
 
@@ -131,12 +134,31 @@ def of_totals(read: figures.TotalFigures) -> Samples:
         "tonalog_results_audio_seconds": [
             ((model.name, status.value), ms / 1000) for model in read.models for status, ms in model.audio_ms.items()
         ],
-        "tonalog_model_info": [
-            ((model.name, "active" if model.is_active else "registered"), 1) for model in read.models
-        ],
+        "tonalog_model_info": [((model.name, model.state.value), 1) for model in read.models],
     }
 
 
 def of_broker(n_waiting: Mapping[str, int]) -> Samples:
     """Make samples of what waits in the broker."""
     return {"tonalog_broker_messages": [((lane,), n_waiting[lane_queue(lane)]) for lane in LANES]}
+
+
+def of_batches(engine: Engine) -> Samples:
+    """Make samples of the batches that are not finished, the oldest of them."""
+    recordings, audio = [], []
+    for batch in list_unfinished(engine)[:_MAX_BATCHES]:
+        progress = read_progress(engine, batch)
+        recordings += [((str(batch.id), state.value), n) for state, n in progress.by_state.items()]
+        audio.append(((str(batch.id), "done"), progress.done_ms / 1000))
+        if progress.audio_ms is not None:
+            audio.append(((str(batch.id), "expected"), progress.audio_ms / 1000))
+    return {"tonalog_batch_recordings": recordings, "tonalog_batch_audio_seconds": audio}
+
+
+def of_drift(nights: Sequence[DriftNight]) -> Samples:
+    """Make samples of the last night's drift."""
+    found = [(night.model, measure) for night in nights for measure in night.measures]
+    return {
+        "tonalog_drift": [((model, measure.name), measure.divergence) for model, measure in found],
+        "tonalog_drift_limit": [((model, measure.name), measure.limit) for model, measure in found],
+    }

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 from command import wait_until
-from db_samples import MONDAY, add_active_model, add_jobs, new_sqlite, set_job
+from db_samples import MONDAY, a_model, a_result, add_active_model, add_jobs, new_sqlite, set_job, take
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from config.settings import Settings
-from db import slots
+from db import batch_plan, ledger, models, pump, slots
+from db.drift import DriftMeasure, NewDriftNight, read_drift, write_drift
 from db.errors import DatabaseUnavailable
 from db.figures import read_queue, read_totals
-from db.reasons import JobState, Lane, Outcome, Reason, ResultStatus
-from scheduler.figures import FiguresLoop, of_queue, of_totals
+from db.reasons import DriftState, JobState, Lane, Outcome, Reason, ResultStatus
+from scheduler.figures import FiguresLoop, of_batches, of_drift, of_queue, of_totals
 from telemetry import metrics
 from telemetry.database import DatabaseCollector, Declared
 from telemetry.samples import MAX_LINE_BYTES, AttemptSample, BadSample, SamplePipe, Words, decode, encode
@@ -193,7 +194,44 @@ def test_figures_say_what_waits_how_long_and_what_there_is(tmp_path):
     assert totals["tonalog_jobs"] == [(("nightly", "DEAD"), 1)]
     assert totals["tonalog_dead_jobs"] == [(("NOT_AUDIO",), 1)]
     assert totals["tonalog_recordings"] == [(("LIVE",), 3)]
+    assert [labels[1] for labels, _ in totals["tonalog_model_info"]] == ["active"]
     metrics.DATABASE.replace("a test", {**queue, **totals})  # every name and label is declared
+    metrics.DATABASE.forget("a test")
+
+
+def test_figures_tell_the_progress_of_batches_and_the_drift_of_the_last_night(tmp_path):
+    engine = new_sqlite(tmp_path)
+    model = add_active_model(engine)
+    newer = models.add_model(engine, a_model("2.0"))
+    ids = add_jobs(engine, 2)
+    pump.due_jobs(engine, cap_outstanding=10, limit=10)
+    for job_id in ids:
+        ledger.finish(engine, take(engine, job_id), a_result())
+    batch = batch_plan.begin(engine, batch_plan.Choice(model_id=newer.id))
+    batch_plan.plan_all(engine, batch)
+    day = MONDAY.date()
+    moved = DriftMeasure(name="labels", divergence=0.2, limit=0.1, low=0.1, high=0.3)
+    night = NewDriftNight(
+        night=day,
+        model_id=model.id,
+        recent_since=day,
+        recent_until=day,
+        reference_since=day,
+        reference_until=day,
+        n_recent=1,
+        n_reference=1,
+        n_persons=1,
+        state=DriftState.MOVED,
+        measures=(moved,),
+    )
+    write_drift(engine, night)
+
+    batches, drift = of_batches(engine), of_drift(read_drift(engine, n_nights=1))
+
+    assert dict(batches["tonalog_batch_recordings"])[str(batch), "PENDING"] == 2
+    assert dict(batches["tonalog_batch_audio_seconds"])[str(batch), "done"] == 0
+    assert drift["tonalog_drift"][0][1] > drift["tonalog_drift_limit"][0][1]
+    metrics.DATABASE.replace("a test", {**batches, **drift})  # every name and label is declared
     metrics.DATABASE.forget("a test")
 
 
