@@ -175,6 +175,8 @@ def test_metrics_are_read_on_a_port_of_their_own_by_whoever_the_policy_names(eve
         assert {"name": "metrics", "containerPort": port} in container["ports"]
         assert environment(item)["TONALOG_METRICS_PORT"] == str(port)
         assert asked[port]["from"]
+    (endpoint,) = everything["PodMonitor", "tonalog"]["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["relabelings"][0]["replacement"]) == ("metrics", "tonalog-$1")
     assert "ingress" not in everything["NetworkPolicy", "tonalog-migrate"]["spec"]
     assert "TONALOG_METRICS_PORT" not in environment(everything["Job", "tonalog-migrate"])
 
