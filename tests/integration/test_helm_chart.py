@@ -1,6 +1,7 @@
 """The chart of deploy/helm, rendered by a real Helm and held against Kubernetes' own schema; no cluster is asked."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,7 @@ EVERYTHING = (
     "imagePullSecrets[0].name=mine",
     "worker.placement.nodeSelector.disk=fast",
 )
+GUIDE = (ROOT / "deploy" / "README.md").read_text()
 OF_OTHERS = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}  # Kubernetes has no schema of these
 
 
@@ -173,6 +175,8 @@ def test_metrics_are_read_on_a_port_of_their_own_by_whoever_the_policy_names(eve
         assert {"name": "metrics", "containerPort": port} in container["ports"]
         assert environment(item)["TONALOG_METRICS_PORT"] == str(port)
         assert asked[port]["from"]
+    (endpoint,) = everything["PodMonitor", "tonalog"]["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["relabelings"][0]["replacement"]) == ("metrics", "tonalog-$1")
     assert "ingress" not in everything["NetworkPolicy", "tonalog-migrate"]["spec"]
     assert "TONALOG_METRICS_PORT" not in environment(everything["Job", "tonalog-migrate"])
 
@@ -204,6 +208,18 @@ def test_keys_of_s3_are_left_out_where_the_service_account_has_the_rights():
 
     told = [environment(item) for (kind, _), item in found.items() if kind in {"Deployment", "Job"}]
     assert not any("TONALOG_S3_ACCESS_KEY" in names for names in told)
+
+
+def test_the_chart_takes_the_values_of_the_guide(tmp_path):
+    (example,) = re.findall(r"```yaml\n(# my-values.yaml\n.*?)```", GUIDE, re.DOTALL)
+    (tmp_path / "my-values.yaml").write_text(example)
+
+    found = objects_in(render("--values", str(tmp_path / "my-values.yaml")))
+
+    images = {
+        item["spec"]["template"]["spec"]["containers"][0]["image"] for item in found if item["kind"] == "Deployment"
+    }
+    assert images == {"registry.example.org/tonalog:0.1.0"}
 
 
 def test_two_releases_share_no_name():

@@ -1,9 +1,13 @@
 """The role of what adds workers: it sees how much audio waits, and nothing of anybody; on a real PostgreSQL."""
 
+import subprocess
+
 import psycopg
 import pytest
+from command import ROOT
 from db_samples import new_postgres
-from roles import Roles, add_work, ask
+from roles import PASSWORD, Roles, add_work, ask, run
+from servers.postgres import prepare_cluster
 
 from db.backlog import AUDIO_S
 from db.schema import metadata
@@ -61,3 +65,23 @@ def test_the_scaler_has_two_connections_and_little_time(granted):
     assert ask(granted.scaler, "SHOW statement_timeout") == [("10s",)]
     with granted.scaler.connect(), granted.scaler.connect(), pytest.raises(psycopg.OperationalError, match="too many"):
         granted.scaler.raw_connection()
+
+
+@pytest.mark.parametrize("given", [{}, {"SCALER_DB_PASSWORD": PASSWORD}], ids=["without", "with"])
+def test_the_scaler_can_log_in_where_the_hooks_of_the_chart_are_given_its_password(granted, given):
+    run(granted.admin, "ALTER ROLE tonalog_scaler PASSWORD NULL")
+    url = granted.admin.url
+    passwords = {f"{role}_DB_PASSWORD": PASSWORD for role in ("MIGRATOR", "WORKER", "SCHEDULER", "HTTP", "WEBHOOKS")}
+    environment = {
+        "PATH": f"{prepare_cluster()[0]}:/usr/bin:/bin",
+        "DATABASE_URL": f"postgresql://{url.username}@{url.host}:{url.port}/{url.database}",
+        "PGPASSWORD": url.password,
+        "ROLES_SQL": str(ROOT / "deploy" / "postgres" / "roles.sql"),
+    }
+    script = ["/bin/sh", str(ROOT / "deploy" / "postgres" / "set-roles.sh")]
+
+    done = subprocess.run(script, env=environment | passwords | given, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    has_password = ask(granted.admin, "SELECT rolpassword IS NOT NULL FROM pg_authid WHERE rolname = 'tonalog_scaler'")
+    assert has_password == [(bool(given),)]

@@ -60,7 +60,8 @@ def plain_of(name):
 
 def secrets_of(name):
     """Variable -> (Secret, key, whether the pod starts without it)."""
-    given = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container_of(name)["env"] if "valueFrom" in one}
+    listed = [item for item in container_of(name)["env"] if "valueFrom" in item]
+    given = {item["name"]: item["valueFrom"]["secretKeyRef"] for item in listed}
     return {variable: (ref["name"], ref["key"], ref.get("optional", False)) for variable, ref in given.items()}
 
 
