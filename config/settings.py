@@ -186,26 +186,22 @@ class Settings(BaseSettings):
         None, description="CA certificates of the hosts that webhooks go to, besides those of the system."
     )
     webhook_days: int = Field(30, ge=1, le=36_500, description="How long deliveries of webhooks are kept.")
-    alert_every_s: Seconds = Field(
-        60.0, description="How often the scheduler looks for troubles to alert of, and sends mail."
-    )
-    alert_tenant: str = Field(
-        "default", description="Tenant whose webhook endpoints may be told of alerts: those of who runs the system."
-    )
-    smtp_url: SecretStr | None = Field(
+    alert_every_s: Seconds = Field(60.0, description="How often the scheduler looks for troubles, and sends mail.")
+    alert_tenant: str = Field("default", description="Tenant whose webhook endpoints may be told of alerts.")
+    smtp_url: mail_servers.ServerUrl = Field(
         None,
         description="Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS is required), smtps://...:465 (TLS at once), or "
         "smtp+plain://HOST:25 (no TLS and no password).",
     )
-    smtp_ca_file: Path | None = Field(
-        None, description="CA certificates of the mail server, besides those of the system."
+    smtp_ca_file: mail_servers.CaFile = Field(
+        None, description="CA certificates of the mail server, besides the system's."
     )
-    alert_to: str | None = Field(
-        None,
-        validate_default=True,
-        description="Addresses, comma-separated, that get mail of alerts and nights; goes with smtp_url.",
+    alert_to: mail_servers.Recipients = Field(
+        None, validate_default=True, description="Comma-separated addresses that get mail of alerts and nights."
     )
-    alert_from: str | None = Field(None, description="Sender of that mail; unset: the first address of alert_to.")
+    alert_from: mail_servers.Sender = Field(
+        None, description="Sender of that mail; unset: the first address of alert_to."
+    )
     trend_baseline_days: int = Field(
         60,
         ge=60,
@@ -233,7 +229,7 @@ class Settings(BaseSettings):
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
 
-    @field_validator("key_pattern", "manifest", "tenant", "time_zone", mode="before")
+    @field_validator("key_pattern", "manifest", "tenant", "alert_tenant", "time_zone", mode="before")
     @classmethod
     def _set(cls, value: object, info: ValidationInfo) -> object:
         # Compose passes a variable that is not set on as an empty one.
@@ -270,30 +266,6 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError(f"{word.strip()!r} is no network; use one such as 10.1.0.0/16") from None
         return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _known_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or not value.get_secret_value():
-            return None
-        mail_servers.read_url(value.get_secret_value())
-        return value
-
-    @field_validator("alert_to")
-    @classmethod
-    def _are_addresses(cls, value: str | None, info: ValidationInfo) -> str | None:
-        words = [word.strip() for word in (value or "").split(",") if word.strip()]
-        has_server = info.data.get("smtp_url") is not None
-        if words and not has_server:
-            raise ValueError("needs TONALOG_SMTP_URL, the server that mail goes through")
-        if has_server and not words:
-            raise ValueError("is not set, and TONALOG_SMTP_URL is: name who gets the mail")
-        return ", ".join(map(mail_servers.check_address, words)) or None
-
-    @field_validator("alert_from")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        return mail_servers.check_address(value.strip()) if value and value.strip() else None
 
     @field_validator("time_limit_s")
     @classmethod
