@@ -131,10 +131,7 @@ class Settings(BaseSettings):
         300.0,
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
     )
-    queue_age_s: Seconds = Field(
-        21_600.0,
-        description="How long a job may wait, but for bulk ones, before `tonalog doctor`, `status` and alerts call it a trouble.",
-    )
+    queue_age_s: Seconds = Field(21_600.0, description="How long a job that is not bulk may wait; longer is a trouble.")
     sweep_s: Seconds = Field(15.0, description="How often the scheduler sweeps and pumps.")
     uploads_s: Seconds = Field(
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
