@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
 _ADDRESS = re.compile(r"[^\s@<>,;\"\\]+@[^\s@<>,;\"\\]+")
 
@@ -75,3 +79,31 @@ def check_address(address: str) -> str:
     if not _ADDRESS.fullmatch(address) or not address.isascii() or not address.isprintable():
         raise ValueError(f"{address!r} is no address; use one such as night@ops.example")
     return address
+
+
+def _check_url(value: SecretStr | None) -> SecretStr | None:
+    if value is None or not value.get_secret_value():
+        return None
+    read_url(value.get_secret_value())
+    return value
+
+
+def _check_recipients(value: str | None, info: ValidationInfo) -> str | None:
+    words = [word.strip() for word in (value or "").split(",") if word.strip()]
+    has_server = info.data.get("smtp_url") is not None
+    if words and not has_server:
+        raise ValueError("needs TONALOG_SMTP_URL, the server that mail goes through")
+    if has_server and not words:
+        raise ValueError("is not set, and TONALOG_SMTP_URL is: name who gets the mail")
+    return ", ".join(map(check_address, words)) or None
+
+
+def _check_sender(value: str | None) -> str | None:
+    return check_address(value.strip()) if value and value.strip() else None
+
+
+# Compose passes a variable that is not set on as an empty one.
+CaFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+ServerUrl = Annotated[SecretStr | None, AfterValidator(_check_url)]
+Recipients = Annotated[str | None, AfterValidator(_check_recipients)]
+Sender = Annotated[str | None, AfterValidator(_check_sender)]

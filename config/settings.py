@@ -141,10 +141,7 @@ class Settings(BaseSettings):
         300.0,
         description="A worker that takes nothing for this long while work waits in its lanes ends itself with status 70.",
     )
-    queue_age_s: Seconds = Field(
-        21_600.0,
-        description="How long a job may wait, but for bulk ones, before `tonalog doctor`, `status` and alerts call it a trouble.",
-    )
+    queue_age_s: Seconds = Field(21_600.0, description="How long a job that is not bulk may wait; longer is a trouble.")
     sweep_s: Seconds = Field(15.0, description="How often the scheduler sweeps and pumps.")
     uploads_s: Seconds = Field(
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
@@ -196,26 +193,22 @@ class Settings(BaseSettings):
         None, description="CA certificates of the hosts that webhooks go to, besides those of the system."
     )
     webhook_days: int = Field(30, ge=1, le=36_500, description="How long deliveries of webhooks are kept.")
-    alert_every_s: Seconds = Field(
-        60.0, description="How often the scheduler looks for troubles to alert of, and sends mail."
-    )
-    alert_tenant: str = Field(
-        "default", description="Tenant whose webhook endpoints may be told of alerts: those of who runs the system."
-    )
-    smtp_url: SecretStr | None = Field(
+    alert_every_s: Seconds = Field(60.0, description="How often the scheduler looks for troubles, and sends mail.")
+    alert_tenant: str = Field("default", description="Tenant whose webhook endpoints may be told of alerts.")
+    smtp_url: mail_servers.ServerUrl = Field(
         None,
         description="Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS is required), smtps://...:465 (TLS at once), or "
         "smtp+plain://HOST:25 (no TLS and no password).",
     )
-    smtp_ca_file: Path | None = Field(
-        None, description="CA certificates of the mail server, besides those of the system."
+    smtp_ca_file: mail_servers.CaFile = Field(
+        None, description="CA certificates of the mail server, besides the system's."
     )
-    alert_to: str | None = Field(
-        None,
-        validate_default=True,
-        description="Addresses, comma-separated, that get mail of alerts and nights; goes with smtp_url.",
+    alert_to: mail_servers.Recipients = Field(
+        None, validate_default=True, description="Comma-separated addresses that get mail of alerts and nights."
     )
-    alert_from: str | None = Field(None, description="Sender of that mail; unset: the first address of alert_to.")
+    alert_from: mail_servers.Sender = Field(
+        None, description="Sender of that mail; unset: the first address of alert_to."
+    )
     trend_baseline_days: int = Field(
         60,
         ge=60,
@@ -267,7 +260,15 @@ class Settings(BaseSettings):
         return value and broker_tls.check_file(value, url and url.get_secret_value())
 
     @field_validator(
-        "bundles", "key_pattern", "manifest", "tenant", "time_zone", "metrics_host", "log_format", mode="before"
+        "bundles",
+        "key_pattern",
+        "manifest",
+        "tenant",
+        "alert_tenant",
+        "time_zone",
+        "metrics_host",
+        "log_format",
+        mode="before",
     )
     @classmethod
     def _set(cls, value: object, info: ValidationInfo) -> object:
@@ -305,30 +306,6 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError(f"{word.strip()!r} is no network; use one such as 10.1.0.0/16") from None
         return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _known_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or not value.get_secret_value():
-            return None
-        mail_servers.read_url(value.get_secret_value())
-        return value
-
-    @field_validator("alert_to")
-    @classmethod
-    def _are_addresses(cls, value: str | None, info: ValidationInfo) -> str | None:
-        words = [word.strip() for word in (value or "").split(",") if word.strip()]
-        has_server = info.data.get("smtp_url") is not None
-        if words and not has_server:
-            raise ValueError("needs TONALOG_SMTP_URL, the server that mail goes through")
-        if has_server and not words:
-            raise ValueError("is not set, and TONALOG_SMTP_URL is: name who gets the mail")
-        return ", ".join(map(mail_servers.check_address, words)) or None
-
-    @field_validator("alert_from")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        return mail_servers.check_address(value.strip()) if value and value.strip() else None
 
     @field_validator("time_limit_s")
     @classmethod

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
@@ -52,7 +53,7 @@ def take(engine: Engine, *, lease_s: float) -> Mail | None:
 def end(engine: Engine, mail: Mail, *, error: str | None = None) -> bool:
     """Write what came of an attempt; says whether the mail is to be tried again later."""
     n = mail.n_attempts + 1
-    values = {"n_attempts": n, "error": error, "sent_at": db_now() if error is None else None}
+    values: dict[str, Any] = {"n_attempts": n, "error": error, "sent_at": db_now() if error is None else None}
     is_left = error is not None and n <= len(RETRY_DELAYS_S)
     if is_left:
         values["next_at_s"] = db_now_s() + RETRY_DELAYS_S[n - 1]

@@ -35,7 +35,7 @@ class BundleLook:
 
 @dataclass(frozen=True, kw_only=True)
 class NewPulse:
-    """What a worker says of itself; `host_at_s` is its own clock, in seconds since 1970."""
+    """What a worker tells about itself; `host_at_s` is its own clock, in seconds since 1970."""
 
     host: str
     pid: int

@@ -176,16 +176,16 @@ def _bundles(health: Health, limits: Limits) -> Iterator[Trouble]:
         )
 
 
-def _slots(health: Health, _: Limits) -> Iterator[Trouble]:
+def _slots(health: Health, _limits: Limits) -> Iterator[Trouble]:
     for failed in {slot.name: slot for slot in health.failed_slots}.values():  # the newest of each schedule
-        error, _, said = failed.error.partition(": ")
+        error, _, detail = failed.error.partition(": ")
         often = "once" if failed.n_failures == 1 else f"{failed.n_failures} times"
         yield Trouble(
             kind=TroubleKind.SLOT,
             about=failed.name,
             text=f"the {failed.name} run of {failed.slot:%Y-%m-%d %H:%M} UTC failed {often}, last at "
             f"{failed.failed_at:%H:%M:%S} by {error}",
-            detail=said,
+            detail=detail,
             fix="remove the cause; the scheduler tries again by itself",
         )
 
@@ -205,7 +205,7 @@ def _queues(health: Health, limits: Limits) -> Iterator[Trouble]:
         )
 
 
-def _deaths(health: Health, _: Limits) -> Iterator[Trouble]:
+def _deaths(health: Health, _limits: Limits) -> Iterator[Trouble]:
     for deaths in health.deaths:
         if deaths.n_last_day >= MIN_DEATHS and deaths.n_last_day > DEATHS_RISE * deaths.n_worst_day:
             yield Trouble(

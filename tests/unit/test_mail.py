@@ -176,6 +176,14 @@ def test_a_mail_setting_that_is_not_allowed_is_refused_without_its_secret(monkey
     assert "canary" not in str(caught.value)
 
 
+def test_empty_variables_are_as_good_as_none(monkeypatch):
+    default = Settings.read()
+    for name in ("SMTP_URL", "SMTP_CA_FILE", "ALERT_TO", "ALERT_FROM", "ALERT_TENANT"):
+        monkeypatch.setenv(f"TONALOG_{name}", "")
+
+    assert Settings.read() == default
+
+
 def test_recipients_without_a_mail_server_are_refused():
     with pytest.raises(SettingsError, match=r"TONALOG_ALERT_TO=.*needs TONALOG_SMTP_URL"):
         Settings.read(alert_to="night@ops.example")
