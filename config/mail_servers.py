@@ -90,10 +90,7 @@ def _check_url(value: SecretStr | None) -> SecretStr | None:
 
 def _check_recipients(value: str | None, info: ValidationInfo) -> str | None:
     words = [word.strip() for word in (value or "").split(",") if word.strip()]
-    has_server = info.data.get("smtp_url") is not None
-    if words and not has_server:
-        raise ValueError("needs TONALOG_SMTP_URL, the server that mail goes through")
-    if has_server and not words:
+    if info.data.get("smtp_url") is not None and not words:
         raise ValueError("is not set, and TONALOG_SMTP_URL is: name who gets the mail")
     return ", ".join(map(check_address, words)) or None
 

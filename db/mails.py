@@ -19,7 +19,7 @@ _m = mails.c
 class NewMail:
     """What to tell the operator; no names of people and objects."""
 
-    subject: str
+    headline: str
     body: str
 
 
@@ -35,7 +35,7 @@ class Mail(NewMail):
 
 def add(connection: Connection, mail: NewMail) -> None:
     """Write a mail, in the caller's transaction."""
-    values = {"token": secrets.token_hex(16), "subject": mail.subject, "body": mail.body, "created_at": db_now()}
+    values = {"token": secrets.token_hex(16), "headline": mail.headline, "body": mail.body, "created_at": db_now()}
     connection.execute(insert(mails).values(**values, n_attempts=0, next_at_s=db_now_s()))
 
 

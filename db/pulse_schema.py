@@ -79,7 +79,7 @@ mails = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("token", String, nullable=False, unique=True),  # of its Message-ID, the same at every attempt
-    Column("subject", String, nullable=False),
+    Column("headline", String, nullable=False),  # its subject; that word is for people here
     Column("body", String, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("n_attempts", Integer, nullable=False),

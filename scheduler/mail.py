@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from config.mail_servers import MailServer, MailTls, read_url
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from db.mails import Mail
 
 _TIMEOUT_S = 15.0
@@ -33,9 +33,18 @@ class MailRoute:
 
 
 def read_route(settings: Settings) -> MailRoute | None:
-    """Return how mail is sent; None where no server or no recipient is set."""
-    if settings.smtp_url is None or settings.alert_to is None:
+    """Return how mail is sent; None where nobody is to get any.
+
+    Raises:
+        SettingsError: there are recipients and no server. It is asked here, since the server's URL is a secret that no
+            other process than the scheduler is given.
+    """
+    if settings.alert_to is None:
         return None
+    if settings.smtp_url is None:
+        raise SettingsError(
+            f"TONALOG_ALERT_TO={settings.alert_to!r}: needs TONALOG_SMTP_URL, the server that mail goes through."
+        )
     recipients = tuple(settings.alert_to.split(", "))
     return MailRoute(
         server=read_url(settings.smtp_url.get_secret_value()),
@@ -52,7 +61,7 @@ def send(route: MailRoute, mail: Mail) -> None:
         MailNotSent: the server cannot be reached, is not trusted, or refuses.
     """
     message = EmailMessage()
-    message["Subject"] = mail.subject
+    message["Subject"] = mail.headline
     message["From"] = route.sender
     message["To"] = ", ".join(route.recipients)
     message["Date"] = format_datetime(mail.created_at)

@@ -160,7 +160,7 @@ def write_night_mail(summary: Mapping[str, Any]) -> NewMail:
         *([f"Drift: {summary['drift']}"] if "drift" in summary else []),
     ]
     subject = f"[Tonalog] Night of {summary['slot'][:10]}: {summary['n_done']} done, {summary['n_dead']} dead"
-    return NewMail(subject=subject, body="\n".join(lines) + "\n")
+    return NewMail(headline=subject, body="\n".join(lines) + "\n")
 
 
 def write_alert_mail(changed: AlertChange, fixes: Mapping[tuple[Any, str], str]) -> NewMail:
@@ -182,7 +182,7 @@ def write_alert_mail(changed: AlertChange, fixes: Mapping[tuple[Any, str], str])
         for word, of_word in (("trouble", changed.opened), ("over", changed.closed))
         if of_word
     ]
-    return NewMail(subject=f"[Tonalog] {'; '.join(parts)}", body="\n".join(lines) + "\n")
+    return NewMail(headline=f"[Tonalog] {'; '.join(parts)}", body="\n".join(lines) + "\n")
 
 
 def _distinct(troubles: Iterable[Trouble]) -> list[Trouble]:

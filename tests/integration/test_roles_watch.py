@@ -15,7 +15,7 @@ from db.mails import NewMail
 from db.pulses import BundleLook, NewPulse
 from db.reasons import EventKind, Lane, Reason, TroubleKind
 
-MAIL = NewMail(subject="s", body="b")
+MAIL = NewMail(headline="s", body="b")
 
 
 @pytest.fixture

@@ -83,10 +83,10 @@ def test_a_trouble_is_told_when_it_begins_and_when_it_ends_and_not_in_between(en
     assert begun["opened_at"] == ended["opened_at"] < ended["closed_at"]
     assert told(engine, other) == []
     first, second = take_mails(engine)
-    assert first.subject == "[Tonalog] trouble: scheduler"
+    assert first.headline == "[Tonalog] trouble: scheduler"
     assert "last seen 15 min ago" in first.body
     assert "To do: start `tonalog scheduler`" in first.body
-    assert second.subject == "[Tonalog] over: scheduler"
+    assert second.headline == "[Tonalog] over: scheduler"
     assert alerts.list_open(engine) == []
 
 
@@ -107,7 +107,7 @@ def test_storage_that_cannot_be_listed_is_alerted_of_without_its_place(engine, t
     (alert,) = watch.alert().opened
     assert alert.kind is TroubleKind.STORAGE
     (mail,) = take_mails(engine)
-    assert "canary" not in mail.subject + mail.body
+    assert "canary" not in mail.headline + mail.body
     gone.mkdir()
     assert [alert.kind for alert in watch.alert().closed] == [TroubleKind.STORAGE]
 
@@ -169,7 +169,7 @@ def test_a_night_is_told_once_when_its_last_job_has_ended(engine, watch):
     assert whole["audio_hours"] == pytest.approx(12_000 / 3_600_000, abs=0.001)
     (mail,) = take_mails(engine)
     assert "Recordings: 3 (2 done, 1 dead, 0 cancelled, 0 waiting)\n  dead of NOT_AUDIO: 1" in mail.body
-    assert "canary" not in mail.subject + mail.body + json.dumps([data, of_clinic, whole])
+    assert "canary" not in mail.headline + mail.body + json.dumps([data, of_clinic, whole])
 
 
 def test_a_night_with_a_job_that_waits_is_told_after_twelve_hours_as_it_stands(engine, watch):

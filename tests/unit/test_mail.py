@@ -18,7 +18,7 @@ from scheduler.app import make_app
 from scheduler.mail import MailNotSent, read_route, send
 from scheduler.watch import Watch
 
-MAIL = NewMail(subject="[Tonalog] trouble: worker", body="jobs wait\n")
+MAIL = NewMail(headline="[Tonalog] trouble: worker", body="jobs wait\n")
 
 
 class Inbox:
@@ -97,7 +97,7 @@ def test_mail_goes_encrypted_and_logged_in_to_everybody_who_is_named(engine, tmp
     assert is_encrypted
     assert envelope.mail_from == "tonalog@ops.example"
     assert envelope.rcpt_tos == ["night@ops.example", "b@ops.example"]
-    assert (message["Subject"], message.get_content().replace("\r", "")) == (MAIL.subject, MAIL.body)
+    assert (message["Subject"], message.get_content().replace("\r", "")) == (MAIL.headline, MAIL.body)
     assert message["Auto-Submitted"] == "auto-generated"
 
 
@@ -184,9 +184,11 @@ def test_empty_variables_are_as_good_as_none(monkeypatch):
     assert Settings.read() == default
 
 
-def test_recipients_without_a_mail_server_are_refused():
+def test_recipients_without_a_mail_server_are_refused_by_the_one_who_sends():
+    settings = Settings.read(alert_to="night@ops.example")  # a worker, which is given no secret of a mail server
+
     with pytest.raises(SettingsError, match=r"TONALOG_ALERT_TO=.*needs TONALOG_SMTP_URL"):
-        Settings.read(alert_to="night@ops.example")
+        read_route(settings)
 
 
 def test_the_password_of_the_mail_server_is_in_no_printed_route(tmp_path):

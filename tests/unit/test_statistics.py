@@ -17,6 +17,7 @@ def filled(engine, n_notes):
     fill(engine, n_notes=n_notes, n_people=100)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE sqlite_stat1"))
+    engine.dispose()  # a connection keeps in memory what the table said
 
 
 def test_a_database_that_has_grown_is_analysed_once(engine):

@@ -10,7 +10,7 @@ from db_samples import new_sqlite
 from db.drift import write_drift
 from db.reasons import DriftState
 from tests.unit.test_db_drift import FIRST, a_night
-from tonalog.commands.operate import status_command
+from tonalog.commands.status import status_command
 
 
 @pytest.fixture

@@ -89,13 +89,13 @@ def test_a_worker_finds_its_bundle_whole_then_changed_then_gone(engine, settings
 def test_files_of_a_bundle_are_read_again_only_when_they_change(engine, settings, monkeypatch):
     model = register_shipped(engine, settings)
     reads = []
-    monkeypatch.setattr("worker.pulse.read_bundle", lambda *_: reads.append(1) or pytest.fail("read again"))
+    monkeypatch.setattr("worker.pulse.find_bundle", lambda *_: reads.append(1) or pytest.fail("read again"))
     watch = BundleWatch(settings)
     with pytest.raises(pytest.fail.Exception):
         watch.look(model)
     monkeypatch.undo()
     first = watch.look(models.active_model(engine))
-    monkeypatch.setattr("worker.pulse.read_bundle", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("worker.pulse.find_bundle", lambda *_: pytest.fail("read again"))
 
     assert watch.look(models.active_model(engine)) == first
 

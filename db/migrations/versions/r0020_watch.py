@@ -102,7 +102,7 @@ def _reports() -> None:
         "mails",
         sa.Column("id", ID, nullable=False),
         sa.Column("token", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("headline", sa.String(), nullable=False),
         sa.Column("body", sa.String(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("n_attempts", sa.Integer(), nullable=False),

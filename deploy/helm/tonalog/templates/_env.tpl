@@ -36,4 +36,7 @@
 {{- if has $component (list "migrate" "scheduler" "api") }}
 {{ include "tonalog.secret" (dict "variable" "TONALOG_SUBJECT_KEY" "secret" $secrets.shared "key" "subject-key" "optional" true) }}
 {{- end }}
+{{- if eq $component "scheduler" }}
+{{ include "tonalog.secret" (dict "variable" "TONALOG_SMTP_URL" "secret" $secrets.shared "key" "smtp-url" "optional" true) }}
+{{- end }}
 {{- end }}
