@@ -16,8 +16,8 @@ from config.settings import SettingsError
 from db import Engine, nights, slots
 from db.errors import DatabaseError
 from db.reasons import SlotState
+from scheduler.run_errors import describe_error
 from scheduler.troubles import FIRST_START
-from storage.errors import StorageError
 
 _log = logging.getLogger(__name__)
 NIGHTLY = "nightly"
@@ -119,16 +119,6 @@ def run_due_night(
         if slots.claim_slot(engine, NIGHTLY, slot=missed, lease_s=lease_s):
             slots.finish_slot(engine, NIGHTLY, slot=missed, n_registered=0, n_jobs=0)
     return result
-
-
-def describe_error(error: Exception) -> str:
-    """Say why a run failed without naming anybody: of errors that are not ours, only which one it was.
-
-    >>> describe_error(StorageError("the store does not answer")), describe_error(ValueError("anna.wav"))
-    ('StorageError: the store does not answer', 'ValueError')
-    """
-    is_ours = isinstance(error, StorageError | DatabaseError | SettingsError)
-    return f"{type(error).__name__}: {error}" if is_ours else type(error).__name__
 
 
 def _since(engine: Engine, now: datetime) -> datetime:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-ROWS_ONLY = ("dead", "erase", "keys", "models", "operate", "read", "settings", "subjects")
+ROWS_ONLY = ("dead", "erase", "keys", "models", "operate", "read", "settings", "status", "subjects")
 HEAVY = ("numpy", "av", "onnxruntime", "librosa", "celery")
 
 
