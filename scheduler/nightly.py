@@ -17,7 +17,7 @@ from config.settings import SettingsError
 from db import Engine, nights, slots
 from db.errors import DatabaseError
 from db.reasons import SlotState
-from scheduler.slot_errors import describe_error
+from scheduler.run_errors import describe_error
 from scheduler.troubles import FIRST_START
 from telemetry import metrics
 

@@ -1,4 +1,4 @@
-"""Find troubles by looking: the ledger and this host's clock, the object storage, and the broker."""
+"""Find troubles by looking: at the ledger, at this host's clock, and at the object storage."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from celery import Celery
-from kombu.exceptions import OperationalError
-
-from config.queues import SCHEDULER_QUEUE
 from config.settings import Settings
 from db import Engine, pulses
 from db.health import Health, read_health
 from db.reasons import TroubleKind
-from scheduler.broker import count_waiting
 from scheduler.troubles import Limits, Trouble, clock_trouble, judge, say_span
 from storage.errors import StorageError
 from storage.open import open_place
@@ -102,21 +97,6 @@ def _compare_clocks(store: ObjectStore, settings: Settings, clock: Callable[[], 
         return []
     skew = _say_skew(clock, answered.timestamp, Limits.of(settings), where="the object storage's clock")
     return [] if skew is None else [skew]
-
-
-def probe_broker(app: Celery) -> list[Trouble]:
-    """Ask the broker for the length of a queue."""
-    try:
-        count_waiting(app, [SCHEDULER_QUEUE])
-    except (OperationalError, OSError) as error:
-        return [
-            Trouble(
-                kind=TroubleKind.BROKER,
-                text=f"the broker does not answer ({type(error).__name__}), so no job reaches a worker",
-                fix="start it again, or correct TONALOG_BROKER_URL; jobs wait in the database meanwhile and none is lost",
-            )
-        ]
-    return []
 
 
 def _say_skew(clock: Callable[[], float], other: Callable[[], float], limits: Limits, *, where: str) -> Trouble | None:

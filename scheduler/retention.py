@@ -12,7 +12,7 @@ from db.erasures import Chosen
 from db.errors import DatabaseError
 from db.reasons import ErasureScope, SlotState
 from scheduler.erasing import Carried, carry_out
-from scheduler.slot_errors import describe_error
+from scheduler.run_errors import describe_error
 from storage.protocol import ObjectStore
 
 _log = logging.getLogger(__name__)

@@ -11,17 +11,20 @@ from functools import cached_property
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from config.plain_text import printable
+from config.queues import SCHEDULER_QUEUE
 from config.settings import Settings
 from db import Engine, alerts, mails, nights, pulses, slots
 from db.alerts import AlertChange, NewAlert
 from db.engine import make_engine
 from db.mails import NewMail
 from db.nights import NightCount, NightOutcome
-from db.reasons import JobState
+from db.reasons import JobState, TroubleKind
+from scheduler.broker import count_waiting
 from scheduler.mail import MailNotSent, read_route, send
-from scheduler.probes import StorageProbe, look_at_ledger, probe_broker
+from scheduler.probes import StorageProbe, look_at_ledger
 from scheduler.troubles import Trouble
 
 _log = logging.getLogger(__name__)
@@ -55,7 +58,7 @@ class Watch:
         """Open and close alerts by what is wrong now."""
         settings = self._settings
         look = look_at_ledger(self._engine, settings)
-        found = _distinct([*look.troubles, *self._storage.look(), *probe_broker(self._app)])
+        found = _distinct([*look.troubles, *self._storage.look(), *_probe_broker(self._app)])
         fixes = {(trouble.kind, trouble.about): trouble.fix for trouble in found}
 
         def compose(changed: AlertChange) -> NewMail | None:
@@ -183,6 +186,21 @@ def write_alert_mail(changed: AlertChange, fixes: Mapping[tuple[Any, str], str])
         if of_word
     ]
     return NewMail(headline=f"[Tonalog] {'; '.join(parts)}", body="\n".join(lines) + "\n")
+
+
+def _probe_broker(app: Celery) -> list[Trouble]:
+    """Ask the broker for the length of a queue."""
+    try:
+        count_waiting(app, [SCHEDULER_QUEUE])
+    except (OperationalError, OSError) as error:
+        return [
+            Trouble(
+                kind=TroubleKind.BROKER,
+                text=f"the broker does not answer ({type(error).__name__}), so no job reaches a worker",
+                fix="start it again, or correct TONALOG_BROKER_URL; jobs wait in the database meanwhile and none is lost",
+            )
+        ]
+    return []
 
 
 def _distinct(troubles: Iterable[Trouble]) -> list[Trouble]:

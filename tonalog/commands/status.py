@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from config.settings import Settings
 from db import Engine, erasures, history, models, nights, slots
 from db.reasons import ErasureScope, JobState
+from scheduler.probes import Look, look_at_ledger
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
 from tonalog.drift_words import read_last_drift
 from tonalog.errors import EXIT_TROUBLE
 from tonalog.screen import message, new_table, say, say_json, show
 from tonalog.session import open_database
-
-if TYPE_CHECKING:
-    from scheduler.probes import Look
 
 _EPILOG = """\b
 Examples:
@@ -36,8 +34,6 @@ def status_command(ctx: click.Context, *, as_json: bool, limit: int) -> None:
 
     Exit 0: nothing is wrong. 2: something is; `tonalog doctor` tries the servers too.
     """
-    from scheduler.probes import look_at_ledger  # noqa: PLC0415 - loads Celery
-
     settings = Settings.read()
     engine = open_database(settings)
     look = look_at_ledger(engine, settings)

@@ -1,4 +1,6 @@
-"""Why a slot failed, in words that name nobody."""
+"""Say why a scheduled run failed, in words that a row may keep."""
+
+from __future__ import annotations
 
 from config.settings import SettingsError
 from db.errors import DatabaseError
