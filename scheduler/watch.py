@@ -18,11 +18,13 @@ from config.queues import SCHEDULER_QUEUE
 from config.settings import Settings
 from db import Engine, alerts, mails, nights, pulses, slots
 from db.alerts import AlertChange, NewAlert
+from db.drift import read_drift
 from db.engine import make_engine
 from db.mails import NewMail
-from db.nights import NightCount, NightOutcome
+from db.nights import Night, NightCount, NightOutcome
 from db.reasons import JobState, TroubleKind
 from scheduler.broker import count_waiting
+from scheduler.drift_words import say_drift
 from scheduler.mail import MailNotSent, read_route, send
 from scheduler.probes import StorageProbe, look_at_ledger
 from scheduler.troubles import Trouble
@@ -75,7 +77,7 @@ class Watch:
         """Tell of every night whose jobs have ended."""
         for night in nights.list_over(self._engine):
             outcome = nights.read_outcome(self._engine, night)
-            summary = summarise(outcome, outcome.counts)
+            summary = summarise(outcome, outcome.counts) | self._find_drift(night)
             mail = None if self._route is None else write_night_mail(summary)
 
             def of_tenant(tenant: str, outcome: NightOutcome = outcome) -> Mapping[str, Any]:
@@ -83,6 +85,12 @@ class Watch:
 
             if nights.report(self._engine, night, summary, of_tenant=of_tenant, mail=mail):
                 _log.info("night finished", extra=summary)
+
+    def _find_drift(self, night: Night) -> dict[str, str]:
+        measured = [
+            drift for drift in read_drift(self._engine) if drift.is_active and drift.measured_at >= night.began_at
+        ]
+        return {"drift": say_drift(measured[0])} if measured else {}
 
     def send_mail(self) -> None:
         """Send what is due; the first mail that the server does not take ends it for this time."""

@@ -11,6 +11,7 @@ from config.settings import Settings
 from db import alerts, deliveries, jobs, ledger, mails, models, nights, outbox, pump, recordings, slots, webhooks
 from db.reasons import EventKind, Lane, Reason, TroubleKind
 from scheduler.app import make_app
+from scheduler.drifting import measure_night
 from scheduler.nightly import NIGHTLY, NightResult, run_due_night
 from scheduler.watch import Watch
 
@@ -147,6 +148,7 @@ def test_a_night_is_told_once_when_its_last_job_has_ended(engine, watch):
     def make():
         register(engine, "default", 3)
         register(engine, "clinic", 1)
+        measure_night(engine, datetime.now(UTC).date(), reference=None)
         return NightResult(n_listed=4, n_new=4, n_jobs=3)
 
     slot = run_night(engine, make, at=datetime.now(UTC))
@@ -169,6 +171,8 @@ def test_a_night_is_told_once_when_its_last_job_has_ended(engine, watch):
     assert whole["audio_hours"] == pytest.approx(12_000 / 3_600_000, abs=0.001)
     (mail,) = take_mails(engine)
     assert "Recordings: 3 (2 done, 1 dead, 0 cancelled, 0 waiting)\n  dead of NOT_AUDIO: 1" in mail.body
+    assert "Drift: too few notes or persons to tell in the night of" in mail.body
+    assert "drift" not in data  # it is a sum over all tenants
     assert "canary" not in mail.headline + mail.body + json.dumps([data, of_clinic, whole])
 
 

@@ -10,10 +10,10 @@ import click
 from config.settings import Settings
 from db import Engine, erasures, history, models, nights, slots
 from db.reasons import ErasureScope, JobState
+from scheduler.drift_words import read_last_drift
 from scheduler.probes import Look, look_at_ledger
 from scheduler.retention import RETENTION, expired
 from tonalog.commands.dead import list_dead
-from tonalog.drift_words import read_last_drift
 from tonalog.errors import EXIT_TROUBLE
 from tonalog.screen import message, new_table, say, say_json, show
 from tonalog.session import open_database
