@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from db_samples import a_recording, a_result, add_active_model, dump, new_sqlite, silence, take
+from db_samples import MONDAY, a_recording, a_result, add_active_model, dump, new_sqlite, silence, take
 
 from api.webhooks.messages import compose
 from config.settings import Settings
@@ -124,9 +124,8 @@ def run_night(engine, make, *, at):
 
 
 def register(engine, tenant, n):
-    recordings.register(
-        engine, [a_recording(f"canary/{tenant}/{i}.wav", tenant=tenant, subject="canary") for i in range(n)]
-    )
+    of_canary = {"tenant": tenant, "subject": "canary", "recorded_at": MONDAY}
+    recordings.register(engine, [a_recording(f"canary/{tenant}/{i}.wav", **of_canary) for i in range(n)])
     jobs.create_jobs(engine, models.active_model(engine).id, lane=Lane.NIGHTLY)
 
 
@@ -148,7 +147,7 @@ def test_a_night_is_told_once_when_its_last_job_has_ended(engine, watch):
     def make():
         register(engine, "default", 3)
         register(engine, "clinic", 1)
-        measure_night(engine, datetime.now(UTC).date(), reference=None)
+        measure_night(engine, MONDAY.date() + timedelta(days=1))
         return NightResult(n_listed=4, n_new=4, n_jobs=3)
 
     slot = run_night(engine, make, at=datetime.now(UTC))
