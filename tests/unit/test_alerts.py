@@ -147,7 +147,7 @@ def test_a_night_is_told_once_when_its_last_job_has_ended(engine, watch):
     def make():
         register(engine, "default", 3)
         register(engine, "clinic", 1)
-        measure_night(engine, MONDAY.date() + timedelta(days=1))
+        measure_night(engine, MONDAY.date() + timedelta(days=3))
         return NightResult(n_listed=4, n_new=4, n_jobs=3)
 
     slot = run_night(engine, make, at=datetime.now(UTC))
