@@ -168,7 +168,7 @@ class Run:
         n_old = self._ask("SELECT count(*) FROM results WHERE model_id = 1")[0][0]
         n_lost_leases = self._ask("SELECT count(*) FROM attempts WHERE outcome = 'LOST'")[0][0]
         print(
-            f"results: {n_new} of the batch, {n_old} of the active model; attempts that were lost by kills: {n_lost_leases}"
+            f"results: {n_new} of the new model, {n_old} of the active model; attempts that were lost by kills: {n_lost_leases}"
         )
         n_recordings = self.options.notes + n_nightly
         return int(abs(n_recordings - n_new) + abs(n_recordings - n_old))
