@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ import click
 
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
+from db.errors import DatabaseUnavailable
+from tonalog.session import open_database
 
 _PARENT_POLL_S = 1.0
 _WORKER_EPILOG = """\b
@@ -40,6 +43,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     if ready_fd is not None:
         threading.Thread(target=_stop_when_orphaned, args=(os.getppid(),), daemon=True).start()
     settings = Settings.read(worker_concurrency=concurrency)
+    _require_schema(settings)
     from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
     if ready_fd is not None:
@@ -64,6 +68,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
 def scheduler_command() -> None:
     """Run the scheduler: nightly scans, sweeps and the pump. Two of them do no harm."""
     settings = Settings.read()
+    _require_schema(settings)
     from scheduler.app import make_app  # noqa: PLC0415
     from storage.layouts import compile_layouts  # noqa: PLC0415
 
@@ -81,6 +86,12 @@ def scheduler_command() -> None:
             ]
         )
     )
+
+
+def _require_schema(settings: Settings) -> None:
+    """Refuse to start beside a schema that this release may not work with; one that runs already goes on."""
+    with contextlib.suppress(DatabaseUnavailable):  # it may be back soon, and jobs wait for it as for any server
+        open_database(settings)
 
 
 def _tell_when_ready(ready_fd: int) -> None:
