@@ -14,7 +14,7 @@ _COMMANDS = {
     "identify": ("tonalog.commands.identify", "Show who speaks in each recording and when, and why not; correct it."),
     "worker": ("tonalog.commands.processes", "Run a worker."),
     "scheduler": ("tonalog.commands.processes", "Run the scheduler."),
-    "db": ("tonalog.commands.operate", "Set up, upgrade or rewrite the database."),
+    "db": ("tonalog.commands.database", "Set up, upgrade, back up, restore or rewrite the database."),
     "status": ("tonalog.commands.operate", "Show jobs by state, what waits and what died."),
     "dead": ("tonalog.commands.dead", "List dead jobs with their reasons and messages."),
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),

@@ -1,7 +1,6 @@
 """An upgrade while notes are scored: the previous release's worker and scheduler go on beside the new schema, nothing is lost."""
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -110,8 +109,9 @@ def test_the_previous_release_goes_on_beside_the_new_schema_and_nothing_is_lost(
 def arrive(folder, name):
     for n in range(N_NOTES):
         voice = make_voice(1.0, pitch_hz=120.0 + 10 * n, seed=n + ord(name) * N_NOTES)
-        soundfile.write(folder / "notes" / f"{name}{n}.part", voice, RATE_HZ, format="WAV", subtype="PCM_16")
-        os.rename(folder / "notes" / f"{name}{n}.part", folder / "notes" / f"{name}{n}.wav")
+        written = folder / f"{name}{n}.part"
+        soundfile.write(written, voice, RATE_HZ, format="WAV", subtype="PCM_16")
+        written.rename(folder / "notes" / f"{name}{n}.wav")
 
 
 def n_done(url):
