@@ -35,6 +35,7 @@ _COMMANDS = {
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
     "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),
     "bundle": ("tonalog.commands.bundle", "Write a trained model as an int8 bundle (extra train)."),
+    "capacity": ("tonalog.commands.capacity", "Say what a night of so much audio needs, from measured speed."),
     "doctor": ("tonalog.commands.doctor", "Check database, broker, storage and model for real."),
     "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
 }
