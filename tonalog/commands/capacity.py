@@ -24,7 +24,7 @@ Examples:
   tonalog capacity --hours-per-night 500 --window 6h --note-s 15 --measure examples/notes
 """
 _DEFAULT_NOTE_S = 15.0
-_MEASURE_S = 10.0
+_MEASURE_S = 5.0
 _UNITS_S = {"m": 60, "h": 3600}
 _LEAST_WINDOW_S, _MOST_WINDOW_S = 60, 24 * 3600
 
