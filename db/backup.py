@@ -37,7 +37,7 @@ def is_empty(engine: Engine) -> bool:
     if engine.dialect.name == "sqlite":
         names = "SELECT count(*) FROM sqlite_master"
     with reading(engine) as connection:
-        return connection.exec_driver_sql(names).scalar_one() == 0
+        return bool(connection.exec_driver_sql(names).scalar_one() == 0)
 
 
 def server_version(engine: Engine) -> int:

@@ -61,7 +61,7 @@ class Need:
     n_processes: int | None
     n_workers: int | None
     n_cores: int | None
-    memory_bytes: float | None
+    memory_bytes: int | None
     night_bytes: float | None
     queue_bytes: int
     notes_per_s: float
@@ -84,13 +84,15 @@ def size(demand: Demand, measured: Measured, setup: Setup) -> Need:
     speed = measured.audio_per_wall
     n_processes = None if speed is None else ceil(demand.hours * 3600 / (demand.window_s * speed * BUSY_SHARE))
     per_s = demand.n_notes / demand.window_s
-    has_memory = n_processes is not None and measured.peak_rss_kib is not None
+    memory_bytes = None
+    if n_processes is not None and measured.peak_rss_kib is not None:
+        memory_bytes = n_processes * measured.peak_rss_kib * 1024
     return Need(
         n_notes=demand.n_notes,
         n_processes=n_processes,
         n_workers=None if n_processes is None else ceil(n_processes / setup.n_processes),
         n_cores=None if n_processes is None else n_processes * setup.cores_a_process,
-        memory_bytes=n_processes * measured.peak_rss_kib * 1024 if has_memory else None,
+        memory_bytes=memory_bytes,
         night_bytes=None if measured.bytes_per_result is None else demand.n_notes * measured.bytes_per_result,
         # Nightly work has a cap of its own, and uploads and bulk have theirs.
         queue_bytes=3 * setup.queue_cap * REDIS_MESSAGE_BYTES,

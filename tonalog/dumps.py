@@ -8,8 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sqlalchemy import Engine
-
+from db import Engine
 from db.backup import server_version
 from tonalog.errors import TonalogError
 

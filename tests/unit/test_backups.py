@@ -117,7 +117,7 @@ def test_the_objects_of_who_is_erased_again_are_removed_from_storage(tmp_path):
 def test_what_is_no_sound_backup_is_refused_and_changes_nothing(engine, tmp_path, content):
     (tmp_path / "backup").write_bytes(content)
 
-    with pytest.raises((TonalogError, DatabaseError), match="backup is n|damaged"):
+    with pytest.raises((TonalogError, DatabaseError), match=r"backup is n|damaged"):
         restore_backup(engine, tmp_path / "backup", erased=None, may_replace=True)
 
     assert people_of(engine) == {"anna": 3, "ben": 1}
