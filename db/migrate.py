@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this release; it never goes backwards and never drops rows."""
+"""Brings a database to the schema of this release, and says whether this release may work beside the schema it finds."""
 
 from importlib.resources import files
 
@@ -6,8 +6,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, text, update
 
+from db.compatibility_schema import schema_compatibility
 from db.engine import reading
 from db.errors import DatabaseError, SchemaOutdated
 
@@ -28,13 +29,14 @@ _LESSER_OWNERS = text("""
 def upgrade(engine: Engine) -> str:
     """Run the migrations that are missing, all in one transaction; again does nothing.
 
-    Two processes may do so at once: the second waits for the first, then finds nothing to do.
+    Two processes may do so at once: the second waits for the first, then finds nothing to do. A newer schema that this
+    release may work beside stays as it is.
 
     Returns:
         The revision that the database is at now.
 
     Raises:
-        SchemaOutdated: a newer release made the database.
+        SchemaOutdated: a newer release made the database, and this one may not work beside it.
         DatabaseError: a superuser of PostgreSQL asks, and tables or functions belong to a role that is none. What that
             role has put on them, such as a trigger, would run with a superuser's rights.
     """
@@ -46,9 +48,11 @@ def upgrade(engine: Engine) -> str:
         config.attributes["connection"] = connection
         found = _revision(connection)
         if found is not None and not _is_known(found):
-            raise _newer(found)
+            _require_compatible(connection, found)
+            return found
         if found != head():
             command.upgrade(config, "head")
+            _tell_works_beside(connection)
     return head()
 
 
@@ -64,20 +68,26 @@ def is_current(engine: Engine) -> bool:
 
 
 def require_current(engine: Engine) -> None:
-    """Check the schema before work begins.
+    """Check before work begins that the schema is of this release, or a newer one that this release may work beside.
 
     Raises:
-        SchemaOutdated: the database is at another revision; the message names the remedy.
+        SchemaOutdated: the database is at an earlier revision, or at one that this release may not work beside; the
+            message says what to do.
     """
-    found = current(engine)
-    if found is None:
-        raise SchemaOutdated("the database has no tables yet: run `tonalog db upgrade`")
-    if not _is_known(found):
-        raise _newer(found)
-    if found != head():
-        raise SchemaOutdated(
-            f"the database is at revision {found}, this release needs {head()}: run `tonalog db upgrade`"
-        )
+    with reading(engine) as connection:
+        found = _revision(connection)
+        if found is None:
+            raise SchemaOutdated("the database has no tables yet: run `tonalog db upgrade`")
+        if not _is_known(found):
+            _require_compatible(connection, found)
+        elif found != head():
+            raise _older(found)
+
+
+def works_beside() -> str:
+    """Give the oldest revision whose release may work beside the schema of this one, as the migrations say."""
+    scripts = ScriptDirectory.from_config(make_config()).walk_revisions()
+    return max(getattr(script.module, "works_beside", "0001") for script in scripts)
 
 
 def head() -> str:
@@ -110,9 +120,27 @@ def _is_known(revision: str) -> bool:
     return revision in {script.revision for script in scripts}
 
 
-def _newer(found: str) -> SchemaOutdated:
-    said = f"the database is at revision {found}, this release needs {head()}"
-    return SchemaOutdated(f"{said}: it was made by a newer release, so install that one")
+def _tell_works_beside(connection: Connection) -> None:
+    row = {"id": 1, "works_beside": works_beside()}
+    if connection.execute(update(schema_compatibility).values(row)).rowcount == 0:
+        connection.execute(insert(schema_compatibility).values(row))
+
+
+def _require_compatible(connection: Connection, found: str) -> None:
+    """Look whether a newer schema says that this release may work beside it."""
+    since = None
+    if inspect(connection).has_table(schema_compatibility.name):
+        since = connection.scalar(select(schema_compatibility.c.works_beside))
+    if since is None or head() < since:
+        needed = "" if since is None else f", and works with releases from revision {since} on"
+        raise SchemaOutdated(
+            f"the database is at revision {found}{needed}; this release needs {head()}: it was made by a newer release, "
+            "so install that one"
+        )
+
+
+def _older(found: str) -> SchemaOutdated:
+    return SchemaOutdated(f"the database is at revision {found}, this release needs {head()}: run `tonalog db upgrade`")
 
 
 def _revision(connection: Connection) -> str | None:

@@ -14,7 +14,7 @@ _COMMANDS = {
     "identify": ("tonalog.commands.identify", "Show who speaks in each recording and when, and why not; correct it."),
     "worker": ("tonalog.commands.processes", "Run a worker."),
     "scheduler": ("tonalog.commands.processes", "Run the scheduler."),
-    "db": ("tonalog.commands.operate", "Set up, upgrade or rewrite the database."),
+    "db": ("tonalog.commands.database", "Set up, upgrade, back up, restore or rewrite the database."),
     "status": ("tonalog.commands.status", "Show jobs by state, who works, what waits and what is wrong."),
     "dead": ("tonalog.commands.dead", "List dead jobs with their reasons and messages."),
     "retry": ("tonalog.commands.operate", "Send dead jobs back to work."),
@@ -35,6 +35,7 @@ _COMMANDS = {
     "train": ("tonalog.commands.train", "Train a model on labelled corpora and report it (extra train)."),
     "evaluate": ("tonalog.commands.evaluate", "Measure a trained model, also on other corpora (extra train)."),
     "bundle": ("tonalog.commands.bundle", "Write a trained model as an int8 bundle (extra train)."),
+    "capacity": ("tonalog.commands.capacity", "Say what a night of so much audio needs, from measured speed."),
     "doctor": ("tonalog.commands.doctor", "Check every link for real, and the system as a whole."),
     "settings": ("tonalog.commands.settings", "List every TONALOG_* setting."),
 }

@@ -5,6 +5,7 @@ from alembic import context
 from db import (  # noqa: F401 - their tables belong to the metadata
     api_schema,
     batch_schema,
+    compatibility_schema,
     drift_schema,
     export_schema,
     model_schema,

@@ -162,6 +162,7 @@ BEGIN
     FOR given IN SELECT * FROM (VALUES
         -- The worker claims, renews and ends jobs, and writes results that it can neither change nor read.
         ('worker', 'SELECT', 'alembic_version'),
+        ('worker', 'SELECT', 'schema_compatibility'),
         ('worker', 'SELECT', 'recordings'),
         ('worker', 'SELECT', 'models'),
         ('worker', 'SELECT, UPDATE (state, attempts, failures, transients, first_transient_at_s, lease_token, '
@@ -176,6 +177,7 @@ BEGIN
         -- It is the operator's role too: scan, status, dead, retry, reprocess, batches, show, trends, identify and subjects list,
         -- rename and merge need no more.
         ('scheduler', 'SELECT', 'alembic_version'),
+        ('scheduler', 'SELECT', 'schema_compatibility'),
         ('scheduler', 'SELECT, INSERT, UPDATE (state, uploaded_at, subject, subject_source, recorded_at, '
             'recorded_at_precision, recorded_at_source)', 'recordings'),
         ('scheduler', 'UPDATE (tenant, tenant_source, utc_offset_min, recorded_at_zone, local_day, identity_tag)',
@@ -229,6 +231,7 @@ BEGIN
         -- `tonalog api` reads what it shows and no place in storage, numbers the feed of changes, and writes the audit of
         -- what keys asked for. To erase too (DELETE of a person) it needs `GRANT tonalog_eraser TO tonalog_http`.
         ('http', 'SELECT', 'alembic_version'),
+        ('http', 'SELECT', 'schema_compatibility'),
         ('http', 'SELECT (id, tenant, subject, recorded_at, recorded_at_precision, recorded_at_source, utc_offset_min, '
             'recorded_at_zone, local_day, uploaded_at, state)', 'recordings'),
         ('http', 'SELECT', 'models'),
@@ -264,6 +267,7 @@ BEGIN
         ('eraser', 'USAGE', 'webhook_events_id_seq'),
         -- `tonalog webhooks` alone reads the secrets. Of a recording it sees whose it is, and no score and no place.
         ('webhooks', 'SELECT', 'alembic_version'),
+        ('webhooks', 'SELECT', 'schema_compatibility'),
         ('webhooks', 'SELECT (id, tenant, subject, state)', 'recordings'),
         ('webhooks', 'SELECT, UPDATE (disabled_at, disabled_reason, failing_since)', 'webhook_endpoints'),
         ('webhooks', 'SELECT, DELETE', 'webhook_secrets'),
@@ -312,6 +316,7 @@ BEGIN
         ('scaler', 'SELECT (recording_id, duration_ms)', 'results'),
         -- The eraser alone deletes scores; it can neither score nor register.
         ('eraser', 'SELECT', 'alembic_version'),
+        ('eraser', 'SELECT', 'schema_compatibility'),
         ('eraser', 'SELECT, UPDATE (bucket, key, version_tag, size_bytes, subject, subject_source, recorded_at, '
             'recorded_at_precision, recorded_at_source, uploaded_at, state)', 'recordings'),
         ('eraser', 'UPDATE (tenant, tenant_source, utc_offset_min, recorded_at_zone, local_day, identity_tag)',

@@ -13,8 +13,8 @@ from db.errors import DatabaseError, DatabaseUnavailable
 from db.reasons import ErasureScope
 from scheduler.erasing import carry_out
 from storage.protocol import MemoryStore
+from tonalog.commands.database import db_command
 from tonalog.commands.erase import erase_command
-from tonalog.commands.operate import db_command
 
 N_RECORDINGS = 150  # more than one page of rows, and enough of them for statistics
 EXPOSED = "SELECT DISTINCT tablename, attname FROM pg_stats s WHERE s::text LIKE '%canary%'"

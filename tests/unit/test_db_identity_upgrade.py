@@ -13,7 +13,7 @@ from db.erasures import Chosen
 from db.reasons import ErasureScope, RecordingState
 from db.schema import erasure_objects, removed_audio, subject_keys
 from db.schema import erasures as erasures_table
-from tonalog.commands.operate import db_command
+from tonalog.commands.database import db_command
 
 BEFORE = "0005"
 DAY = date(2026, 3, 2)

@@ -1,16 +1,20 @@
 """What the schema itself promises, and how it comes about; also run on PostgreSQL in tests/integration."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from db_samples import a_recording, a_result, add_jobs, count, new_sqlite, take
+from alembic.script import ScriptDirectory
+from db_samples import a_recording, a_result, add_jobs, count, new_sqlite, take, upgrade_to
 from sqlalchemy import delete, insert, select, text, update
 
 from db import ledger, migrate, recordings
 from db.columns import db_now, db_now_s
+from db.compatibility_schema import schema_compatibility
 from db.engine import make_engine, reading, verify
 from db.errors import ConstraintViolated, DatabaseError, SchemaOutdated
 from db.schema import jobs, metadata, models, results, segments
@@ -61,8 +65,64 @@ def test_a_database_of_a_newer_release_is_told_apart(engine):
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
+    migrate.require_current(engine)  # it says that this release may go on beside it
+    assert migrate.upgrade(engine) == "9999"
+    set_works_beside(engine, "9998")
+    for ask in (migrate.require_current, migrate.upgrade):
+        with pytest.raises(SchemaOutdated, match=r"9999.*from revision 9998 on.*newer release"):
+            ask(engine)
+    with engine.begin() as connection:
+        connection.execute(delete(schema_compatibility))
     with pytest.raises(SchemaOutdated, match=r"9999.*newer release"):
         migrate.require_current(engine)
+
+
+def test_a_database_of_an_earlier_release_is_refused_before_it_is_upgraded(empty_url):
+    engine = make_engine(empty_url)
+    upgrade_to(engine, "0016")
+
+    with pytest.raises(SchemaOutdated, match=r"0016.*tonalog db upgrade"):
+        migrate.require_current(engine)
+    assert migrate.upgrade(engine) == migrate.head()
+    migrate.require_current(engine)
+
+
+def test_each_migration_says_beside_which_releases_it_works_and_takes_nothing_from_them():
+    scripts = list(ScriptDirectory.from_config(migrate.make_config()).walk_revisions())
+
+    for script in scripts:
+        if script.revision < "0021":
+            continue  # before anything was released
+        since = script.module.works_beside
+        assert since <= script.revision
+        taken = what_is_taken(Path(script.module.__file__).read_text())
+        assert not taken or since == script.revision, f"{script.revision} takes {taken} from releases since {since}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'op.drop_column("jobs", "lane")',
+        'op.drop_table("pulses")',
+        'op.rename_table("pulses", "beats")',
+        'op.alter_column("jobs", "lane", new_column_name="queue")',
+        'op.add_column("jobs", sa.Column("cost", sa.Integer(), nullable=False))',
+        'op.alter_column("jobs", "worker", nullable=False)',
+    ],
+)
+def test_a_line_that_takes_something_from_an_earlier_release_is_seen(line):
+    assert what_is_taken(f"def upgrade():\n    {line}\n")
+    assert not what_is_taken('op.create_table("a", sa.Column("b", sa.String(), nullable=False),\n)')
+
+
+def what_is_taken(source):
+    pattern = r"op\.drop_(?:column|table)|op\.rename_table|new_column_name|op\.(?:add|alter)_column\(.*nullable=False"
+    return re.findall(pattern, source)
+
+
+def set_works_beside(engine, revision):
+    with engine.begin() as connection:
+        connection.execute(update(schema_compatibility).values(works_beside=revision))
 
 
 def test_processes_that_upgrade_at_once_all_succeed(empty_url):

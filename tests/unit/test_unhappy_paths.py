@@ -69,6 +69,7 @@ def test_a_database_of_a_newer_release_asks_for_that_release(tonalog, home, word
     new_sqlite(home)
     with sqlite3.connect(home / "tonalog.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE schema_compatibility SET works_beside = '9999'")
     database.close()
 
     code, printed = tonalog(*words)

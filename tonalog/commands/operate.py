@@ -1,4 +1,4 @@
-"""`tonalog scan | db | retry`: what a nightly operator needs."""
+"""`tonalog scan | retry`: what a nightly operator needs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from typing import Any
 import click
 
 from config import logs
-from config.queues import prepare_folders
 from config.settings import Settings
-from db import Engine, jobs, migrate, recordings, residue
-from db.engine import make_engine
+from db import jobs
 from db.reasons import Reason
-from db.statistics import refresh_statistics
 from tonalog.intake_options import intake_options, read_options, say_unknown
 from tonalog.screen import say
-from tonalog.session import ensure_model, need_active_model, open_database
-
-_OFFSETS_SINCE = "0006"  # the revision that keeps them
+from tonalog.session import need_active_model, open_database
 
 
 @click.command(name="scan", epilog="Example: tonalog scan s3://notes/2026/")
@@ -40,49 +35,6 @@ def scan_command(path_or_url: str | None, **given: Any) -> None:
         f"{sent.n_sent} sent to workers."
     )
     say_unknown(night, path_or_url)
-
-
-@click.group(name="db")
-def db_command() -> None:
-    """Set up, upgrade or rewrite the database."""
-
-
-@db_command.command(name="upgrade", epilog="Example: TONALOG_DATABASE_URL=postgresql://... tonalog db upgrade")
-def upgrade() -> None:
-    """Bring the schema to this release; register and activate the shipped model if none is active."""
-    settings = Settings.read()
-    prepare_folders(settings)
-    engine = make_engine(settings.database)
-    before = migrate.current(engine)
-    after = migrate.upgrade(engine)
-    refresh_statistics(engine)
-    model = ensure_model(engine, settings)
-    change = "is up to date" if before == after else f"went from {before or 'nothing'} to {after}"
-    say(f"The schema {change}; active model: {model.name}-{model.version}.")
-    if before is not None and before < _OFFSETS_SINCE:
-        _tell_lost_offsets(engine)
-
-
-@db_command.command(name="rewrite", epilog="Example: TONALOG_DATABASE_URL=postgresql://... tonalog db rewrite")
-def rewrite() -> None:
-    """Write tables anew without the bytes of what was erased, as their owner.
-
-    On PostgreSQL everybody who needs such a table waits meanwhile, and each takes as much disk again: choose a quiet
-    hour. Its write-ahead log, server logs and backups are not touched.
-    """
-    left = residue.rewrite(open_database(Settings.read())).uncleaned_tables
-    say("The tables are rewritten; nothing of what was erased is in their files.")
-    if left:
-        say(f"Old statistics may be in {', '.join(left)}: the database's owner removes them with the same command.")
-
-
-def _tell_lost_offsets(engine: Engine) -> None:
-    n_all, n_gone = recordings.count_without_offset(engine)
-    if n_all:
-        say(
-            f"{n_all} recordings have a time whose offset from UTC was not kept, so their local day is the UTC day for now. "
-            f"The next scan reads {n_all - n_gone} of them again; {n_gone} are replaced or without audio and keep the UTC day."
-        )
 
 
 @click.command(name="retry", epilog="Example: tonalog retry --reason WORKER_LOST")

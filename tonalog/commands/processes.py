@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -14,6 +15,8 @@ import click
 from config import logs
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
+from db.errors import DatabaseUnavailable
+from tonalog.session import open_database
 from tonalog.watching import require_traces, serve_metrics
 
 _PARENT_POLL_S = 1.0
@@ -47,6 +50,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     _log_from_now_on(settings)
     require_traces(settings)
     serve_metrics(settings, "worker")
+    _require_schema(settings)
     from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
     if ready_fd is not None:
@@ -71,6 +75,7 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
 def scheduler_command() -> None:
     """Run the scheduler: nightly scans, sweeps and the pump. Two of them do no harm."""
     settings = Settings.read()
+    _require_schema(settings)
     from scheduler.app import make_app  # noqa: PLC0415
     from storage.layouts import compile_layouts  # noqa: PLC0415
 
@@ -97,6 +102,12 @@ def _log_from_now_on(settings: Settings) -> None:
     """Write lines as set before Celery does, warnings of libraries too."""
     logs.configure(settings.log_level, form=settings.log_format)
     logging.captureWarnings(capture=True)
+
+
+def _require_schema(settings: Settings) -> None:
+    """Refuse to start beside a schema that this release may not work with; one that runs already goes on."""
+    with contextlib.suppress(DatabaseUnavailable):  # it may be back soon, and jobs wait for it as for any server
+        open_database(settings)
 
 
 def _tell_when_ready(ready_fd: int) -> None:
