@@ -146,6 +146,14 @@ class Settings(BaseSettings):
     uploads_s: Seconds = Field(
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
     )
+    events_queue: str | None = Field(
+        None,
+        description="URL of an SQS queue to which the bucket sends notifications of new objects; the scheduler takes them within "
+        "seconds. Unset: new objects are found by the nightly scan, uploads and notifications to the HTTP API.",
+    )
+    events_lane: Literal["nightly", "interactive"] = Field(
+        "nightly", description="Lane of the jobs that notifications make; interactive goes before all other work."
+    )
     rering_s: Seconds = Field(
         60.0,
         description="A job that nobody took is rung again after this; doubled at each ring, 15 times as long at most.",
@@ -220,7 +228,9 @@ class Settings(BaseSettings):
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
 
-    @field_validator("bundles", "key_pattern", "manifest", "tenant", "time_zone", mode="before")
+    @field_validator(
+        "bundles", "events_queue", "events_lane", "key_pattern", "manifest", "tenant", "time_zone", mode="before"
+    )
     @classmethod
     def _set(cls, value: object, info: ValidationInfo) -> object:
         # Compose passes a variable that is not set on as an empty one.
@@ -233,6 +243,13 @@ class Settings(BaseSettings):
         if len(value) > _MAX_TENANT or not value.isprintable():
             raise ValueError(f"has more than {_MAX_TENANT} characters or a control character")
         return value.strip()
+
+    @field_validator("events_queue")
+    @classmethod
+    def _is_queue(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError("is no URL; use one such as https://sqs.eu-central-1.amazonaws.com/123456789012/notes")
+        return value
 
     @field_validator("subject_key")
     @classmethod

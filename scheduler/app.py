@@ -18,6 +18,7 @@ from scheduler.service import Service
 from scheduler.uploads import UploadLoop
 from scheduler.watchdog import Watchdog, end_process
 
+_QUEUE_PAUSE_S = 0.2
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
 
 
@@ -73,7 +74,12 @@ def make_app(settings: Settings) -> Celery:
         limit_s=max(settings.watchdog_s, _MISSED_SWEEPS * settings.sweep_s), end=lambda: end_process(beats)
     )
 
-    loop = UploadLoop(service.take_uploads, every_s=settings.uploads_s)
+    loops = [
+        UploadLoop(service.take_uploads, every_s=settings.uploads_s),
+        UploadLoop(service.events.take_rows, every_s=settings.uploads_s, name="hints"),
+    ]
+    if settings.events_queue is not None:  # each call waits for messages by itself
+        loops.append(UploadLoop(service.events.take_queue, every_s=_QUEUE_PAUSE_S, name="events"))
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
     def tick() -> None:
@@ -99,7 +105,8 @@ def make_app(settings: Settings) -> Celery:
         if sender.app is app:
             beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
             watchdog.start()
-            loop.start()
+            for loop in loops:
+                loop.start()
 
     setup_logging.connect(configure_logging, weak=False)
     worker_init.connect(before_messages, weak=False)

@@ -11,7 +11,7 @@ from celery import Celery
 
 from config.periods import read_period
 from config.settings import Settings
-from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
+from db import Engine, api_audit, changes, hints, idempotency, models, outbox, slots, subject_keys, uploads
 from db.drift_counts import Days
 from db.engine import make_engine
 from db.errors import DatabaseError
@@ -20,6 +20,7 @@ from db.statistics import refresh_statistics
 from people import Refreshed, refresh
 from scheduler.batches import carry_on
 from scheduler.drifting import measure_night
+from scheduler.events import EventIntake
 from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
@@ -127,6 +128,7 @@ class Service:
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
         outbox.expire(self._engine, keep=timedelta(days=self._settings.webhook_days))
         uploads.expire(self._engine)
+        hints.expire(self._engine)
         idempotency.expire(self._engine)
 
     def take_uploads(self) -> Taken:
@@ -136,12 +138,21 @@ class Service:
         store, prefix = open_place(self._settings, self._settings.storage_url)
         naming = Naming.of(self._settings)
         taken = register_uploads(self._engine, store, prefix=prefix, naming=naming)
+        if taken.n_made:
+            self._publish_new()
+        return taken
+
+    @cached_property
+    def events(self) -> EventIntake:
+        """What takes notifications of the object store."""
+        return EventIntake(self._settings, lambda: self._engine, publish=self._publish_new)
+
+    def _publish_new(self) -> None:
         # Another process that is publishing just now may have chosen its jobs before these were made.
-        for wait_s in _PUBLISH_AGAIN_S if taken.n_made else ():
+        for wait_s in _PUBLISH_AGAIN_S:
             time.sleep(wait_s)
             if self.publish().n_due:
                 break
-        return taken
 
     def refresh_people(self, *, budget_s: float | None = None) -> Refreshed:
         """Make anew what is kept of people whose notes have changed.

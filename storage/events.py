@@ -100,6 +100,9 @@ def _read_records(records: object, *, n_wrappers: int) -> Iterator[ObjectHint]:
 
 def _read_filer(path: str, message: Mapping[str, Any]) -> Iterator[ObjectHint]:
     entry = message.get("new_entry")
+    parent = message.get("new_parent_path")
+    if isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(parent, str):
+        path = f"{parent}/{entry['name']}"  # `key` is where it was, if it was moved
     bucket, slash, key = path.removeprefix(_FOLDER_OF_BUCKETS).partition("/")
     # Multipart uploads in the making lie in folders whose names begin with a dot; those are no objects.
     if path.startswith(_FOLDER_OF_BUCKETS) and slash and isinstance(entry, dict) and not entry.get("is_directory"):

@@ -7,6 +7,7 @@ from db import (  # noqa: F401 - their tables belong to the metadata
     batch_schema,
     drift_schema,
     export_schema,
+    hint_schema,
     model_schema,
     people_schema,
     readers_schema,
