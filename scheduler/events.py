@@ -95,6 +95,15 @@ class EventIntake:
         hints.settle(self._engine(), [hint.id for hint in due if hint.id not in left], waiting=waiting)
         return _conclude(outcomes, waits=False)  # each row has its own time to be looked up again
 
+    @property
+    def place(self) -> Place:
+        """Where scans look, by this process's settings.
+
+        Raises:
+            StorageError: it or its manifest cannot be used.
+        """
+        return self._open()[0]
+
     def _read(self, message: QueueMessage) -> list[ObjectHint]:
         try:
             return read_event(message.body)

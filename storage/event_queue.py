@@ -40,7 +40,7 @@ class EventQueue:
         access_key: str | None = None,
         secret_key: str | None = None,
         ca_bundle: str | None = None,
-        wait_s: int = WAIT_S,
+        wait_s: int | None = None,
     ) -> None:
         """Point at a queue; nothing is contacted yet.
 
@@ -50,13 +50,13 @@ class EventQueue:
             access_key: with `secret_key`; both unset: boto3's own chain.
             secret_key: see `access_key`.
             ca_bundle: file of CA certificates to trust.
-            wait_s: how long a call waits for messages, 0 to 20.
+            wait_s: how long a call waits for messages, 0 to 20; None: `WAIT_S`.
         """
         self._url = url
         self._region = _region_of(url) or region
         self._keys = access_key, secret_key
         self._ca_bundle = ca_bundle
-        self._wait_s = wait_s
+        self._wait_s = WAIT_S if wait_s is None else wait_s
         self._made: SQSClient | None = None
 
     def receive(self) -> list[QueueMessage]:

@@ -94,8 +94,9 @@ def _read_records(records: object, *, n_wrappers: int) -> Iterator[ObjectHint]:
         name = str(record.get("eventName", "")).removeprefix("s3:")
         if name.startswith("ObjectCreated:"):
             s3 = _need(record.get("s3"), "s3")
-            key = _key_in(s3, "s3.object")
-            yield _hint(_need(s3.get("bucket"), "s3.bucket").get("name"), unquote_plus(key, errors="strict"))
+            # S3 writes keys as forms do; what is no UTF-8 behind that becomes a lone surrogate, which `_hint` refuses.
+            key = unquote_plus(_key_in(s3, "s3.object"), errors="surrogateescape")
+            yield _hint(_need(s3.get("bucket"), "s3.bucket").get("name"), key)
 
 
 def _read_filer(path: str, message: Mapping[str, Any]) -> Iterator[ObjectHint]:
