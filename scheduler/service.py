@@ -29,7 +29,7 @@ from scheduler.retention import run_due_retention
 from scheduler.scan import scan
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
-from storage.open import open_bucket, open_place
+from storage.open import open_bucket, open_inventory, open_place
 from trends import TrendSettings
 
 _log = logging.getLogger(__name__)
@@ -169,12 +169,15 @@ class Service:
             pass
         refresh_statistics(self._engine)
 
-    def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
+    def scan_and_queue(
+        self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS, inventory: str | None = None
+    ) -> NightResult:
         """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.
 
         Args:
             url: a folder, a file or an s3:// URL; None: `TONALOG_STORAGE_URL`.
             options: what is said about the recordings for this time.
+            inventory: manifest of an S3 Inventory, whose list is read in place of listing; None: the store is listed.
 
         Raises:
             SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
@@ -188,6 +191,8 @@ class Service:
         if model is None:
             raise SchedulerError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
         store, prefix = open_place(self._settings, where)
+        if inventory is not None:
+            store = open_inventory(self._settings, inventory, store)
         naming = Naming.of(self._settings, options)
         subject_keys.require(self._engine, naming.subjects.fingerprint)
         maker = JobMaker(self._engine, model.id)
