@@ -193,7 +193,7 @@ def test_only_what_the_bucket_holds_now_is_registered_and_the_next_listing_chang
     voice.put("notes/ana/since.ogg", b"since", uploaded_at=AT)
     rows = [
         a_row("notes/ana/gone.ogg"),
-        a_row("notes/ana/a.ogg.json", beside.version_tag),
+        a_row("notes/ana/a.ogg.json", beside.version_tag, size=beside.size_bytes),
         a_row("notes/ana/replaced.ogg", "old"),
     ]
     put_inventory(lists, csv_file([*rows, a_row("notes/ana/a.ogg", tag)]))
