@@ -147,12 +147,10 @@ class Settings(BaseSettings):
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
     )
     events_queue: str | None = Field(
-        None,
-        description="URL of an SQS queue to which the bucket sends notifications of new objects; the scheduler takes them within "
-        "seconds. Unset: new objects are found by the nightly scan, uploads and notifications to the HTTP API.",
+        None, pattern="^https?://", description="URL of an SQS queue with the bucket's notifications of new objects."
     )
     events_lane: Literal["nightly", "interactive"] = Field(
-        "nightly", description="Lane of the jobs that notifications make; interactive goes before all other work."
+        "nightly", description="Lane of jobs that notifications make."
     )
     rering_s: Seconds = Field(
         60.0,
@@ -243,13 +241,6 @@ class Settings(BaseSettings):
         if len(value) > _MAX_TENANT or not value.isprintable():
             raise ValueError(f"has more than {_MAX_TENANT} characters or a control character")
         return value.strip()
-
-    @field_validator("events_queue")
-    @classmethod
-    def _is_queue(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("https://", "http://")):
-            raise ValueError("is no URL; use one such as https://sqs.eu-central-1.amazonaws.com/123456789012/notes")
-        return value
 
     @field_validator("subject_key")
     @classmethod

@@ -69,7 +69,7 @@ class EventQueue:
             StorageDenied: there is no such queue, or we may not read it.
         """
         try:
-            answer = self._client.receive_message(
+            answer = self._sqs.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=MAX_MESSAGES, WaitTimeSeconds=self._wait_s
             )
         except (BotoCoreError, ClientError) as error:
@@ -87,12 +87,12 @@ class EventQueue:
             for start in range(0, len(messages), MAX_MESSAGES):
                 some = enumerate(messages[start : start + MAX_MESSAGES])
                 entries = [{"Id": str(number), "ReceiptHandle": message.receipt} for number, message in some]
-                self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
+                self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
         except (BotoCoreError, ClientError) as error:
             raise _translate(error) from error
 
     @property
-    def _client(self) -> "SQSClient":
+    def _sqs(self) -> "SQSClient":
         if self._made is None:
             parts = urlsplit(self._url)
             config = Config(
