@@ -146,9 +146,7 @@ class Settings(BaseSettings):
     uploads_s: Seconds = Field(
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
     )
-    events_queue: str | None = Field(
-        None, pattern="^https?://", description="URL of an SQS queue with the bucket's notifications of new objects."
-    )
+    events_queue: str | None = Field(None, pattern="^https?://", description="SQS queue of the bucket's notifications.")
     events_lane: Literal["nightly", "interactive"] = Field(
         "nightly", description="Lane of jobs that notifications make."
     )
