@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from api import document, idempotent, problems
 from api.context import Context
 from api.middleware import Envelope
-from api.routes import changes, erasures, exports, notes, people, reports, service, uploads, webhooks
+from api.routes import changes, erasures, events, exports, notes, people, reports, service, uploads, webhooks
 
 _ROUTERS = (
     notes.router,
@@ -19,6 +19,7 @@ _ROUTERS = (
     exports.router,
     reports.router,
     webhooks.router,
+    events.router,
     service.router,
 )
 

@@ -62,6 +62,15 @@ async def require_write(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey
     return _require(key, Scope.WRITE)
 
 
+async def require_events(key: Annotated[ApiKey, Depends(authenticate)]) -> ApiKey:
+    """Take keys that may tell of new objects.
+
+    Raises:
+        Problem: 403 for others.
+    """
+    return _require(key, Scope.EVENTS)
+
+
 Reader = Annotated[ApiKey, Depends(require_read)]
 Writer = Annotated[ApiKey, Depends(require_write)]
 

@@ -76,6 +76,17 @@ class Uploads:
                 self._place = self._open()
             return self._place
 
+    def place_of_scans(self) -> tuple[str, str] | None:
+        """Give the bucket, or folder, and the prefix in which scans look; None where no storage is set.
+
+        Raises:
+            StorageDenied: it cannot be used.
+        """
+        if self.settings.storage_url is None:
+            return None
+        store, prefix = open_place(self.settings, self.settings.storage_url)
+        return store.bucket, prefix
+
     def _open(self) -> Place:
         url = self.settings.storage_url
         if url is None:

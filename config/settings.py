@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import broker_tls, mail_servers, telemetry_values
+from config import broker_tls, mail_servers, networks, telemetry_values
 from config.misspelt import find_misspelt, read_renamed
 from config.periods import check_period
 
@@ -20,6 +20,18 @@ SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 _PREFIX = "TONALOG_"
 _CRONTAB_FIELDS = 5
 _MIN_SUBJECT_KEY = 32
+_UNSET_WHERE_EMPTY = [
+    "bundles",
+    "events_queue",
+    "events_lane",
+    "key_pattern",
+    "manifest",
+    "tenant",
+    "alert_tenant",
+    "time_zone",
+    "metrics_host",
+    "log_format",
+]
 _RENAMED = {"rering_s": "redeliver_s"}  # former name of a setting -> its name
 
 
@@ -146,6 +158,10 @@ class Settings(BaseSettings):
     uploads_s: Seconds = Field(
         1.0, description="How often the scheduler looks for uploads over the HTTP API that are complete."
     )
+    events_queue: str | None = Field(None, pattern="^https?://", description="SQS queue of the bucket's notifications.")
+    events_lane: Literal["nightly", "interactive"] = Field(
+        "nightly", description="Lane of jobs that notifications make."
+    )
     redeliver_s: Seconds = Field(
         60.0,
         description="A job that nobody took is redelivered after this; doubled each time, 15 times as long at most.",
@@ -184,7 +200,7 @@ class Settings(BaseSettings):
     changes_days: int = Field(
         30, ge=1, le=36_500, description="How long the feed of changes of the HTTP API goes back."
     )
-    webhook_allow: str | None = Field(
+    webhook_allow: networks.Networks = Field(
         None,
         description="Networks that webhooks may go to besides public addresses, such as 10.1.0.0/16,fd00::/8; http:// is "
         "taken for these only.",
@@ -259,17 +275,7 @@ class Settings(BaseSettings):
             raise ValueError("needs TONALOG_BROKER_CERT_FILE, the certificate of this key")
         return value and broker_tls.check_file(value, url and url.get_secret_value())
 
-    @field_validator(
-        "bundles",
-        "key_pattern",
-        "manifest",
-        "tenant",
-        "alert_tenant",
-        "time_zone",
-        "metrics_host",
-        "log_format",
-        mode="before",
-    )
+    @field_validator(*_UNSET_WHERE_EMPTY, mode="before")
     @classmethod
     def _set(cls, value: object, info: ValidationInfo) -> object:
         # Compose passes a variable that is not set on as an empty one.
@@ -293,18 +299,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"has {len(value.get_secret_value())} characters, {_MIN_SUBJECT_KEY} are needed: `openssl rand -hex 32`"
             )
-        return value
-
-    @field_validator("webhook_allow")
-    @classmethod
-    def _are_networks(cls, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
-        for word in value.split(","):
-            try:
-                ip_network(word.strip())
-            except ValueError:
-                raise ValueError(f"{word.strip()!r} is no network; use one such as 10.1.0.0/16") from None
         return value
 
     @field_validator("time_limit_s")
@@ -350,7 +344,7 @@ class Settings(BaseSettings):
     @property
     def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of `webhook_allow`."""
-        return tuple(ip_network(word.strip()) for word in (self.webhook_allow or "").split(",") if word.strip())
+        return networks.read_networks(self.webhook_allow)
 
     @property
     def database(self) -> str | Path:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from db import upload_erasures
+from db import hints, upload_erasures
 from db.aliases import present_name
 from db.api_schema import erasure_requests
 from db.columns import db_now
@@ -160,6 +160,7 @@ def begin(engine: Engine, chosen: Chosen, *, scope: ErasureScope, key_id: int | 
         n_recordings = _count(connection, ids)
         _fence(connection, ids, scope)
         upload_erasures.fence(connection, places_left.c)
+        hints.forget_all(connection)
         # Counted behind the fence: an attempt that finished just before it has written a result.
         n_results = _count(connection, _results_of(ids, scope))
         if scope is ErasureScope.AUDIO:

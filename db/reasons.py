@@ -124,10 +124,11 @@ class DisabledReason(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key of the HTTP API may do: look, or upload and erase too."""
+    """What a key of the HTTP API may do: look, upload and erase, or tell that an object is new."""
 
     READ = "read"
     WRITE = "write"
+    EVENTS = "events"
 
 
 class UploadState(StrEnum):

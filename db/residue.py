@@ -9,6 +9,7 @@ from db.api_schema import api_audit
 from db.engine import reading, without_transaction
 from db.errors import DatabaseError, DatabaseUnavailable
 from db.export_schema import exports
+from db.hint_schema import object_hints
 from db.people_schema import (
     baseline_notes,
     relative_results,
@@ -46,6 +47,7 @@ _TABLES = tuple(
         attempts,
         api_audit,
         uploads,
+        object_hints,
         idempotent_requests,
         exports,
         subject_baselines,

@@ -1,15 +1,13 @@
 """Makes recordings of uploads, each with a job in the interactive lane, in one transaction."""
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Engine, select, update
 
-from db.columns import db_now, db_now_s
 from db.fences import lock_registration
-from db.model_readers import find_canary
-from db.reasons import JobState, Lane, RecordingState, UploadState
+from db.lane_jobs import find_live, make_jobs
+from db.reasons import Lane, UploadState
 from db.recordings import register_in
 from db.request_schema import uploads
 from db.rows import NewRecording
-from db.schema import jobs, recordings
 
 
 def register(
@@ -38,43 +36,11 @@ def register(
         if connection.scalar(mine.with_for_update()) is None:
             return None
         register_in(connection, [found], subject_key=subject_key)
-        recording_id = _find_recording(connection, found)
+        recording_id = find_live(connection, found)
         if recording_id is None:
             return None
-        for one in _list_models(connection, recording_id, model_id):
-            _add_job(connection, recording_id, one)
+        make_jobs(connection, recording_id, model_id=model_id, lane=Lane.INTERACTIVE)
         ended = update(uploads).where(uploads.c.id == upload_id)
         values = {"state": UploadState.REGISTERED, "recording_id": recording_id, "subject": None}
         connection.execute(ended.values(values))
         return recording_id
-
-
-def _find_recording(connection: Connection, found: NewRecording) -> int | None:
-    c = recordings.c
-    is_version = (c.store == found.store, c.bucket == found.bucket, c.key == found.key)
-    wanted = select(c.id).where(*is_version, c.version_tag == found.version_tag, c.state == RecordingState.LIVE)
-    recording_id: int | None = connection.scalar(wanted)
-    return recording_id
-
-
-def _list_models(connection: Connection, recording_id: int, active_id: int | None) -> list[int]:
-    """Give the models that score a recording now, by the person's present name."""
-    if active_id is None:
-        return []
-    canary = find_canary(connection)
-    whose = select(recordings.c.tenant, recordings.c.subject).where(recordings.c.id == recording_id)
-    row = connection.execute(whose).one()
-    is_in = canary is not None and canary.scores(row.tenant, row.subject) and canary.model_id != active_id
-    return [active_id, canary.model_id] if canary is not None and is_in else [active_id]
-
-
-def _add_job(connection: Connection, recording_id: int, model_id: int) -> None:
-    c = jobs.c
-    is_job = (c.recording_id == recording_id, c.model_id == model_id)
-    if connection.scalar(select(c.id).where(*is_job)) is None:
-        values = {"recording_id": recording_id, "model_id": model_id, "state": JobState.PENDING}
-        clock = {"next_run_at_s": db_now_s(), "created_at": db_now()}
-        connection.execute(jobs.insert().values({**values, **clock, "lane": Lane.INTERACTIVE}))
-        return
-    waiting = update(jobs).where(*is_job, c.state == JobState.PENDING, c.lane == Lane.NIGHTLY)
-    connection.execute(waiting.values(lane=Lane.INTERACTIVE))

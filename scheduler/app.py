@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -22,6 +22,7 @@ from scheduler.watch import Watch, WatchLoop
 from scheduler.watchdog import Watchdog, end_process
 from telemetry import metrics, traces
 
+_QUEUE_PAUSE_S = 0.2
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
 
 
@@ -44,6 +45,23 @@ def make_rate_limit(interval_s: float, clock: Callable[[], float] = monotonic) -
         return True
 
     return is_due
+
+
+def make_loops(settings: Settings, service: Service) -> list[UploadLoop]:
+    """Make the threads that register objects between nights: uploads, and what notifications name."""
+    loops = [
+        UploadLoop(service.take_uploads, every_s=settings.uploads_s),
+        UploadLoop(service.events.take_rows, every_s=settings.uploads_s, name="hints"),
+    ]
+    if settings.events_queue is not None:  # each call waits for messages by itself
+        loops.append(UploadLoop(service.events.take_queue, every_s=_QUEUE_PAUSE_S, name="events"))
+    return loops
+
+
+def start_threads(loops: Sequence[UploadLoop], watch_loop: WatchLoop) -> None:
+    """Begin what goes on beside the tick."""
+    for loop in (*loops, watch_loop):
+        loop.start()
 
 
 def start_telemetry(settings: Settings, app: Celery) -> None:
@@ -86,7 +104,7 @@ def make_app(settings: Settings) -> Celery:
         limit_s=max(settings.watchdog_s, _MISSED_SWEEPS * settings.sweep_s), end=lambda: end_process(beats)
     )
 
-    loop = UploadLoop(service.take_uploads, every_s=settings.uploads_s)
+    loops = make_loops(settings, service)
     watch_loop = WatchLoop(Watch(settings, app).step, every_s=settings.alert_every_s)
 
     # Functions, not methods: of a bound method Celery takes `self` for an argument that every message must bring.
@@ -114,8 +132,7 @@ def make_app(settings: Settings) -> Celery:
         if sender.app is app:
             beats[:] = [sender.controller.beat.pid] if sender.controller.beat else []
             watchdog.start()
-            loop.start()
-            watch_loop.start()
+            start_threads(loops, watch_loop)
             start_telemetry(settings, app)
 
     def end(sender: Any, **_: Any) -> None:

@@ -90,7 +90,7 @@ def _take_page(
     seen: Scanned,
 ) -> Scanned:
     known = recordings.known_versions(engine, store.name, store.bucket, keys=[item.stored.key for item in page])
-    due = [item for item in page if _is_due(item, known.get(_version(item)), intake=intake)]
+    due = [item for item in page if is_due(item, known.get(_version(item)), intake=intake)]
     read = [found for item in due if (found := intake.identify(item)) is not None]
     for found in read:
         if found.identity.is_refused:
@@ -122,7 +122,8 @@ def _version(item: Listed) -> tuple[str, str]:
     return item.stored.key, item.stored.version_tag
 
 
-def _is_due(item: Listed, known: KnownVersion | None, *, intake: Intake) -> bool:
+def is_due(item: Listed, known: KnownVersion | None, *, intake: Intake) -> bool:
+    """Say whether who and when have to be read: the version is new, or what they are read from has changed."""
     if known is None or known.identity_tag is None:
         return True
     if known.identity_tag.startswith(BY_OPTION) and not intake.is_by_option:

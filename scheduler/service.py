@@ -12,7 +12,7 @@ from celery import Celery
 
 from config.periods import read_period
 from config.settings import Settings
-from db import Engine, api_audit, changes, idempotency, models, outbox, slots, subject_keys, uploads
+from db import Engine, api_audit, changes, hints, idempotency, models, outbox, slots, subject_keys, uploads
 from db.drift_counts import Days
 from db.engine import make_engine
 from db.errors import DatabaseError
@@ -21,6 +21,7 @@ from db.statistics import refresh_statistics
 from people import Refreshed, refresh
 from scheduler.batches import carry_on
 from scheduler.drifting import measure_night
+from scheduler.events import EventIntake
 from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
@@ -30,7 +31,7 @@ from scheduler.scan import scan
 from scheduler.troubles import PEOPLE_PULSE, STOPPED, SWEEP_PULSE
 from scheduler.uploads import Taken, register_uploads
 from storage.errors import StorageError
-from storage.open import open_bucket, open_place
+from storage.open import open_bucket, open_inventory, open_place
 from telemetry import metrics, traces
 from trends import TrendSettings
 
@@ -139,6 +140,7 @@ class Service:
         api_audit.expire(self._engine, keep=timedelta(days=self._settings.api_audit_days))
         outbox.expire(self._engine, keep=timedelta(days=self._settings.webhook_days))
         uploads.expire(self._engine)
+        hints.expire(self._engine)
         idempotency.expire(self._engine)
 
     def take_uploads(self) -> Taken:
@@ -148,12 +150,21 @@ class Service:
         store, prefix = open_place(self._settings, self._settings.storage_url)
         naming = Naming.of(self._settings)
         taken = register_uploads(self._engine, store, prefix=prefix, naming=naming)
+        if taken.n_made:
+            self._publish_new()
+        return taken
+
+    @cached_property
+    def events(self) -> EventIntake:
+        """What takes notifications of the object store."""
+        return EventIntake(self._settings, lambda: self._engine, publish=self._publish_new)
+
+    def _publish_new(self) -> None:
         # Another process that is publishing just now may have chosen its jobs before these were made.
-        for wait_s in _PUBLISH_AGAIN_S if taken.n_made else ():
+        for wait_s in _PUBLISH_AGAIN_S:
             time.sleep(wait_s)
             if self.publish().n_due:
                 break
-        return taken
 
     def refresh_people(self, *, budget_s: float | None = None) -> Refreshed:
         """Make anew what is kept of people whose notes have changed.
@@ -170,12 +181,15 @@ class Service:
             pass
         refresh_statistics(self._engine)
 
-    def scan_and_queue(self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS) -> NightResult:
+    def scan_and_queue(
+        self, url: str | None = None, *, options: IntakeOptions = NO_OPTIONS, inventory: str | None = None
+    ) -> NightResult:
         """Register what is new under `url`, correct who and when of the rest, and make jobs for the active model.
 
         Args:
             url: a folder, a file or an s3:// URL; None: `TONALOG_STORAGE_URL`.
             options: what is said about the recordings for this time.
+            inventory: manifest of an S3 Inventory, whose list is read in place of listing; None: the store is listed.
 
         Raises:
             SchedulerError: Neither `url` nor `TONALOG_STORAGE_URL` says where recordings are, or no model is active.
@@ -189,6 +203,8 @@ class Service:
         if model is None:
             raise SchedulerError("No model is active: run `tonalog db upgrade` or `tonalog models activate VERSION`.")
         store, prefix = open_place(self._settings, where)
+        if inventory is not None:
+            store = open_inventory(self._settings, inventory, store)
         naming = Naming.of(self._settings, options)
         subject_keys.require(self._engine, naming.subjects.fingerprint)
         maker = JobMaker(self._engine, model.id)

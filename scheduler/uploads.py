@@ -83,16 +83,17 @@ def _identify(store: ObjectStore, upload: Upload, *, naming: Naming) -> Identifi
 
 
 class UploadLoop:
-    """A thread that looks for uploads every so often, since a scan may keep the scheduler's own threads for hours."""
+    """A thread that looks for new objects every so often, since a scan may keep the scheduler's own threads for hours."""
 
-    def __init__(self, step: Callable[[], Taken], *, every_s: float) -> None:
+    def __init__(self, step: Callable[[], Taken], *, every_s: float, name: str = "uploads") -> None:
         self._step = step
+        self._name = name
         self._every_s = every_s
         self._is_over = threading.Event()
 
     def start(self) -> None:
         """Begin, and go on until the process ends."""
-        threading.Thread(target=self._run, name="uploads", daemon=True).start()
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def stop(self) -> None:
         """Look no more."""
@@ -107,5 +108,5 @@ class UploadLoop:
         try:
             return self._step().n_waiting == 0
         except Exception as error:  # noqa: BLE001 - the thread goes on, whatever one look met
-            _log.warning("uploads wait", extra={"error": type(error).__name__})  # its text may name people
+            _log.warning(f"{self._name} wait", extra={"error": type(error).__name__})  # its text may name people
             return False

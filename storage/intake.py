@@ -13,7 +13,7 @@ from storage.errors import ObjectChanged, ObjectMissing, ObjectTruncated, Storag
 from storage.identity import DEFAULT_RULES, IdentityRules, RecordingIdentity, identify
 from storage.layouts import compile_layouts
 from storage.manifests import MANIFEST_NAMES, MAX_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
-from storage.objects import StoredObject
+from storage.objects import StoredObject, is_listed
 from storage.protocol import ObjectStore
 from storage.sidecars import MAX_SIDECAR_BYTES, SUFFIX, read_sidecar, sidecar_keys
 from storage.statements import Statement
@@ -117,6 +117,27 @@ class Intake:
             if listed:
                 yield listed
 
+    def look_up(self, key: str) -> Listed | None:
+        """Give one recording as the listing shows it now.
+
+        The listing and not a HEAD, whose times are rounded: else the next scan would take each for changed.
+
+        Args:
+            key: of a recording; a key that ends in `.json` is taken for a sidecar, which is none.
+
+        Returns:
+            None where there is no such object, or scans would not take it for a recording.
+
+        Raises:
+            StorageError: the store cannot be listed.
+        """
+        is_ours = key.startswith(self._prefix) and is_listed(key, self._prefix)
+        if not is_ours or key in self._own_keys or key.endswith(SUFFIX):
+            return None
+        page = next(iter(self._store.list_objects(key)), [])
+        found = next((item for item in page if item.key == key), None)
+        return None if found is None else self._listed(found, self._find_sidecar(key))
+
     def identify(self, listed: Listed) -> Identified | None:
         """Read who and when; None where the object is gone.
 
@@ -180,6 +201,14 @@ class Intake:
                     return self._store.head(name)
                 except ObjectMissing:
                     continue
+        return None
+
+    def _find_sidecar(self, key: str) -> StoredObject | None:
+        for name in sidecar_keys(key):
+            try:
+                return self._store.head(name)
+            except ObjectMissing:
+                continue
         return None
 
     def _read_sidecar(self, sidecar: StoredObject | None) -> tuple[Statement | None, bool]:

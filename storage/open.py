@@ -98,6 +98,28 @@ def _is_hidden(below: Path) -> bool:
     return any(part.startswith(".") for part in below.parts)
 
 
+def open_inventory(settings: Settings, place: str, store: ObjectStore) -> ObjectStore:
+    """Put the list of an S3 Inventory in the place of a bucket's listing.
+
+    Args:
+        settings: this process's settings.
+        place: the inventory's manifest, s3://BUCKET/.../manifest.json.
+        store: the bucket whose recordings are scanned.
+
+    Raises:
+        InventoryError: the inventory cannot be used, or is of another bucket.
+        StorageDenied: `place` or `store` is not on S3, or the manifest cannot be read.
+    """
+    from storage.inventory import InventoriedStore, read_inventory  # noqa: PLC0415 - few scans need it
+
+    inventories, key = open_store(place, s3=S3Access.of(settings))
+    if store.name != "s3" or inventories.name != "s3" or not key.endswith("manifest.json"):
+        raise StorageDenied(
+            f"an inventory is for recordings on S3, and {place!r} has to be s3://BUCKET/.../manifest.json of one"
+        )
+    return InventoriedStore(store, read_inventory(inventories, key))
+
+
 def open_bucket(settings: Settings, name: str, bucket: str) -> ObjectStore:
     """Open the store that a recording was registered with.
 

@@ -8,6 +8,7 @@ from db import (  # noqa: F401 - their tables belong to the metadata
     compatibility_schema,
     drift_schema,
     export_schema,
+    hint_schema,
     model_schema,
     people_schema,
     readers_schema,

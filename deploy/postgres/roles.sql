@@ -282,6 +282,11 @@ BEGIN
         ('scheduler', 'SELECT, DELETE, UPDATE (state, subject, reason, recording_id)', 'uploads'),
         ('scheduler', 'SELECT (key_id, key_sha256, created_at, tenant, subject), DELETE, UPDATE (subject)',
             'idempotent_requests'),
+        -- Notifications of new objects: the HTTP API writes them down and cannot read them.
+        ('http', 'SELECT (id), INSERT', 'object_hints'),
+        ('http', 'USAGE', 'object_hints_id_seq'),
+        ('scheduler', 'SELECT, DELETE, UPDATE (due_at, n_looks)', 'object_hints'),
+        ('eraser', 'SELECT (id), DELETE', 'object_hints'),
         -- Exports over HTTP: `person` needs more, see docs/exports.md. Who is behind says only how many people.
         ('http', 'SELECT, INSERT, UPDATE, DELETE', 'exports'),
         ('http', 'USAGE', 'exports_id_seq'),
@@ -362,7 +367,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['recordings', 'identity_changes', 'subject_aliases', 'erasure_objects', 'removed_audio',
         'results', 'segments', 'jobs', 'attempts', 'api_audit', 'subject_baselines', 'baseline_notes', 'relative_results',
-        'subject_days', 'subject_trends', 'subject_marks', 'uploads', 'idempotent_requests', 'exports']
+        'subject_days', 'subject_trends', 'subject_marks', 'uploads', 'object_hints', 'idempotent_requests', 'exports']
     LOOP
         IF current_setting('server_version_num')::int >= 170000 AND to_regclass('public.' || name) IS NOT NULL THEN
             EXECUTE format('GRANT MAINTAIN ON TABLE public.%I TO tonalog_eraser', name);

@@ -57,3 +57,12 @@ def test_who_may_delete_who_may_write_and_that_nobody_may_change_the_bucket():
 
 def test_bundles_lie_where_the_operators_policy_says():
     assert PART_OF["operator"] == f"{BUCKET}/{FOLDER}/*"
+
+
+def test_the_policy_of_the_queue_allows_what_the_scheduler_asks_of_it():
+    tree = ast.walk(ast.parse((ROOT / "storage" / "event_queue.py").read_text()))
+    calls = [node.func for node in tree if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    asked = {call.attr for call in calls if getattr(call.value, "attr", None) == "_sqs"}
+
+    assert asked == {"receive_message", "delete_message_batch"}
+    assert allowed("events") == {"sqs:ReceiveMessage", "sqs:DeleteMessage"}

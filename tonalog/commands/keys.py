@@ -41,7 +41,7 @@ def keys_command() -> None:
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="What it may do: read, or write (upload recordings, erase people).",
+    help="What it may do: read, write (upload recordings, erase people), or events (tell of new objects).",
 )
 @click.option("--name", default="", help="What you call it, such as the app that has it.")
 @_EXPIRES_IN

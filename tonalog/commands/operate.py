@@ -17,8 +17,13 @@ from tonalog.session import need_active_model, open_database
 
 @click.command(name="scan", epilog="Example: tonalog scan s3://notes/2026/")
 @click.argument("path_or_url", required=False)
+@click.option(
+    "--inventory",
+    metavar="S3_URL",
+    help="manifest.json of an S3 Inventory (CSV or Parquet) of the bucket: its list is read in place of listing.",
+)
 @intake_options
-def scan_command(path_or_url: str | None, **given: Any) -> None:
+def scan_command(path_or_url: str | None, *, inventory: str | None, **given: Any) -> None:
     """Register what is new in PATH_OR_URL (or TONALOG_STORAGE_URL), correct who and when of the rest, and make jobs."""
     from scheduler.app import make_app  # noqa: PLC0415 - loads Celery
     from scheduler.service import Service  # noqa: PLC0415
@@ -28,7 +33,7 @@ def scan_command(path_or_url: str | None, **given: Any) -> None:
     options = read_options(**given)
     need_active_model(open_database(settings))
     service = Service(settings, make_app(settings))
-    night = service.scan_and_queue(path_or_url, options=options)
+    night = service.scan_and_queue(path_or_url, options=options, inventory=inventory)
     sent = service.publish()
     say(
         f"{night.n_listed} recordings listed, {night.n_new} new, {night.n_corrected} corrected, {night.n_jobs} jobs made, "
