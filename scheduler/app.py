@@ -60,8 +60,9 @@ def make_loops(settings: Settings, service: Service) -> list[UploadLoop]:
 
 def start_threads(loops: Sequence[UploadLoop], watch_loop: WatchLoop) -> None:
     """Begin what goes on beside the tick."""
-    for loop in (*loops, watch_loop):
+    for loop in loops:
         loop.start()
+    watch_loop.start()
 
 
 def start_telemetry(settings: Settings, app: Celery) -> None:
