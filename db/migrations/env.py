@@ -11,6 +11,7 @@ from db import (  # noqa: F401 - their tables belong to the metadata
     hint_schema,
     model_schema,
     people_schema,
+    pulse_schema,
     readers_schema,
     request_schema,
     webhook_schema,
