@@ -3,6 +3,7 @@
 import pytest
 from command import Cli
 from db_samples import a_recording, a_result, add_jobs, count, new_postgres, people_of, take
+from roles import Roles, ask, new_roles
 from servers.postgres import find_postgres
 
 from db import ledger, migrate, recordings
@@ -52,6 +53,24 @@ def test_a_drill_brings_everything_back_but_who_was_erased_since(cli, engine, po
     assert people_of(restored) == {"anna": 2}
     assert count(restored, "results") == 2
     assert ledger.finish(restored, take(restored, add_jobs(restored, 1)[0]), a_result())  # sequences go on
+
+
+def test_the_migrator_backs_up_every_tenant_and_roles_are_given_their_rights_anew(
+    cli, postgres_server, postgres_url, tmp_path
+):
+    with new_roles(postgres_server) as roles:
+        recordings.register(
+            roles.scheduler, [a_recording("a.wav", subject="anna", tenant="clinic"), a_recording("b.wav")]
+        )
+        cli.variables["TONALOG_DATABASE_URL"] = url_of(roles.migrator)
+        cli("db", "backup", tmp_path / "backup")
+        cli.variables["TONALOG_DATABASE_URL"] = postgres_url
+        cli("db", "restore", tmp_path / "backup", "--without-erased")
+
+        restored = Roles(make_engine(postgres_url))  # runs roles.sql, as the command says
+        assert count(restored.admin, "recordings") == 2
+        migrate.require_current(restored.worker)
+        assert ask(restored.api, "SELECT tenant FROM v1_note") == [("default",)]
 
 
 def test_a_program_older_than_the_server_is_refused_in_words(tmp_path, monkeypatch):

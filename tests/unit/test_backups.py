@@ -1,9 +1,11 @@
 """Backup and restore on SQLite: whole or refused, and who was erased after a backup does not come back."""
 
+import shutil
 import sqlite3
 import threading
 
 import pytest
+from click.testing import CliRunner
 from db_samples import a_recording, a_result, add_jobs, count, new_sqlite, people_of, take
 
 from config.settings import Settings
@@ -14,6 +16,7 @@ from db.erasures import Chosen, begin
 from db.errors import DatabaseError
 from db.reasons import ErasureScope
 from tonalog.backups import finish_erasures, make_backup, read_erased, restore_backup, write_erased
+from tonalog.cli import cli
 from tonalog.errors import TonalogError
 
 
@@ -111,6 +114,22 @@ def test_the_objects_of_who_is_erased_again_are_removed_from_storage(tmp_path):
 
     assert finish_erasures(Settings(home=tmp_path / "home"), engine) is None
     assert not (notes / "anna.wav").exists()
+
+
+def test_a_database_that_came_back_by_other_means_is_told_who_was_erased(engine, tmp_path, monkeypatch):
+    file = tmp_path / "first" / "tonalog.db"
+    make_backup(engine, tmp_path / "backup")
+    erase(engine, "ben")
+    write_erased(engine, tmp_path / "erased.jsonl")
+    for name in ("tonalog.db-wal", "tonalog.db-shm"):
+        (file.parent / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup", file)
+    monkeypatch.setenv("TONALOG_HOME", str(file.parent))
+
+    done = CliRunner().invoke(cli, ["db", "erase-again", str(tmp_path / "erased.jsonl")])
+
+    assert "1 recordings were erased again" in done.output
+    assert people_of(engine) == {"anna": 3}
 
 
 @pytest.mark.parametrize("content", [b"", b"PGDMP whatever", b"SQLite format 3\0" + b"x" * 5_000])

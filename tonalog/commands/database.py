@@ -9,9 +9,10 @@ import click
 from config.queues import prepare_folders
 from config.settings import Settings
 from db import Engine, migrate, recordings, residue
+from db.backup import erase_again
 from db.engine import make_engine
 from db.statistics import refresh_statistics
-from tonalog.backups import finish_erasures, make_backup, restore_backup, write_erased
+from tonalog.backups import finish_erasures, make_backup, read_erased, restore_backup, write_erased
 from tonalog.errors import TonalogError
 from tonalog.screen import say
 from tonalog.session import ensure_model, open_database
@@ -103,6 +104,17 @@ def restore(*, path: Path, erased: Path | None, is_sure: bool, may_replace: bool
         )
 
 
+@db_command.command(name="erase-again", epilog="Example: tonalog db erase-again backups/erased.jsonl")
+@click.argument("path", type=click.Path(path_type=Path))
+def erase_again_command(path: Path) -> None:
+    """Erase again who is on the list PATH, after the database was brought back by other means than `db restore`."""
+    settings = Settings.read()
+    engine = open_database(settings)
+    n_again = erase_again(engine, list(read_erased(path)))
+    say(f"{n_again} recordings were erased again.")
+    _finish(settings, engine, n_again)
+
+
 @db_command.command(name="erased", epilog="Example: tonalog db erased backups/erased.jsonl")
 @click.argument("path", type=click.Path(path_type=Path))
 def erased_command(path: Path) -> None:
@@ -112,6 +124,13 @@ def erased_command(path: Path) -> None:
     """
     n = write_erased(open_database(Settings.read()), path)
     say(f"Wrote {path}: {n} recordings.")
+
+
+def _finish(settings: Settings, engine: Engine, n_again: int) -> None:
+    if n_again and (left := finish_erasures(settings, engine)):
+        raise TonalogError(
+            f"{left}. `tonalog retention --older-than 36500d --yes` finishes it and erases nothing else."
+        )
 
 
 def _tell_lost_offsets(engine: Engine) -> None:
