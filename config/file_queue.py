@@ -130,6 +130,6 @@ class Transport(Checked, filesystem.Transport):
             TimeoutError: No message came.
         """
         # A worker that is told to stop first finishes this wait and then begins another: of Celery's 2 s each,
-        # 4 s went by at the end of every `tonalog run` (measured 2026-11-26).
+        # 4 s went by at the end of every `tonalog run` (measured).
         wait_s = None if timeout is None else min(timeout, _LONGEST_WAIT_S)
         return super().drain_events(connection, timeout=wait_s, **kwargs)  # type: ignore[no-untyped-call]

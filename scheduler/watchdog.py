@@ -1,7 +1,7 @@
 """Ends a scheduler that stopped sweeping, so that its supervisor starts a fresh one; never judges what a sweep did.
 
 A sweep comes from beat, a process of its own, through the broker to this process: either may fall silent for ever while
-the main process looks well (a killed beat is not started again: measured 2026-11-24).
+the main process looks well (a killed beat is not started again: measured).
 """
 
 from __future__ import annotations

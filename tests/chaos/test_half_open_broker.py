@@ -28,5 +28,5 @@ def test_what_waits_behind_a_dead_link_is_scored_after_the_watchdogs_end_their_p
 
     assert took_s is not None, list(stage.log_lines())[-40:]
     assert {name: check(left) for name, check in invariants.CHECKS.items() if check(left)} == {}
-    # Celery alone takes a minute and a half (measured 2026-11-22), so somebody was ended and started again.
+    # Celery alone takes a minute and a half (measured), so somebody was ended and started again.
     assert sum(process.exit_codes[70] for process in stage.processes) > 0
