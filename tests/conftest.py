@@ -38,14 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `long` what a module leaves out of its `SHORT`: the names of the tests that `make test` runs."""
+    """Mark as `long` what a module leaves out of its `IN_MAKE_TEST`: the names of the tests that `make test` runs."""
     modules = {item.module for item in items if isinstance(item, pytest.Function)}
     for module in modules:
-        short = getattr(module, "SHORT", ())
+        short = getattr(module, "IN_MAKE_TEST", ())
         if unknown := [name for name in short if not hasattr(module, name.partition("[")[0])]:
-            raise pytest.UsageError(f"SHORT of {module.__name__} names {unknown[0]!r}, which is no test of it")
+            raise pytest.UsageError(f"IN_MAKE_TEST of {module.__name__} names {unknown[0]!r}, which is no test of it")
     for item in items:
-        short = getattr(item.module, "SHORT", ()) if isinstance(item, pytest.Function) else ()
+        short = getattr(item.module, "IN_MAKE_TEST", ()) if isinstance(item, pytest.Function) else ()
         if short and not {item.name, item.originalname} & set(short):
             item.add_marker(pytest.mark.long)
 

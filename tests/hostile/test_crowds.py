@@ -98,7 +98,7 @@ IN_SHORT = (
     "CAF: 300,000 comments",
     "AMR: 5,000 recordings",
 )
-SHORT = (
+IN_MAKE_TEST = (
     *(f"test_a_crowd_ends_once_with_little_time_and_memory[{name}]" for name in IN_SHORT),
     "test_a_recorder_that_was_paused_many_times_is_scored[500]",
     "test_tags_that_people_have_change_nothing",

@@ -6,7 +6,7 @@ from db_samples import new_postgres
 from tests.unit.test_people_invariants import *  # noqa: F403 - the tests themselves
 
 # Of `make test`: one life; SQLite has others. The rest is `long`.
-SHORT = (
+IN_MAKE_TEST = (
     "test_what_is_kept_holds_together_whatever_happens[0]",
     "test_an_upgrade_marks_everybody_once",
 )

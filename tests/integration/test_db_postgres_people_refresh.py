@@ -6,7 +6,7 @@ from db_samples import new_postgres
 from tests.unit.test_people_refresh import *  # noqa: F403 - the tests themselves
 
 # Of `make test`: what reads, writes and locks; arithmetic and states are those of SQLite. The rest is `long`.
-SHORT = (
+IN_MAKE_TEST = (
     "test_a_note_is_judged_by_the_newest_baseline_of_earlier_notes",
     "test_refreshing_twice_is_refreshing_once",
     "test_others_of_the_tenant_are_behind_a_baseline_and_other_tenants_are_not",

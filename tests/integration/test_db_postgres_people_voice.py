@@ -6,7 +6,7 @@ from db_samples import new_postgres
 from tests.unit.test_people_voice import *  # noqa: F403 - the tests themselves
 
 # Of `make test`: as for trends. The rest is `long`.
-SHORT = (
+IN_MAKE_TEST = (
     "test_a_trend_is_that_of_the_arithmetic_on_the_days_that_are_kept",
     "test_days_hold_a_level_only_of_what_their_notes_have",
 )

@@ -6,7 +6,7 @@ from db_samples import new_postgres
 from tests.unit.test_exports import *  # noqa: F403 - the tests themselves
 
 # Of `make test`: one format, and what depends on the snapshot; what writes the files knows no database. The rest is `long`.
-SHORT = (
+IN_MAKE_TEST = (
     "test_duckdb_reads_the_same_numbers_as_the_views_show[parquet-notes]",
     "test_duckdb_reads_the_same_numbers_as_the_views_show[parquet-segments]",
     "test_duckdb_reads_the_same_numbers_as_the_views_show[parquet-days]",

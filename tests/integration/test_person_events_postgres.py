@@ -6,7 +6,7 @@ from db_samples import new_postgres
 from tests.unit.test_person_events import *  # noqa: F403 - the tests themselves
 
 # Of `make test`: one refresh that tells; when it tells is arithmetic. The rest is `long`.
-SHORT = ("test_each_day_that_gets_other_values_is_told_once_a_refresh",)
+IN_MAKE_TEST = ("test_each_day_that_gets_other_values_is_told_once_a_refresh",)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from db_samples import new_postgres
 from tests.unit.test_webhook_sender import *  # noqa: F403 - the tests themselves
 
 # Of `make test`: what takes and locks deliveries; what is sent and how often knows no database. The rest is `long`.
-SHORT = (
+IN_MAKE_TEST = (
     "test_every_kind_of_event_says_what_to_fetch_or_forget",
     "test_a_failed_attempt_is_followed_by_the_same_message_later",
     "test_two_senders_send_each_message_once",

@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make test-long`: the tests that a module does not name in its `SHORT`."""
+"""What `make test` leaves to `make test-long`: the tests that a module does not name in its `IN_MAKE_TEST`."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from command import ROOT
 
 TESTS = """
 import pytest
-SHORT = ("test_whole", {name!r})
+IN_MAKE_TEST = ("test_whole", {name!r})
 def test_whole(): pass
 def test_rest(): pass
 @pytest.mark.parametrize("n", [1, 2])
