@@ -1,7 +1,5 @@
 """Reads every row about one person, whatever table it is in, for the person who asks what is kept (GDPR Art. 15 and 20)."""
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, inspect, or_, select
 
-import db
 from db.aliases import former_names
 from db.api_schema import api_audit, api_keys
 from db.errors import DatabaseError
+from db.every_table import load_metadata
 from db.reasons import RecordingState
 from db.schema import attempts, identity_changes, jobs, metadata, recordings, removed_audio
 from db.snapshot import Snapshot
@@ -67,7 +65,7 @@ class PersonRows:
         """
         self._snapshot = snapshot
         self._tenant = tenant
-        _load_tables()
+        load_metadata()
         unknown = set(inspect(snapshot.connection).get_table_names()) - set(metadata.tables) - _NOT_OURS
         if unknown:
             raise DatabaseError(
@@ -136,10 +134,3 @@ class PersonRows:
         own, instead = known
         hidden = {name: instead for name in ("old_value", "new_value") if values[name] not in (None, *own)}
         return {**values, **hidden}
-
-
-def _load_tables() -> None:
-    """Make every table known to the metadata: each module of this room whose name ends in `_schema` has some."""
-    for module in pkgutil.iter_modules(db.__path__):
-        if module.name.endswith("_schema"):
-            importlib.import_module(f"db.{module.name}")

@@ -6,6 +6,7 @@ from roles import Roles, add_work, claim
 
 from db import ledger
 from db.figures import read_queue, read_totals
+from db.model_ends import ModelState
 from db.reasons import JobState, Lane, Reason, RecordingState, ResultStatus
 
 
@@ -34,6 +35,6 @@ def test_the_scheduler_reads_what_waits_and_what_there_is(roles):
     assert totals.n_dead == {"NOT_AUDIO": 1}
     assert totals.n_recordings == {RecordingState.LIVE: 3}
     (model,) = totals.models
-    assert model.is_active
+    assert model.state is ModelState.ACTIVE
     assert model.n_results == {ResultStatus.SCORED: 1, ResultStatus.NO_SPEECH: 0}
     assert model.audio_ms[ResultStatus.SCORED] == result.duration_ms

@@ -26,12 +26,12 @@ from db import (
 from db.engine import make_engine
 from db.erasures import Chosen
 from db.errors import DatabaseError, SubjectKeyMismatch
+from db.every_table import load_metadata
 from db.reasons import ErasureScope, JobState, Lane, Reason
-from db.schema import metadata
 from scheduler.retention import run_due_retention
 from storage.protocol import MemoryStore
 
-TABLES = (*metadata.tables, "alembic_version")
+TABLES = (*load_metadata().tables, "alembic_version")
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ MAY_INSERT = {
     *(("http", table) for table in ("webhook_endpoints", "webhook_secrets", "webhook_deliveries")),
     *((role, "webhook_events") for role in ("scheduler", "eraser")),
     ("webhooks", "webhook_deliveries"),
-    *(("scheduler", table) for table in (*OF_WATCH, *OF_PEOPLE, "relative_results", "baseline_notes")),
+    *(("scheduler", table) for table in (*OF_WATCH, *OF_PEOPLE, "relative_results", "baseline_notes", "drift_nights")),
     ("worker", "worker_pulses"),
 }
 

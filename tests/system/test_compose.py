@@ -168,7 +168,7 @@ def test_a_health_check_fails_without_the_broker(stack):
     finally:
         worker.spec["environment"] = right
 
-    assert (code, "FAIL  broker" in printed) == (1, True)
+    assert (code, "FAIL  broker" in printed) == (2, True)
 
 
 def test_tonalogs_own_key_lists_and_reads_and_can_neither_write_nor_delete(stack, bucket_of):

@@ -80,5 +80,6 @@ def test_doctor_exits_with_2_for_a_night_that_failed_but_not_where_only_links_ar
 def test_doctor_names_a_database_of_another_schema(engine):
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("DELETE FROM schema_compatibility")
 
     assert "FAIL  database: the database is at revision 9999" in ask(doctor_command, "--quiet", code=2)
