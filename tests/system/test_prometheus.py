@@ -118,8 +118,8 @@ def test_what_pool_processes_did_is_counted(watched):
 
 def test_figures_of_the_database_come_from_the_scheduler(watched):
     unfinished = 'sum(tonalog_jobs{state=~"PENDING|QUEUED|RUNNING"}) + sum(tonalog_queue_jobs)'
+    assert wait_until(lambda: watched.value("tonalog_scan_timestamp_seconds") > 1_700_000_000, timeout_s=90)
     assert wait_until(lambda: watched.ask(unfinished) and watched.value(unfinished) == 0, timeout_s=90)
-    assert watched.value("tonalog_scan_timestamp_seconds") > 1_700_000_000
     assert watched.ask('tonalog_model_info{state="active"}')
     assert {labels["job"] for labels, _ in watched.ask("tonalog_queue_jobs")} == {"tonalog-scheduler"}
 
