@@ -19,6 +19,7 @@ from storage.event_queue import EventQueue, QueueMessage
 from storage.events import EventError, ObjectHint, read_event
 from storage.intake import Intake
 from storage.open import S3Access, open_place
+from telemetry import metrics
 
 _log = logging.getLogger(__name__)
 BATCH = 100
@@ -111,6 +112,7 @@ class EventIntake:
             _log.warning("message is no notification", extra={"problem": str(error)})
             with self._lock:
                 self._counts[HintOutcome.UNREADABLE] += 1
+            metrics.HINTS.labels(HintOutcome.UNREADABLE.value).inc()
             return []
 
     def _take(self, wanted: Iterable[ObjectHint]) -> dict[ObjectHint, HintOutcome]:
@@ -122,6 +124,8 @@ class EventIntake:
         outcomes = take_hints(self._engine(), place, asked, intake=intake, lane=lane)
         with self._lock:
             self._counts.update(outcomes.values())
+        for outcome in outcomes.values():
+            metrics.HINTS.labels(outcome.value).inc()
         if HintOutcome.REGISTERED in outcomes.values():
             self._publish()
         return outcomes

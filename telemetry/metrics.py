@@ -68,6 +68,9 @@ SCAN_PAGES: Final = Counter("tonalog_scan_pages", "Pages of listings that were t
 SCAN_OBJECTS: Final = Counter(
     "tonalog_scan_objects", "Objects that scans have seen, by what they were.", ["found"], registry=SCHEDULER
 )
+HINTS: Final = Counter(
+    "tonalog_hints", "Objects that notifications named, by what became of them.", ["outcome"], registry=SCHEDULER
+)
 NIGHTLY_RUNS: Final = Counter(
     "tonalog_nightly_runs", "Nightly runs that ended, by how.", ["outcome"], registry=SCHEDULER
 )
