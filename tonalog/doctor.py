@@ -54,9 +54,13 @@ def examine(settings: Settings, *, links_only: bool = False) -> Iterator[Finding
 
 
 def _load_clients(settings: Settings) -> None:
-    """Import what the checks need, which takes longer on a busy machine than any server to answer."""
+    """Import what the checks need: it takes longer on a busy machine than any server to answer.
+
+    Nor may their threads import it: two that import modules of one circle at once can each meet the other's half made.
+    """
     is_s3 = (settings.storage_url or "").startswith("s3:")
-    for name in ("tonalog.session", "config.celery_base", "config.redis_queue", *(["storage.s3"] if is_s3 else [])):
+    queue = "config.file_queue" if settings.is_embedded_broker else "config.redis_queue"
+    for name in ("tonalog.session", "config.celery_base", queue, "storage.open", *(["storage.s3"] if is_s3 else [])):
         importlib.import_module(name)
 
 

@@ -1,6 +1,9 @@
 """`tonalog status` and `doctor`: what they say of the whole system, and the exit code that a monitor reads."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -83,3 +86,24 @@ def test_doctor_names_a_database_of_another_schema(engine):
         connection.exec_driver_sql("DELETE FROM schema_compatibility")
 
     assert "FAIL  database: the database is at revision 9999" in ask(doctor_command, "--quiet", code=2)
+
+
+def test_doctor_has_imported_what_its_threads_need_before_it_starts_them(tmp_path):
+    code = """
+import sys, threading
+from config.settings import Settings
+from tonalog import doctor
+late, loaded = [], doctor._load_clients
+def load(settings):
+    loaded(settings)
+    sys.meta_path.insert(0, type("Late", (), {"find_spec": staticmethod(lambda name, *_: late.append(name) if is_ours(name) else None)}))
+def is_ours(name):
+    return threading.current_thread() is not threading.main_thread() and name.partition(".")[0] in ("config", "db", "storage", "tonalog")
+doctor._load_clients = load
+list(doctor.examine(Settings.read(), links_only=True))
+print(*late)
+"""
+    variables = {**os.environ, "TONALOG_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == []
