@@ -22,6 +22,7 @@ MAX_MANIFEST_BYTES = 64 * 2**20  # of 100 million objects some hundred files are
 _ARN = "arn:aws:s3:::"
 _READERS = {"CSV": read_csv, "Parquet": read_parquet}
 _BLOCK_BYTES = 2**20
+_READ_ONLY = "an inventory stands in for a listing and only reads: write to the bucket's own store"
 
 
 @dataclass(frozen=True)
@@ -144,15 +145,15 @@ class InventoriedStore:
 
     def put(self, key: str, content: bytes, *, metadata: Mapping[str, str] | None = None) -> StoredObject:
         """Refuse: a scan writes nothing."""
-        raise NotImplementedError
+        raise NotImplementedError(_READ_ONLY)
 
     def delete(self, key: str) -> None:
         """Refuse: a scan removes nothing."""
-        raise NotImplementedError
+        raise NotImplementedError(_READ_ONLY)
 
     def erase(self, key: str) -> None:
         """Refuse: a scan removes nothing."""
-        raise NotImplementedError
+        raise NotImplementedError(_READ_ONLY)
 
     def verify(self, prefix: str = "") -> None:
         """Ask the bucket."""

@@ -210,6 +210,21 @@ def test_only_what_the_bucket_holds_now_is_registered_and_the_next_listing_chang
     assert scan(engine, store, prefix="notes/", naming=NAMING).n_new == 0
 
 
+def test_what_would_write_through_an_inventory_is_refused_and_the_bucket_stays(lists, voice):
+    voice.put("notes/ana/1.wav", b"sound")
+    put_inventory(lists, csv_file(ROWS))
+    store = InventoriedStore(voice, read_inventory(lists, MANIFEST))
+
+    for write in (
+        lambda: store.put("a.wav", b""),
+        lambda: store.delete("notes/ana/1.wav"),
+        lambda: store.erase("notes/ana/1.wav"),
+    ):
+        with pytest.raises(NotImplementedError, match="only reads"):
+            write()
+    assert voice.head("notes/ana/1.wav").size_bytes == 5
+
+
 def test_more_objects_than_a_run_holds_are_sorted_on_disk():
     keys = [f"{number * 7919 % 1000:03}" for number in range(1000)]
     made = [StoredObject(key, "e", 1, AT, None) for key in keys]
