@@ -48,27 +48,23 @@ def make_engine(
         DatabaseError: the URL cannot be read, names another database or an unknown option, or is an in-memory SQLite.
     """
     parsed = URL.create("sqlite", database=str(place)) if isinstance(place, Path) else _parse(place)
-    pool: dict[str, Any] = {"poolclass": NullPool}
-    if n_pooled is not None:
-        pool = {"poolclass": QueuePool, "pool_size": n_pooled, "max_overflow": 0, "pool_pre_ping": True}
-    if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(
-            parsed, **pool, json_deserializer=from_json, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S}
-        )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    else:
-        options = {"connect_timeout": connect_timeout_s, "prepare_threshold": None, **_POSTGRES_KEEPALIVE}
-        engine = create_engine(
-            parsed,
-            **pool,
-            json_deserializer=from_json,
-            isolation_level="READ COMMITTED",
-            connect_args={"options": _POSTGRES_SESSION, **options},
-        )
-        event.listen(engine, "begin", announce)
-    _translate_errors(engine)
-    return engine
+    return _create(parsed, connect_timeout_s=connect_timeout_s, n_pooled=n_pooled)
+
+
+@contextmanager
+def keeping_connection(engine: Engine) -> Iterator[Engine]:
+    """Give an engine for the same database that keeps one connection for the block, and has no second one.
+
+    For a long row of short transactions, each of which would else begin with a connection of its own.
+    """
+    if isinstance(engine.pool, QueuePool):
+        yield engine
+        return
+    kept = _create(engine.url, connect_timeout_s=POSTGRES_CONNECT_TIMEOUT_S, n_pooled=1)
+    try:
+        yield kept
+    finally:
+        kept.dispose()
 
 
 def read_only_options() -> dict[str, Any]:
@@ -108,6 +104,30 @@ def without_transaction(engine: Engine) -> Iterator[Connection]:
     options: dict[str, Any] = {_NO_TRANSACTION: True} if is_sqlite else {"isolation_level": "AUTOCOMMIT"}
     with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def _create(parsed: URL, *, connect_timeout_s: int, n_pooled: int | None) -> Engine:
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if n_pooled is not None:
+        pool = {"poolclass": QueuePool, "pool_size": n_pooled, "max_overflow": 0, "pool_pre_ping": True}
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed, **pool, json_deserializer=from_json, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        options = {"connect_timeout": connect_timeout_s, "prepare_threshold": None, **_POSTGRES_KEEPALIVE}
+        engine = create_engine(
+            parsed,
+            **pool,
+            json_deserializer=from_json,
+            isolation_level="READ COMMITTED",
+            connect_args={"options": _POSTGRES_SESSION, **options},
+        )
+        event.listen(engine, "begin", announce)
+    _translate_errors(engine)
+    return engine
 
 
 def _parse(url: str) -> URL:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from db import Engine, recordings
+from db.engine import keeping_connection
 from db.fences import erasure_mark
 from db.reasons import ChangeCause
 from db.recordings import KnownVersion
@@ -66,13 +67,14 @@ def scan(
     """
     intake = naming.intake(store, prefix, now=now)
     seen = Scanned()
-    # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
-    mark = next_mark = erasure_mark(engine)
-    for page in intake.pages():
-        seen = _take_page(engine, store, page, intake=intake, naming=naming, mark=mark, seen=seen)
-        mark, next_mark = next_mark, erasure_mark(engine)
-        if on_page is not None:
-            on_page(seen)
+    with keeping_connection(engine) as kept:
+        # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
+        mark = next_mark = erasure_mark(kept)
+        for page in intake.pages():
+            seen = _take_page(kept, store, page, intake=intake, naming=naming, mark=mark, seen=seen)
+            mark, next_mark = next_mark, erasure_mark(kept)
+            if on_page is not None:
+                on_page(seen)
     seen = replace(seen, manifest_gaps=tuple(intake.manifest_gaps()))
     for gap in seen.manifest_gaps:
         _log.warning("manifest has lines about no recording", extra={"gap": gap})

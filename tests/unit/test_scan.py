@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import db_samples
 import pytest
+from sqlalchemy import Pool, event
 
 from config.settings import DEFAULT_LAYOUTS
 from db import jobs, migrate, recordings
@@ -188,3 +189,24 @@ def test_a_correction_makes_no_job_and_no_score_again(engine, store):
 
     assert rescan(engine, store, options=IntakeOptions(subject="ana")).n_corrected == 1
     assert jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY) == 0
+
+
+def test_a_scan_opens_as_many_connections_for_many_pages_as_for_one(engine, store, monkeypatch):
+    def count_connections(prefix):
+        opened = []
+
+        def note(_connection, _record):
+            opened.append(1)
+
+        event.listen(Pool, "connect", note)
+        try:
+            scan(engine, store, prefix=prefix, naming=NAMING)
+        finally:
+            event.remove(Pool, "connect", note)
+        return len(opened)
+
+    monkeypatch.setattr("storage.objects.PAGE_SIZE", 2)
+    for number in range(9):
+        store.put(f"{'one' if number < 2 else 'many'}/{number}.ogg", b"%d" % number)
+
+    assert count_connections("one/") == count_connections("many/") > 0
