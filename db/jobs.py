@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, Select, and_, case, exists, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Engine, Select, and_, case, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -29,6 +29,7 @@ def create_jobs(
     until: datetime | None = None,
     subject: str | None = None,
     tenant: str | None = None,
+    after_id: int = 0,
     is_dry_run: bool = False,
 ) -> int:
     """Make the jobs that are missing for one model; a second call adds none.
@@ -45,6 +46,7 @@ def create_jobs(
         until: only recordings before this moment.
         subject: only this person's recordings, by the present name.
         tenant: only this tenant's recordings; a subject of two tenants is two people.
+        after_id: only recordings with a higher id; recordings get theirs in the order in which they are committed.
         is_dry_run: count the missing jobs, make none.
 
     Returns:
@@ -54,17 +56,28 @@ def create_jobs(
         ModelRetired: the model version was retired or removed.
     """
     missing = _missing(model_id, since=since, until=until, subject=subject, tenant=tenant)
+    missing = missing.where(recordings.c.id > after_id)
     with reading(engine) as connection:
         if (model := read_model(connection, model_id)) is not None:
             require_in_use(connection, model)
         if is_dry_run:
             return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
-        last_id = connection.scalar(select(func.max(recordings.c.id))) or 0
+        last_id = _read_last_id(connection)
     n_made = 0
-    for low in range(0, last_id, CREATE_BATCH):
+    for low in range(after_id, last_id, CREATE_BATCH):
         part = missing.where(recordings.c.id > low, recordings.c.id <= low + CREATE_BATCH)
         n_made += _insert(engine, model_id, part, lane=lane)
     return n_made
+
+
+def last_recording_id(engine: Engine) -> int:
+    """Read the highest id of a recording; 0 where there is none."""
+    with reading(engine) as connection:
+        return _read_last_id(connection)
+
+
+def _read_last_id(connection: Connection) -> int:
+    return connection.scalar(select(func.max(recordings.c.id))) or 0
 
 
 def create_jobs_of(engine: Engine, model_id: int, people: Sequence[tuple[str, str]], *, lane: Lane) -> int:
