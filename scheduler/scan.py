@@ -14,7 +14,8 @@ from db.reasons import ChangeCause
 from db.recordings import KnownVersion
 from db.rows import NewRecording
 from scheduler.naming import Naming
-from storage.intake import BY_OPTION, Identified, Intake, Listed
+from storage.errors import StorageError
+from storage.intake import BY_OPTION, MAX_FAILED, Identified, Intake, Listed
 from storage.protocol import ObjectStore
 from telemetry import metrics
 
@@ -34,6 +35,7 @@ class Scanned:
         n_without_subject: versions read in this scan of which nobody says whose voice it is.
         n_without_time: the same of the time.
         manifest_gaps: lines of the manifest that are about no recording, in words.
+        error: why the first of those was left out that could not be asked for.
     """
 
     n_listed: int = 0
@@ -42,6 +44,7 @@ class Scanned:
     n_without_subject: int = 0
     n_without_time: int = 0
     manifest_gaps: tuple[str, ...] = ()
+    error: StorageError | None = None
 
 
 def scan(
@@ -59,10 +62,11 @@ def scan(
     sidecar, or the object's metadata. What was read with options is left to options. No job or result is touched.
 
     Memory stays flat: a page of about 1,000 keys at a time, and only what is new or has changed costs a HEAD (S3 listings
-    carry no metadata). What was uploaded about `now` is read again by the next scan, too. A page that was listed before an erasure and registered after it is left to the next scan.
+    carry no metadata), where metadata is read at all. What was uploaded about `now` is read again by the next scan, too. A page that was listed before an erasure and registered after it is left to the next scan.
 
     Raises:
-        StorageError: The store cannot be listed, or pattern or manifest cannot be used.
+        StorageError: The store cannot be listed, or pattern or manifest cannot be used. Or an object could not be asked
+            for: then the others are registered, unless there were several on a page, after which no further one is read.
         DatabaseError: The database cannot be reached, or stores subjects under another key.
     """
     intake = naming.intake(store, prefix, now=now)
@@ -78,6 +82,8 @@ def scan(
     seen = replace(seen, manifest_gaps=tuple(intake.manifest_gaps()))
     for gap in seen.manifest_gaps:
         _log.warning("manifest has lines about no recording", extra={"gap": gap})
+    if seen.error is not None:
+        raise seen.error
     return seen
 
 
@@ -93,7 +99,7 @@ def _take_page(
 ) -> Scanned:
     known = recordings.known_versions(engine, store.name, store.bucket, keys=[item.stored.key for item in page])
     due = [item for item in page if is_due(item, known.get(_version(item)), intake=intake)]
-    read = [found for item in due if (found := intake.identify(item)) is not None]
+    read, errors = intake.identify_all(due)
     for found in read:
         if found.identity.is_refused:
             _log.warning("recording identity unclear", extra={"problem": found.identity.problem})
@@ -111,12 +117,15 @@ def _take_page(
     n_of = {"listed": len(page), "new": registered.n_new, "corrected": n_corrected}
     for found_as, n in n_of.items():
         metrics.SCAN_OBJECTS.labels(found_as).inc(n)
+    if len(errors) >= MAX_FAILED:
+        raise errors[0]
     return Scanned(
         n_listed=seen.n_listed + len(page),
         n_new=seen.n_new + registered.n_new,
         n_corrected=seen.n_corrected + n_corrected,
         n_without_subject=seen.n_without_subject + _count(read, "subject"),
         n_without_time=seen.n_without_time + _count(read, "recorded_at"),
+        error=seen.error or next(iter(errors), None),
     )
 
 

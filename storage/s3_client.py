@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 N_REQUEST_ATTEMPTS = 4
-N_CONNECTIONS = 4
+N_CONNECTIONS = 16  # as many as `storage.intake` asks at once
 
 
 class ClientOptions(TypedDict):
