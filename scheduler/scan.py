@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from db import Engine, recordings
 from db.engine import keeping_connection
@@ -72,11 +74,8 @@ def scan(
     intake = naming.intake(store, prefix, now=now)
     seen = Scanned()
     with keeping_connection(engine) as kept:
-        # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
-        mark = next_mark = erasure_mark(kept)
-        for page in intake.pages():
+        for mark, page in _list_ahead(intake.pages(), partial(erasure_mark, kept)):
             seen = _take_page(kept, store, page, intake=intake, naming=naming, mark=mark, seen=seen)
-            mark, next_mark = next_mark, erasure_mark(kept)
             if on_page is not None:
                 on_page(seen)
     seen = replace(seen, manifest_gaps=tuple(intake.manifest_gaps()))
@@ -85,6 +84,18 @@ def scan(
     if seen.error is not None:
         raise seen.error
     return seen
+
+
+def _list_ahead(pages: Iterator[list[Listed]], read_mark: Callable[[], int]) -> Iterator[tuple[int, list[Listed]]]:
+    """Give pages with the erasure mark from before they were listed, and list each while the one before is registered."""
+    with ThreadPoolExecutor(1, thread_name_prefix="listing") as thread:
+        mark = next_mark = read_mark()
+        coming = thread.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
+            mark_of_page, mark, next_mark = mark, next_mark, read_mark()
+            coming = thread.submit(next, pages, None)
+            yield mark_of_page, page
 
 
 def _take_page(

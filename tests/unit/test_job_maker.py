@@ -37,8 +37,9 @@ def test_what_was_seen_has_its_jobs_before_the_listing_ends(tmp_path, monkeypatc
 
     night = Service(Settings(home=tmp_path, database_url=str(engine.url)), None).scan_and_queue(str(notes))
 
-    # The names that begin like the last one of a page are held back: a sidecar of it may follow.
-    assert n_jobs[-1] == n_before_the_last
+    # The names that begin like the last one of a page are held back: a sidecar of it may follow. And a page is listed while
+    # the one before is registered.
+    assert n_before_the_last - 1 <= n_jobs[-1] <= n_before_the_last
     assert (night.n_new, night.n_jobs) == (5, 5)
 
 

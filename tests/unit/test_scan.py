@@ -5,15 +5,18 @@ from datetime import UTC, date, datetime
 
 import db_samples
 import pytest
+from botocore.utils import parse_timestamp
 from sqlalchemy import Pool, event
 
 from config.settings import DEFAULT_LAYOUTS
-from db import jobs, migrate, recordings
+from db import erasures, jobs, migrate, recordings
 from db.engine import make_engine
-from db.reasons import Lane
+from db.erasures import Chosen
+from db.reasons import ErasureScope, Lane
 from scheduler.naming import IntakeOptions
 from scheduler.scan import Naming, scan
 from storage.protocol import MemoryStore, StorageUnavailable
+from storage.s3_client import _read_time
 
 NAMING = Naming(pattern="{subject}/{recorded_at}...", time_zone="UTC")
 
@@ -264,3 +267,24 @@ def test_a_store_that_answers_nothing_is_soon_left_alone(engine):
     with pytest.raises(StorageUnavailable, match="away"):
         rescan(engine, store)
     assert len(store.asked) < 3 + 16
+
+
+def test_pages_that_were_listed_before_an_erasure_are_left_to_the_next_scan(engine, store, monkeypatch):
+    monkeypatch.setattr("storage.objects.PAGE_SIZE", 1)
+    for name in "abcdef":
+        store.put(f"{name}/2026-03-01.ogg", name.encode())
+    seen = []
+
+    def erase_once(so_far):
+        seen.append(so_far.n_new)
+        if len(seen) == 1:
+            erasures.begin(engine, Chosen(recording_id=1), scope=ErasureScope.ALL)
+
+    first = scan(engine, store, prefix="", naming=NAMING, on_page=erase_once)
+    assert first.n_new < 6
+    assert scan(engine, store, prefix="", naming=NAMING).n_new == 5 - (first.n_new - 1)
+
+
+def test_times_are_read_as_botocore_reads_them():
+    for text in ("2026-11-27T18:01:48.123Z", "Fri, 27 Nov 2026 18:01:48 GMT", "1772439300", 1772439300, "20261127"):
+        assert _read_time(text) == parse_timestamp(text)
