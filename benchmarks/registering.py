@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from benchmarks.protocol import print_protocol
 
