@@ -52,16 +52,17 @@ class FrameMeasures:
     """What the spectrum around each frame says.
 
     Attributes:
-        peaks: float64 (n_frames,), height of the highest peak of the autocorrelation, at most 1, and 0 where there is none.
-        lags: int64 (n_frames,), its lag in samples.
-        clarity: float64 (n_frames,), height of the highest peak in the telephone band.
+        magnitude: float32 (n_frames, USED_BINS), of the spectrum, for `find_periods`.
+        is_audible: bool (n_frames,), whether it is more than the rounding of samples.
+        clarity: float64 (n_frames,), height of the highest peak of the autocorrelation in the telephone band, at most 1, and
+            0 where there is none.
         pitch_lags: int64 (n_frames,), lag of that peak in samples at 8 kHz.
         pitch_hz: float64 (n_frames,), the same between samples: at the vertex of the parabola through the peak.
         level_db: float64 (n_frames,), of the telephone band, in dBFS of the mean square.
     """
 
-    peaks: NDArray[np.float64]
-    lags: NDArray[np.int64]
+    magnitude: NDArray[np.float32]
+    is_audible: NDArray[np.bool_]
     clarity: NDArray[np.float64]
     pitch_lags: NDArray[np.int64]
     pitch_hz: NDArray[np.float64]
@@ -69,7 +70,7 @@ class FrameMeasures:
 
 
 def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> FrameMeasures:
-    """Measure how periodic the signal is around each centre, with which period, and how loud.
+    """Measure how periodic the signal is in the telephone band around each centre, with which period, and how loud.
 
     The peak of the normalised autocorrelation of a short frame (Boersma 1993, "Accurate short-term analysis of the
     fundamental frequency and the harmonics-to-noise ratio of a sampled sound"), taken from the magnitude spectrum
@@ -101,10 +102,28 @@ def _measure_some(frames: NDArray[np.float32]) -> FrameMeasures:
     magnitude += np.square(spectrum.imag)
     np.sqrt(magnitude, out=magnitude)
     level_db = _measure_level(magnitude)
-    of_pitch = _find_peaks(magnitude * _weigh_bins(PITCH_BAND_HZ), is_audible, PITCH_FFT_SAMPLES)
-    magnitude *= _weigh_bins(BAND_HZ)
-    peaks, lags, _ = _find_peaks(magnitude, is_audible, FFT_SAMPLES)
-    return FrameMeasures(peaks, lags, *of_pitch, level_db)
+    clarity, lags, around = _find_peaks(magnitude * _weigh_bins(PITCH_BAND_HZ), is_audible, PITCH_FFT_SAMPLES)
+    pitch_hz = SAMPLING_RATE_HZ * PITCH_FFT_SAMPLES // FFT_SAMPLES / (lags + _find_vertex(around))
+    return FrameMeasures(magnitude, is_audible, clarity, lags, pitch_hz, level_db)
+
+
+def find_periods(found: FrameMeasures, at: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Find how periodic some frames are in the gate's band.
+
+    Args:
+        found: as `measure_frames` gives it.
+        at: int64 (n,), indices of frames.
+
+    Returns:
+        Height of the highest peak of the autocorrelation, float64 (n,), at most 1, and 0 where there is none; and its lag
+        in samples, int64 (n,).
+    """
+    peaks, lags = np.zeros(len(at)), np.zeros(len(at), dtype=np.int64)
+    for start in range(0, len(at), FRAMES_AT_ONCE):
+        here, frames = slice(start, start + FRAMES_AT_ONCE), at[start : start + FRAMES_AT_ONCE]
+        magnitude = found.magnitude[frames] * _weigh_bins(BAND_HZ)
+        peaks[here], lags[here], _ = _find_peaks(magnitude, found.is_audible[frames], FFT_SAMPLES)
+    return peaks, lags
 
 
 @lru_cache(maxsize=2)
@@ -117,8 +136,12 @@ def _weigh_bins(band_hz: tuple[float, float]) -> NDArray[np.float32]:
 
 def _find_peaks(
     magnitude: NDArray[np.floating], is_audible: NDArray[np.bool_], fft_samples: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return height, lag and frequency of the highest peak of each frame's autocorrelation, each (n_frames,)."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.floating]]:
+    """Find the highest peak of each frame's autocorrelation.
+
+    Returns:
+        Its height and lag, each (n_frames,), and the autocorrelation before, at and after it, (n_frames, 3).
+    """
     correlation = np.fft.irfft(magnitude, fft_samples, axis=1)
     rate_hz = SAMPLING_RATE_HZ * fft_samples // FFT_SAMPLES
     shortest, longest = int(rate_hz / PITCH_HZ[1]), int(rate_hz / PITCH_HZ[0])
@@ -126,11 +149,11 @@ def _find_peaks(
     inner = around[:, 1:-1]
     is_peak = (inner >= around[:, :-2]) & (inner >= around[:, 2:])
     heights = np.where(is_peak, inner, 0.0)
-    best = heights.argmax(axis=1)
+    rows, best = np.arange(len(heights)), heights.argmax(axis=1)
     energy = np.where(is_audible, correlation[:, 0], np.inf)
-    peaks = heights[np.arange(len(best)), best] / np.maximum(energy, np.finfo(np.float32).tiny)
-    lags = best.astype(np.int64) + shortest
-    return peaks.astype(np.float64), lags, rate_hz / (lags + _find_vertex(around, best))
+    peaks = heights[rows, best] / np.maximum(energy, np.finfo(np.float32).tiny)
+    near = around[rows[:, np.newaxis], best[:, np.newaxis] + np.arange(3)]
+    return peaks.astype(np.float64), best.astype(np.int64) + shortest, near
 
 
 def _measure_level(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -141,10 +164,13 @@ def _measure_level(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(10 * np.log10(np.maximum(mean_square, np.finfo(np.float64).tiny)), SMALLEST_LEVEL_DB))
 
 
-def _find_vertex(around: NDArray[np.floating], best: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how far from each highest sample its parabola's vertex lies, float64 (n_frames,), -0.5 to 0.5 samples."""
-    rows = np.arange(len(best))
-    before, here, after = (around[rows, best + step].astype(np.float64) for step in (0, 1, 2))
+def _find_vertex(around: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how far from each highest sample its parabola's vertex lies, float64 (n_frames,), -0.5 to 0.5 samples.
+
+    Args:
+        around: (n_frames, 3), the highest sample and one on either side.
+    """
+    before, here, after = around.astype(np.float64).T
     bend = before - 2 * here + after
     is_bent = bend < 0
     return np.where(is_bent, np.clip(0.5 * (before - after) / np.where(is_bent, bend, 1.0), -0.5, 0.5), 0.0)
@@ -156,7 +182,7 @@ def find_voiced_frames(
     """Mark the frames that lie in a run of pitched frames with a steady pitch.
 
     Args:
-        peaks: float64 (n_frames,), as `measure_frames` gives them.
+        peaks: float64 (n_frames,), how periodic each is.
         lags: int64 (n_frames,), in samples.
         min_periodicity: a frame at or over this is pitched, 0 to 1.
         min_frames: a shorter run is chance.
@@ -164,19 +190,10 @@ def find_voiced_frames(
     Returns:
         bool (n_frames,).
     """
-    n_frames = len(peaks)
-    is_voiced = np.zeros(n_frames, dtype=np.bool_)
-    start = 0
-    while start < n_frames:
-        end = start
-        while end < n_frames and peaks[end] >= min_periodicity and (end == start or _is_steady(lags, end)):
-            end += 1
-        if end - start >= min_frames:
-            is_voiced[start:end] = True
-        start = max(end, start + 1)
-    return is_voiced
-
-
-def _is_steady(lags: NDArray[np.int64], frame: int) -> bool:
-    before, here = int(lags[frame - 1]), int(lags[frame])
-    return abs(here - before) <= MAX_LAG_STEP * max(here, before)
+    is_pitched = peaks >= min_periodicity
+    goes_on = np.zeros(len(peaks), dtype=np.bool_)
+    is_steady = np.abs(np.diff(lags)) <= MAX_LAG_STEP * np.maximum(lags[1:], lags[:-1])
+    goes_on[1:] = is_pitched[1:] & is_pitched[:-1] & is_steady
+    run = np.cumsum(is_pitched & ~goes_on)  # the number of the run that a pitched frame is in
+    n_in_run = np.bincount(run[is_pitched], minlength=len(peaks) + 1)
+    return np.asarray(is_pitched & (n_in_run[run] >= min_frames))
