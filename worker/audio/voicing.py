@@ -7,6 +7,7 @@ Tones and music are pitched too: rejecting them is left to the model's learned s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -19,9 +20,11 @@ WINDOW_SAMPLES = 1024
 FFT_SAMPLES = 1280
 """Not less than the window plus the longest lag, so that the autocorrelation does not wrap round."""
 PITCH_FFT_SAMPLES = FFT_SAMPLES // 2
+PITCH_RATE_HZ = SAMPLING_RATE_HZ // 2
 """At half the sampling rate, for half the time: the band of the pitch lies within."""
 FRAMES_AT_ONCE = 64
 """Their spectra and correlations stay in a core's cache; of a whole minute's at once, twice the time went into memory."""
+ROWS_AT_ONCE = 8
 PITCH_HZ = (70.0, 400.0)
 BAND_HZ = (150.0, 2500.0)
 """Where harmonics are looked for: rumble and hum lie below, and little of the voicing above."""
@@ -35,6 +38,8 @@ PITCH_BAND_HZ, LEVEL_BAND_HZ = (300.0, 2500.0), (300.0, 3400.0)
 has the same pitch and level over each. With the band of the gate, pitch moved by a semitone and more."""
 USED_BINS = int(max(BAND_HZ[1], PITCH_BAND_HZ[1], LEVEL_BAND_HZ[1]) * FFT_SAMPLES / SAMPLING_RATE_HZ) + 1
 """Of the spectrum; what lies above is in no band, and zero to the inverse transforms."""
+PITCH_BINS = tuple(round(hertz * FFT_SAMPLES / SAMPLING_RATE_HZ) for hertz in PITCH_BAND_HZ)
+"""The first and the last in the band."""
 SMALLEST_LEVEL_DB = -120.0
 SILENCE_POWER = 1e-9
 """Mean square under -90 dBFS is the rounding of 16-bit samples, which can repeat itself like a pitch."""
@@ -81,10 +86,7 @@ def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> F
         signal: float32 (n_samples,), 16 kHz, in [-1, 1]. Beyond its ends it is taken as zero.
         centres: int64 (n_frames,), sample indices into the signal.
     """
-    padded = np.pad(signal, WINDOW_SAMPLES // 2)
-    around = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)
-    starts = range(0, max(len(centres), 1), FRAMES_AT_ONCE)
-    measured = [_measure_some(around[centres[start : start + FRAMES_AT_ONCE]]) for start in starts]
+    measured = [_measure_some(*spectra) for spectra in _find_magnitudes(signal, centres)]
     if len(measured) == 1:
         return measured[0]
     return FrameMeasures(
@@ -92,18 +94,27 @@ def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> F
     )
 
 
-def _measure_some(frames: NDArray[np.float32]) -> FrameMeasures:
-    """Measure frames, float32 (n_frames, WINDOW_SAMPLES)."""
-    is_audible = np.mean(np.square(frames), axis=1) > SILENCE_POWER
-    tapered = frames - frames.mean(axis=1, keepdims=True)
-    tapered *= _taper()
-    spectrum = np.fft.rfft(tapered, FFT_SAMPLES, axis=1)[:, :USED_BINS]
-    magnitude = np.square(spectrum.real)
-    magnitude += np.square(spectrum.imag)
-    np.sqrt(magnitude, out=magnitude)
+def _find_magnitudes(
+    signal: NDArray[np.float32], centres: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.float32]]]:
+    """Find of FRAMES_AT_ONCE frames each which are audible, (n_frames,), and their spectra, (n_frames, USED_BINS)."""
+    padded = np.pad(signal, WINDOW_SAMPLES // 2)
+    around = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)
+    for start in range(0, max(len(centres), 1), FRAMES_AT_ONCE):
+        frames = around[centres[start : start + FRAMES_AT_ONCE]]
+        is_audible = np.mean(np.square(frames), axis=1) > SILENCE_POWER
+        frames -= frames.mean(axis=1, keepdims=True)
+        frames *= _taper()
+        spectrum = np.fft.rfft(frames, FFT_SAMPLES, axis=1)[:, :USED_BINS]
+        magnitude = np.square(spectrum.real)
+        magnitude += np.square(spectrum.imag)
+        yield is_audible, np.sqrt(magnitude, out=magnitude)
+
+
+def _measure_some(is_audible: NDArray[np.bool_], magnitude: NDArray[np.float32]) -> FrameMeasures:
     level_db = _measure_level(magnitude)
-    clarity, lags, around = _find_peaks(magnitude * _weigh_bins(PITCH_BAND_HZ), is_audible, PITCH_FFT_SAMPLES)
-    pitch_hz = SAMPLING_RATE_HZ * PITCH_FFT_SAMPLES // FFT_SAMPLES / (lags + _find_vertex(around))
+    clarity, lags, around = _find_peaks(_correlate_pitch(magnitude), is_audible, PITCH_RATE_HZ)
+    pitch_hz = PITCH_RATE_HZ / (lags + _find_vertex(around))
     return FrameMeasures(magnitude, is_audible, clarity, lags, pitch_hz, level_db)
 
 
@@ -121,8 +132,10 @@ def find_periods(found: FrameMeasures, at: NDArray[np.int64]) -> tuple[NDArray[n
     peaks, lags = np.zeros(len(at)), np.zeros(len(at), dtype=np.int64)
     for start in range(0, len(at), FRAMES_AT_ONCE):
         here, frames = slice(start, start + FRAMES_AT_ONCE), at[start : start + FRAMES_AT_ONCE]
-        magnitude = found.magnitude[frames] * _weigh_bins(BAND_HZ)
-        peaks[here], lags[here], _ = _find_peaks(magnitude, found.is_audible[frames], FFT_SAMPLES)
+        correlation = np.fft.irfft(found.magnitude[frames] * _weigh_bins(BAND_HZ), FFT_SAMPLES, axis=1)
+        shortest, longest = _find_lags(SAMPLING_RATE_HZ)
+        near = np.concatenate((correlation[:, :1], correlation[:, shortest - 1 : longest + 2]), axis=1)
+        peaks[here], lags[here], _ = _find_peaks(near, found.is_audible[frames], SAMPLING_RATE_HZ)
     return peaks, lags
 
 
@@ -134,18 +147,52 @@ def _weigh_bins(band_hz: tuple[float, float]) -> NDArray[np.float32]:
     return weights
 
 
+def _find_lags(rate_hz: int) -> tuple[int, int]:
+    """Return the shortest and the longest pitch period in samples."""
+    return int(rate_hz / PITCH_HZ[1]), int(rate_hz / PITCH_HZ[0])
+
+
+@lru_cache(maxsize=1)
+def _make_cosines() -> NDArray[np.float32]:
+    """Make what turns magnitudes of the telephone band into the autocorrelation at lag 0 and at those of a pitch."""
+    first, end = PITCH_BINS[0], PITCH_BINS[1] + 1
+    shortest, longest = _find_lags(PITCH_RATE_HZ)
+    lags = np.array([0, *range(shortest - 1, longest + 2)])
+    waves = np.cos(2 * np.pi * np.outer(np.arange(first, end), lags) / PITCH_FFT_SAMPLES)
+    cosines = (waves * (2 / PITCH_FFT_SAMPLES * _weigh_bins(PITCH_BAND_HZ)[first:end, np.newaxis])).astype(np.float32)
+    cosines.setflags(write=False)
+    return cosines
+
+
+def _correlate_pitch(magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the autocorrelation of each frame in the telephone band, at lag 0 and at the lags around those of a pitch.
+
+    Few bins and few lags are wanted, so a product with their cosines takes a tenth of an inverse transform. It is made of
+    ROWS_AT_ONCE frames whatever there are, so that no frame's result depends on how many are beside it; and of so few
+    that OpenBLAS starts no thread for it.
+    """
+    first, end = PITCH_BINS[0], PITCH_BINS[1] + 1
+    n_products = -(-len(magnitude) // ROWS_AT_ONCE)
+    rows = np.zeros((n_products * ROWS_AT_ONCE, end - first), dtype=np.float32)
+    rows[: len(magnitude)] = magnitude[:, first:end]
+    product = np.matmul(rows.reshape(n_products, ROWS_AT_ONCE, end - first), _make_cosines())
+    return np.asarray(product.reshape(len(rows), product.shape[2])[: len(magnitude)])
+
+
 def _find_peaks(
-    magnitude: NDArray[np.floating], is_audible: NDArray[np.bool_], fft_samples: int
+    correlation: NDArray[np.floating], is_audible: NDArray[np.bool_], rate_hz: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.floating]]:
     """Find the highest peak of each frame's autocorrelation.
+
+    Args:
+        correlation: (n_frames, n), at lag 0, and from one under the shortest lag of a pitch to one over the longest.
+        is_audible: bool (n_frames,).
+        rate_hz: of the lags.
 
     Returns:
         Its height and lag, each (n_frames,), and the autocorrelation before, at and after it, (n_frames, 3).
     """
-    correlation = np.fft.irfft(magnitude, fft_samples, axis=1)
-    rate_hz = SAMPLING_RATE_HZ * fft_samples // FFT_SAMPLES
-    shortest, longest = int(rate_hz / PITCH_HZ[1]), int(rate_hz / PITCH_HZ[0])
-    around = correlation[:, shortest - 1 : longest + 2]
+    shortest, around = _find_lags(rate_hz)[0], correlation[:, 1:]
     inner = around[:, 1:-1]
     is_peak = (inner >= around[:, :-2]) & (inner >= around[:, 2:])
     heights = np.where(is_peak, inner, 0.0)
