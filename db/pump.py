@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, Select, case, func, select, update
 
 from db.batch_pump import choose_bulk, may_begin
 from db.batches import take_back_paused
-from db.columns import db_now_s
+from db.columns import db_now_s, once_s
 from db.jobs import count_outstanding
 from db.reasons import JobState, Lane
 from db.schema import jobs
@@ -107,9 +107,10 @@ def _choose_later(connection: Connection, room: int) -> list[tuple[int, Lane]]:
 
 def _due(connection: Connection, lane: Lane, limit: int) -> list[tuple[int, Lane]]:
     waiting = select(jobs.c.id, jobs.c.lane).where(
-        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= db_now_s(), may_begin()
+        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= once_s(), may_begin()
     )
-    return _rows(connection, waiting.order_by(jobs.c.next_run_at_s, jobs.c.id), limit)
+    # As the index has them: with a further column PostgreSQL would sort all that waits to find the first.
+    return _rows(connection, waiting.order_by(jobs.c.next_run_at_s), limit)
 
 
 def _rows(connection: Connection, statement: Select[tuple[int, str]], limit: int) -> list[tuple[int, Lane]]:
