@@ -115,4 +115,5 @@ def test_notes_are_opus_of_the_promised_lengths():
     assert np.median(lengths) == pytest.approx(MEDIAN_S, rel=0.05)
     assert len(list_recordings()) >= 8
     note = make_notes(2, median_s=2.0)[0]
-    assert note.startswith(b"OggS") and b"OpusHead" in note[:64]
+    assert note.startswith(b"OggS")
+    assert b"OpusHead" in note[:64]
