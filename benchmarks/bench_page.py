@@ -70,12 +70,14 @@ def _figures(results: Mapping[str, Any]) -> Iterator[str]:
 
 def _steps(steps: Mapping[str, Any]) -> Iterator[str]:
     for name, step in steps.items():
-        yield f"**{step['title'].capitalize()}** (`{name}`, load {step['load'][0]:.1f} to {step['load'][1]:.1f})"
+        yield f"**{step['title'][:1].upper()}{step['title'][1:]}** (`{name}`, load {step['load'][0]:.1f} to {step['load'][1]:.1f})"
         yield ""
         if why := step.get("failed") or step.get("missing"):
             yield f"Not measured: {why}."
         elif name == "end_to_end":
             yield from _end_to_end(step)
+        elif "printed" in step:
+            yield from ("```text", *step["printed"], "```")
         elif "variants" in step:
             yield from _variants(step)
         else:

@@ -86,6 +86,12 @@ def test_a_step_without_a_module_or_a_measure_is_said_to_be_missing():
             run_step(Step(name="x", module=module, title="x"), is_quick=True)
 
 
+def test_a_script_s_lines_are_kept_and_its_status_told(tmp_path):
+    (tmp_path / "tell.py").write_text("import sys; print(*sys.argv[1:]); sys.exit(3)")
+    step = Step(name="x", module="../" * 20 + f"{tmp_path}/tell", title="x", function=None, arguments={"jobs": [1, 2]})
+    assert run_step(step, is_quick=False) == {"printed": ["--jobs 1 2"], "failed": "ended with 3"}
+
+
 def test_the_page_shows_each_figure_and_why_one_is_missing():
     text = bench_page.describe(make_results())
     assert all(f"`{figure.name}`" in text for figure in FIGURES)
