@@ -45,7 +45,13 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="two turns over few notes, to try it; writes under build/bench"
     )
-    parser.add_argument("--only", nargs="+", default=[], metavar="STEP", choices=[step.name for step in BENCH_STEPS])
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        choices=[step.name for step in BENCH_STEPS],
+        help="measure these anew and keep the others",
+    )
     parser.add_argument(
         "--page", action="store_true", help="measure nothing; write page and picture of results.json anew"
     )
@@ -53,16 +59,19 @@ def main() -> int:
     options = parser.parse_args()
     if options.as_step:
         return be_step(options.as_step, is_quick=options.quick)
-    target = ROOT / "build" / "bench" / RESULTS.name if options.quick or options.only else RESULTS
+    target = ROOT / "build" / "bench" / RESULTS.name if options.quick else RESULTS
     if options.page:
         write_page(json.loads(target.read_text(encoding="utf-8")), target.parent)
         return 0
     results = describe_run(is_quick=options.quick)
+    if options.only and target.exists():
+        results["steps"] = json.loads(target.read_text(encoding="utf-8"))["steps"]
     for step in BENCH_STEPS:
         if not options.only or step.name in options.only:
             left_s = LIMIT_S - (time.time() - results["began"])
             results["steps"][step.name] = run_apart(step, limit_s=min(step.limit_s, left_s), is_quick=options.quick)
     results |= summarise(results["steps"])
+    results["steps"] = {step.name: results["steps"][step.name] for step in BENCH_STEPS if step.name in results["steps"]}
     results["load"]["end"] = os.getloadavg()[0]
     results["wall_s"] = time.time() - results.pop("began")
     target.parent.mkdir(parents=True, exist_ok=True)

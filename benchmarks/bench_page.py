@@ -25,17 +25,17 @@ def write_page(results: Mapping[str, Any], folder: Path) -> None:
         PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
 
 
-def put_between(page: str, text: str) -> str:
-    r"""Return a page with a text between its markers, in place of what was there.
+def put_between(page: str, text: str, *, begin: str = BEGIN, end: str = END) -> str:
+    """Return a page with a text between its markers, in place of what was there.
 
     Raises:
         ValueError: the page lacks a marker.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN!r} or, behind it, {END!r}; add both on lines of their own")
-    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"the page lacks {begin!r} or, behind it, {end!r}; add both on lines of their own")
+    return f"{before}{begin}\n\n{text}\n{end}{after}"
 
 
 def describe(results: Mapping[str, Any]) -> str:
