@@ -11,6 +11,9 @@ from benchmarks.bench_summary import FIGURES, judge
 
 BEGIN, END = "<!-- results of `make bench` -->", "<!-- end of results -->"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+IN_VARIANTS = frozenset({"variants", "ratios", "unit"})
+MOST_TABLES = 3
+"""More cases than these, each with the same figures at the same sizes, share one table."""
 HIDDEN = frozenset({"title", "took_s", "load", "core", "failed", "missing"})
 
 
@@ -80,6 +83,8 @@ def _steps(steps: Mapping[str, Any]) -> Iterator[str]:
             yield from ("```text", *step["printed"], "```")
         elif "variants" in step:
             yield from _variants(step)
+            yield ""
+            yield from _plain({name: value for name, value in step.items() if name not in IN_VARIANTS})
         else:
             yield from _plain(step)
         yield ""
@@ -122,11 +127,45 @@ def _half(spread: Mapping[str, float]) -> str:
 
 
 def _plain(step: Mapping[str, Any]) -> Iterator[str]:
-    yield "| | |"
-    yield "|---|---|"
-    for name, value in step.items():
-        if name not in HIDDEN:
-            yield f"| {name.replace('_', ' ')} | {say_value(value)} |"
+    """Show single figures in one table, and what has the same figures for several cases in one table each."""
+    shown = {name: value for name, value in step.items() if name not in HIDDEN}
+    single = {name: value for name, value in shown.items() if not _is_table(value)}
+    cases = {name: value for name, value in single.items() if _is_case(value)}
+    if len(cases) > 1 and len({tuple(value) for value in cases.values()}) == 1:
+        yield from _table(cases)
+        single = {name: value for name, value in single.items() if name not in cases}
+    if single:
+        yield "| | |"
+        yield "|---|---|"
+        yield from (f"| {name.replace('_', ' ')} | {say_value(value)} |" for name, value in single.items())
+        yield ""
+    tables = {name: value for name, value in shown.items() if _is_table(value)}
+    if len(tables) > MOST_TABLES and len({tuple(value) for value in tables.values()}) == 1:
+        yield from _table(tables)
+        return
+    for name in tables:
+        yield f"{name.replace('_', ' ').capitalize()}:"
+        yield ""
+        yield from _table(shown[name])
+
+
+def _is_case(value: Any) -> bool:
+    """Whether a value is figures of one case, by name."""
+    return isinstance(value, Mapping) and "median" not in value and not _is_table(value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value is cases, each with figures by name."""
+    return isinstance(value, Mapping) and bool(value) and all(_is_case(one) for one in value.values())
+
+
+def _table(cases: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    columns = list(dict.fromkeys(name for case in cases.values() for name in case))
+    yield "| | " + " | ".join(name.replace("_", " ") for name in columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for name, case in cases.items():
+        yield f"| {name} | " + " | ".join(say_value(case[one]) if one in case else "" for one in columns) + " |"
+    yield ""
 
 
 def say_value(value: Any) -> str:

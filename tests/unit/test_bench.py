@@ -99,6 +99,21 @@ def test_the_page_shows_each_figure_and_why_one_is_missing():
     assert draw(make_results()).count('class="ours"') == 2
 
 
+@pytest.mark.parametrize(
+    ("figures", "row"),
+    [
+        ({"start_s": 0.5, "jobs_a_s": {"SQLite": 150.0}}, "| jobs a s | SQLite: 150 |"),
+        ({"decode_ms": {"Opus": {"here": 1.0, "librosa": 2.0}, "AMR": {"here": 3.0}}}, "| AMR | 3 |  |"),
+        ({"asked": {"wall_s": 1.0}, "not asked": {"wall_s": 2.0}}, "| not asked | 2 |"),
+        ({name: {"10": {"ms": 1.0}, "20": {"ms": 2.0}} for name in "abcd"}, "| d | ms: 1 | ms: 2 |"),
+    ],
+)
+def test_figures_of_any_depth_become_rows(figures, row):
+    results = make_results()
+    results["steps"]["start"] = {"title": "x", "took_s": 1.0, "load": [0.0, 0.0], **figures}
+    assert row in bench_page.describe(results).splitlines()
+
+
 def test_the_page_changes_only_between_its_markers():
     page = f"before\n{bench_page.BEGIN}\nold\n{bench_page.END}\nafter\n"
     assert bench_page.put_between(page, "new") == f"before\n{bench_page.BEGIN}\n\nnew\n{bench_page.END}\nafter\n"
