@@ -86,7 +86,7 @@ def _export_large(module: Any, target: Path) -> None:
         str(target),
         input_names=[WAVEFORM],
         output_names=["logits"],
-        dynamic_axes={WAVEFORM: {0: "batch", 1: "n_samples"}, "logits": {0: "batch"}},
+        dynamic_axes={WAVEFORM: {1: "n_samples"}},  # audonnx takes one free axis
         opset_version=OPSET,
         dynamo=False,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ def measure(*, n_turns: int = 9) -> dict[str, Any]:
     large = chains.build_audonnx(write_large())
     rng = np.random.default_rng(0)
     signal = (rng.standard_normal(chains.WINDOW_SAMPLES) * 0.1).astype(np.float32)
-    bundle = load_bundle(default_bundle(Settings()))
+    folder = default_bundle(Settings())
+    bundle = load_bundle(folder)
     models: dict[str, Callable[[Any], Any]] = {
         OURS: Scorer(bundle).score,
         "transformers pipeline, DistilHuBERT float32": chains.build_pipeline(),
@@ -42,13 +43,10 @@ def measure(*, n_turns: int = 9) -> dict[str, Any]:
         "has_audonnx": large is not None,
         "variants": {name: describe_times(one) for name, one in times.items()},
         "ratios": {name: ratio_in_turn(one, times[OURS]) for name, one in times.items() if name != OURS},
-        "file_mb": {kind: path.stat().st_size / 1e6 for kind, path in _sizes(graphs, bundle).items()},
+        "file_mb": {kind: path.stat().st_size / 1e6 for kind, path in {OURS: folder / "model.onnx", **graphs}.items()},
     }
 
 
 def _bind(model: Callable[[Any], Any], signal: Any) -> Callable[[], Any]:
     return lambda: model(signal)
 
-
-def _sizes(graphs: Mapping[str, Any], bundle: Any) -> dict[str, Any]:
-    return {OURS: default_bundle(Settings()) / "model.onnx", **graphs}
