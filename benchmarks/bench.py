@@ -38,9 +38,13 @@ PROTOCOL = (
 def main() -> int:
     """Run the steps; return 1 if one failed, 2 for a step that nobody knows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two turns over few notes, to try it; writes under build/bench")
+    parser.add_argument(
+        "--quick", action="store_true", help="two turns over few notes, to try it; writes under build/bench"
+    )
     parser.add_argument("--only", nargs="+", default=[], metavar="STEP", choices=[step.name for step in BENCH_STEPS])
-    parser.add_argument("--page", action="store_true", help="measure nothing; write page and picture of results.json anew")
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing; write page and picture of results.json anew"
+    )
     parser.add_argument("--as-step", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.as_step:
@@ -122,7 +126,9 @@ def be_step(name: str, *, is_quick: bool) -> int:
 def print_figures(results: dict[str, Any]) -> None:
     """Print each figure with its baseline, its goal and how far it is from it."""
     load = results["load"]
-    print(f"{results['machine']['cpu']}, {results['machine']['cores']} cores, load {load['start']:.1f} to {load['end']:.1f}")
+    print(
+        f"{results['machine']['cpu']}, {results['machine']['cores']} cores, load {load['start']:.1f} to {load['end']:.1f}"
+    )
     for figure in FIGURES:
         value = results[figure.name]
         said = "-" if value is None else f"{value:.3g}"

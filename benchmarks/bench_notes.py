@@ -42,7 +42,9 @@ def choose_lengths(n_notes: int, *, median_s: float = MEDIAN_S, seed: int = 0) -
     return lengths
 
 
-def make_notes(n_notes: int = 24, *, source: Path | None = None, median_s: float = MEDIAN_S, seed: int = 0) -> list[bytes]:
+def make_notes(
+    n_notes: int = 24, *, source: Path | None = None, median_s: float = MEDIAN_S, seed: int = 0
+) -> list[bytes]:
     """Make notes of speech.
 
     Args:
@@ -60,7 +62,9 @@ def make_notes(n_notes: int = 24, *, source: Path | None = None, median_s: float
     files = list_recordings(source)
     rng = np.random.default_rng(seed)
     speech = _speak(files, rng)
-    return [encode_opus(_cut(speech, length_s, rng)) for length_s in choose_lengths(n_notes, median_s=median_s, seed=seed)]
+    return [
+        encode_opus(_cut(speech, length_s, rng)) for length_s in choose_lengths(n_notes, median_s=median_s, seed=seed)
+    ]
 
 
 def list_recordings(source: Path | None = None) -> list[Path]:

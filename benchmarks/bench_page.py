@@ -17,7 +17,9 @@ HIDDEN = frozenset({"title", "took_s", "load", "core", "failed", "missing"})
 def write_page(results: Mapping[str, Any], folder: Path) -> None:
     """Write results.md and results.svg into a folder; where it is that of the benchmarks, the page of the docs as well."""
     text = describe(results)
-    (folder / "results.md").write_text(f"# Results of `make bench`\n\n![Speed](results.svg)\n\n{text}", encoding="utf-8")
+    (folder / "results.md").write_text(
+        f"# Results of `make bench`\n\n![Speed](results.svg)\n\n{text}", encoding="utf-8"
+    )
     (folder / "results.svg").write_text(draw(results), encoding="utf-8")
     if folder == Path(__file__).resolve().parent and PAGE.exists():
         PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")

@@ -45,7 +45,9 @@ def measure(*, n_turns: int = 5, n_notes: int = 24, source: str | None = None) -
         "ratios": {
             "decode, librosa.load": ratio_in_turn(times["decode, librosa.load"], times["decode, Tonalog"]),
             "decode, soundfile and soxr": ratio_in_turn(times["decode, soundfile and soxr"], times["decode, Tonalog"]),
-            "speech, webrtcvad in a loop": ratio_in_turn(times["speech, webrtcvad in a loop"], times["speech, Tonalog"]),
+            "speech, webrtcvad in a loop": ratio_in_turn(
+                times["speech, webrtcvad in a loop"], times["speech, Tonalog"]
+            ),
         },
     }
 

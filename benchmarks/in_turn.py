@@ -69,7 +69,13 @@ def spread(values: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
     {'median': 3.0, 'low': 2.0, 'high': 4.0, 'least': 1.0, 'n': 5}
     """
     low, median, high = np.percentile(values, [25, 50, 75])
-    return {"median": float(median), "low": float(low), "high": float(high), "least": float(min(values)), "n": len(values)}
+    return {
+        "median": float(median),
+        "low": float(low),
+        "high": float(high),
+        "least": float(min(values)),
+        "n": len(values),
+    }
 
 
 def describe_times(times: Times, *, per: float = 1.0) -> dict[str, Any]:

@@ -49,4 +49,3 @@ def measure(*, n_turns: int = 9) -> dict[str, Any]:
 
 def _bind(model: Callable[[Any], Any], signal: Any) -> Callable[[], Any]:
     return lambda: model(signal)
-
