@@ -114,6 +114,19 @@ audit: $(TOOLS)/.tools  ## known weaknesses of the locked packages; says so when
 	$(TOOLS)/bin/pip-audit --requirement deploy/requirements.lock --disable-pip --progress-spinner off --format json \
 	2>$(TOOLS)/audit.log | $(TOOLS)/bin/python deploy/audit.py
 
+# Speed against other chains and the machine's limits, under 15 minutes (docs/performance.md). NOTES is a folder of speech that the notes are
+# made of, by default examples/notes. BENCH=quick tries it in two minutes and leaves what is kept in benchmarks/ as it is.
+.PHONY: bench
+BENCH_VENV := .venv-bench
+BENCH ?=
+$(BENCH_VENV)/.bench: pyproject.toml training/constraints.txt
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --constraint training/constraints.txt --editable '.[bench]'
+	touch $@
+
+bench: $(BENCH_VENV)/.bench  ## make bench, make bench BENCH=quick, make bench NOTES=FOLDER
+	NOTES=$(NOTES) $(BENCH_VENV)/bin/python -m benchmarks.bench $(if $(filter quick,$(BENCH)),--quick)
+
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit
 
@@ -122,4 +135,4 @@ chaos: $(VENV)/.test  ## twenty minutes of faults on four backends; see docs/rel
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
-	rm -rf example-report.html .venv .venv-locked $(VENV) $(TRAIN) $(TOOLS) .tonalog .mypy_cache .ruff_cache .pytest_cache
+	rm -rf example-report.html .venv .venv-locked $(VENV) $(TRAIN) $(TOOLS) $(BENCH_VENV) .tonalog .mypy_cache .ruff_cache .pytest_cache

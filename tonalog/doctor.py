@@ -21,6 +21,8 @@ _RECORDING_RATE_HZ = 8_000
 _RECORDING_MS = 1_000
 DEADLINE_S = 6.0
 _CONNECT_S = 5
+_OWN = ("bundle", "processor")
+"""What asks no server."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Finding:
 
 
 def examine(settings: Settings, *, links_only: bool = False) -> Iterator[Finding]:
-    """Yield one finding a link (bundle, database, model, broker, storage), then what is wrong with the whole.
+    """Yield one finding a link (bundle, processor, database, model, broker, storage), then what is wrong with the whole.
 
     Database, broker and storage are asked at the same time, and one that does not answer is given up after 6 seconds. What
     takes this process's own time comes before, so that a busy machine is not taken for a silent server.
@@ -43,9 +45,10 @@ def examine(settings: Settings, *, links_only: bool = False) -> Iterator[Finding
         settings: of the installation.
         links_only: leave out the whole: whoever asks whether this process can work does not ask who else does.
     """
-    yield examine_one(settings, "bundle")
+    for name in _OWN:
+        yield examine_one(settings, name)
     _load_clients(settings)
-    asked = {name: _Answer(settings, name) for name in _checks() if name != "bundle"}
+    asked = {name: _Answer(settings, name) for name in _checks() if name not in _OWN}
     end_s = time.monotonic() + DEADLINE_S
     findings = {name: answer.wait(end_s - time.monotonic()) for name, answer in asked.items()}
     yield from findings.values()
@@ -112,7 +115,8 @@ def examine_one(settings: Settings, name: str) -> Finding:
 
 
 def _checks() -> dict[str, Callable[[Settings], str]]:
-    return {"bundle": _bundle, "database": _database, "model": _model, "broker": _broker, "storage": _storage}
+    own = {"bundle": _bundle, "processor": _processor}
+    return {**own, "database": _database, "model": _model, "broker": _broker, "storage": _storage}
 
 
 def _words(name: str, error: Exception, settings: Settings) -> str:
@@ -142,6 +146,27 @@ def _bundle(settings: Settings) -> str:
         f"{bundle.manifest.name}-{bundle.manifest.version} gives {len(scored.scores)} scores; "
         f"a recording of {_RECORDING_RATE_HZ} Hz is decoded and resampled"
     )
+
+
+def _processor(settings: Settings) -> str:
+    """Say what int8 is multiplied with here; a bundle whose sums overflow on this processor is a fault."""
+    from tonalog.bundles import default_bundle  # noqa: PLC0415
+    from worker.scoring.bundle import BundleError, load_bundle  # noqa: PLC0415
+    from worker.scoring.processor import SAFE_WEIGHT, describe_processor, find_overflow, find_processor  # noqa: PLC0415
+
+    processor = find_processor()
+    try:
+        bundle = load_bundle(default_bundle(settings))
+    except (BundleError, TonalogError):
+        return describe_processor(processor)  # what is wrong with the bundle is a finding of its own
+    largest = find_overflow(processor, bundle.model_bytes)
+    if largest is not None:
+        raise TonalogError(
+            f"{processor.name}, {processor.products}, adds two products in 16 bits, and int8 weights of "
+            f"{bundle.manifest.name}-{bundle.manifest.version} go up to {largest}, allowed here are {SAFE_WEIGHT}: its scores "
+            "can be wrong. Use a processor with VNNI, or write the bundle with weights of 7 bits, as `tonalog bundle` does"
+        )
+    return describe_processor(processor)
 
 
 def _make_recording() -> BytesIO:

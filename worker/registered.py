@@ -10,6 +10,7 @@ from db.rows import Model
 from worker.bundle_cache import keep_copy, read_copy
 from worker.bundle_store import BundleStore
 from worker.scoring.bundle import Bundle, BundleError, check_registered, load_bundle, make_bundle
+from worker.scoring.processor import find_overflow, find_processor
 
 _log = logging.getLogger(__name__)
 CACHE_FOLDER = "bundle-cache"
@@ -48,6 +49,17 @@ def find_bundle(settings: Settings, model: Model) -> Bundle:
     tried = " or ".join(str(place) for place in places)
     store = settings.bundles or settings.home / ".bundles"
     raise BundleError(f"model {name} is not at {tried} and not in {store}: `tonalog models add DIR` stores it there")
+
+
+def warn_of_overflow(bundle: Bundle) -> None:
+    """Write a warning where this processor can give other scores than others: `tonalog doctor` says what to do."""
+    processor = find_processor()
+    largest = find_overflow(processor, bundle.model_bytes)
+    if largest is not None:
+        _log.warning(
+            "sums of int8 products of this model can overflow on this processor",
+            extra={"model": bundle.manifest.name, "products": processor.products, "largest_weight": largest},
+        )
 
 
 def _fetch(settings: Settings, model: Model) -> Bundle | None:

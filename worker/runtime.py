@@ -16,7 +16,7 @@ from storage.protocol import ObjectStore
 from worker.audio import decode
 from worker.audio.decode import Limits
 from worker.limits import limits_of
-from worker.registered import find_bundle
+from worker.registered import find_bundle, warn_of_overflow
 from worker.scoring.scorer import Scorer
 
 
@@ -63,7 +63,9 @@ class Runtime:
         if model.id not in self._scorers:
             while len(self._scorers) >= self.settings.models_in_memory:
                 self._scorers.popitem(last=False)  # before the next is built: its memory is needed for that
-            self._scorers[model.id] = Scorer(find_bundle(self.settings, model), threads=self.settings.scorer_threads)
+            bundle = find_bundle(self.settings, model)
+            warn_of_overflow(bundle)
+            self._scorers[model.id] = Scorer(bundle, threads=self.settings.scorer_threads)
         self._scorers.move_to_end(model.id)
         return self._scorers[model.id]
 

@@ -11,7 +11,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from tests.unit.bundles import OPSET
 
 N_LABELS = 4
-_TAIL_SAMPLES = 1600
+_TAIL_STARTS = 126_400  # 100 ms before a window of 8 s is full; a shorter one is run short and has no tail
 _FOREVER = 2**40
 _MORE_THAN_THERE_IS = 2**46
 _BOXES = 500_000  # each is compared with all before it, in one call of one operator
@@ -145,7 +145,8 @@ def make_bomb(kind: str) -> ModelProto:
     """
     nodes: list[NodeProto] = [
         helper.make_node("Abs", ["waveform"], ["loudness"]),
-        helper.make_node("Slice", ["loudness", "from", "to", "second"], ["end"]),
+        helper.make_node("Slice", ["loudness", "from", "to", "second"], ["tail_end"]),
+        helper.make_node("Pad", ["tail_end", "one_zero"], ["end"]),
         helper.make_node("ReduceMax", ["end"], ["tail"], keepdims=0),
         helper.make_node("Cast", ["tail"], ["is_full"], to=TensorProto.BOOL),
         helper.make_node("Cast", ["is_full"], ["is_full_int"], to=TensorProto.INT64),
@@ -159,7 +160,8 @@ def make_bomb(kind: str) -> ModelProto:
         helper.make_node("Softmax", ["spread"], ["probabilities"], axis=1),
     ]
     initializers = [
-        numpy_helper.from_array(np.array([-_TAIL_SAMPLES], dtype=np.int64), "from"),
+        numpy_helper.from_array(np.array([_TAIL_STARTS], dtype=np.int64), "from"),
+        numpy_helper.from_array(np.array([0, 0, 0, 1], dtype=np.int64), "one_zero"),
         numpy_helper.from_array(np.array([2**31], dtype=np.int64), "to"),
         numpy_helper.from_array(np.array([1], dtype=np.int64), "second"),
         numpy_helper.from_array(np.array([0], dtype=np.int64), "front"),

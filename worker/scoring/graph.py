@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
@@ -26,6 +27,7 @@ REFUSED_OPERATORS = frozenset({b"EPContext"})
 CONFIG_KEY = "ort_config"
 """Metadata under which a model brings session options of its own, where the environment lets it."""
 _SHOWN_BYTES = 80
+_INT8 = 3  # of TensorProto.DataType
 
 _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
     "Model": {
@@ -58,7 +60,14 @@ _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
         "sparse_tensors": (23, "*Sparse"),
     },
     "Sparse": {"values": (1, "Tensor"), "indices": (2, "Tensor")},
-    "Tensor": {"name": (8, "bytes"), "external_data": (13, "*Entry"), "data_location": (14, "int32")},
+    "Tensor": {
+        "data_type": (2, "int32"),
+        "int32_data": (5, "*int32"),
+        "name": (8, "bytes"),
+        "raw_data": (9, "bytes"),
+        "external_data": (13, "*Entry"),
+        "data_location": (14, "int32"),
+    },
 }
 """Of onnx.proto (proto2): message to field to number and type, * for several. `data_location` is an enum, an int32 too."""
 
@@ -90,6 +99,20 @@ def check_graph(model_bytes: bytes) -> None:
             _check_tensor(message)
         elif kind == "Node":
             _check_node(message, functions)
+
+
+def find_largest_weight(model_bytes: bytes) -> int:
+    """Return the largest absolute value of all int8 tensors of a model, 0 where it has none.
+
+    Args:
+        model_bytes: that `check_graph` accepts.
+    """
+    model: Any = _make_model_class()()
+    model.ParseFromString(model_bytes)
+    tensors = [one for one in _walk(model) if one.DESCRIPTOR.name == "Tensor" and one.data_type == _INT8]
+    values = [np.frombuffer(one.raw_data, dtype=np.int8).astype(np.int16) for one in tensors]
+    values += [np.array(one.int32_data, dtype=np.int16) for one in tensors]
+    return max((int(np.abs(one).max(initial=0)) for one in values), default=0)
 
 
 def _check_tensor(tensor: Any) -> None:

@@ -1,9 +1,8 @@
 """Score one window with a bundle's graph; never sees more than one window at a time.
 
-One window a run, of one of a few shapes: on one thread larger batches gain nothing (measured November 2026), memory
-stays flat, and a score cannot depend on what else was scored. The graph masks trailing zeros, so how many there are
-changes no score: a window of 3 s is run at 4 s in half the time of 8 s, with the same score to the bit for a graph of
-static scales (0.0 over 40 clips, 22 November 2026).
+One window a run: on one thread larger batches gain nothing, memory stays flat, and a score cannot depend on what else was
+scored. The graph masks trailing zeros, so how many there are changes no score, and a short window is run short: in steps
+of 80 ms, since the time that it takes grows with its length.
 """
 
 from __future__ import annotations
@@ -29,8 +28,16 @@ MAX_OUTSIDE = 1e-3
 """A dimension may miss its range by so much, as probabilities may miss 1, and is then put at the range's end."""
 PROBE_HZ = 200.0
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
-SHAPE_STEP_S = 2
-"""Windows are padded to a multiple of this: four shapes for 8 s, 11 MB more in the session than one."""
+SHAPE_STEP_MS = 80
+"""Windows are padded to a multiple of this.
+
+Four frames of the shipped graph's last layers: sums over a multiple of four frames come out the same to the bit, where 40 ms
+moved a score by 2e-7.
+"""
+SHORTEST_SHAPE_MS = 960
+"""A graph may need some frames to be defined at all, and what is shorter costs a few ms."""
+PROBED_STEPS = (0, 1, 3)
+"""Shapes that are tried beyond the shortest: a graph whose frames do not fit into a step shows it in one of them."""
 MAX_PADDING_EFFECT = 1e-6
 """A graph whose scores move by more when zeros are added does not mask them, and always gets a whole window."""
 
@@ -82,7 +89,6 @@ class Scorer:
         more = [one.output for one in (gate, *dimensions.values()) if one is not None]
         self._outputs = list(dict.fromkeys((OUTPUT, *more)))
         check_signature(self._session, self._outputs)
-        self._step_samples = bundle.manifest.n_window_samples
         self._step_samples = self._find_step()
 
     def _find_step(self) -> int:
@@ -91,17 +97,25 @@ class Scorer:
         Running the tone is also the first proof that the graph gives probabilities.
         """
         manifest = self.bundle.manifest
-        step = SHAPE_STEP_S * manifest.sampling_rate_hz
-        tone = np.sin(2.0 * np.pi * PROBE_HZ / manifest.sampling_rate_hz * np.arange(step // 2)).astype(np.float32)
-        whole = self.score(tone)
-        shape = self._session.get_inputs()[0].shape
-        if isinstance(shape[1], int) or manifest.n_window_samples % step:
-            return self._step_samples
-        self._step_samples = step
-        short = self.score(tone)
-        first, second = ([*one.scores, *one.dimensions.values()] for one in (short, whole))
-        is_masked = np.allclose(first, second, rtol=0.0, atol=MAX_PADDING_EFFECT)
-        return step if is_masked else manifest.n_window_samples
+        rate_hz, whole = manifest.sampling_rate_hz, manifest.n_window_samples
+        step, shortest = (rate_hz * ms // 1000 for ms in (SHAPE_STEP_MS, SHORTEST_SHAPE_MS))
+        n_tone = min(shortest - step // 2, whole)
+        tone = prepare(
+            np.sin(2.0 * np.pi * PROBE_HZ / rate_hz * np.arange(n_tone)).astype(np.float32), manifest.front_end
+        )
+        expected = self._score_padded(tone, whole)
+        is_fixed = isinstance(self._session.get_inputs()[0].shape[1], int)
+        shapes = [shortest + n_steps * step for n_steps in PROBED_STEPS]
+        if is_fixed or max(shapes) > whole:
+            return whole
+        return step if all(_is_same(self._score_padded(tone, shape), expected) for shape in shapes) else whole
+
+    def _find_shape(self, n_samples: int) -> int:
+        """Return how long a window is run: its samples, up to a whole step and not under the shortest shape."""
+        manifest = self.bundle.manifest
+        shortest = manifest.sampling_rate_hz * SHORTEST_SHAPE_MS // 1000
+        padded = -(-max(n_samples, shortest) // self._step_samples) * self._step_samples
+        return min(padded, manifest.n_window_samples)
 
     def score(self, signal: NDArray[np.float32]) -> WindowScores:
         """Score a window: front end of the manifest, exact zeros up to the next shape, one run.
@@ -122,8 +136,9 @@ class Scorer:
         if signal.ndim != 1 or len(signal) > n_samples:
             raise ValueError(f"the signal's shape is {signal.shape}, allowed is (n,) with n at most {n_samples}")
         prepared = prepare(signal, self.bundle.manifest.front_end)
-        step = self._step_samples
-        n_padded = max(1, -(-len(prepared) // step)) * step
+        return self._score_padded(prepared, self._find_shape(len(prepared)))
+
+    def _score_padded(self, prepared: NDArray[np.float32], n_padded: int) -> WindowScores:
         waveform = np.zeros((1, n_padded), dtype=np.float32)
         waveform[0, : len(prepared)] = prepared
         found = self._run(waveform)
@@ -159,6 +174,11 @@ class Scorer:
         if not is_valid or abs(total - 1.0) > MAX_SUM_ERROR:
             raise ScoringError(f"the scores are {scores} with sum {total}, allowed are 0 to 1 with sum 1")
         return tuple(score / total for score in scores)
+
+
+def _is_same(first: WindowScores, second: WindowScores) -> bool:
+    values = ([*one.scores, one.speech_probability or 0.0, *one.dimensions.values()] for one in (first, second))
+    return np.allclose(*values, rtol=0.0, atol=MAX_PADDING_EFFECT)
 
 
 def _check_speech(output: NDArray[Any]) -> float:
