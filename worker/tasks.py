@@ -73,6 +73,7 @@ def attempt_alone(here: Runtime, claim: Claim, model_time: ModelTime) -> None:
         traces.flush()
 
     watched = Attempt(claim)
+    here.close_connections()  # a child that ends would close them for this process too
     try:
         status = run_alone(act)
     except SoftTimeLimitExceeded:
