@@ -1,6 +1,5 @@
 """Builds engines whose transactions are safe on SQLite and PostgreSQL; it never creates tables."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,7 +161,7 @@ def _identify_file(connection: SqliteConnection) -> tuple[str, int, int] | None:
 
 def _read_inode(file: str) -> tuple[int, int]:
     try:
-        found = os.stat(file)
+        found = Path(file).stat()
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino

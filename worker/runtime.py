@@ -33,7 +33,7 @@ class Runtime:
     def engine(self) -> Engine:
         """The process's own database engine; one connection is kept, and a heartbeat has one for a moment."""
         if self._engine is None:
-            self._engine = make_engine(self.settings.database, n_pooled=1, n_passing=2)
+            self._engine = make_engine(self.settings.database, n_pooled=1, n_passing=1)
         return self._engine
 
     def close_connections(self) -> None:
