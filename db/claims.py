@@ -4,11 +4,25 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    String,
+    and_,
+    cast,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from db.batch_pump import may_begin
 from db.columns import db_now, db_now_s
+from db.engine import reading
 from db.model_rows import as_model
 from db.reasons import JobState, Lane
 from db.recordings import as_recording
@@ -17,6 +31,8 @@ from db.schema import attempts, jobs, models, recordings
 
 SHORT_BYTES = 512 * 1024
 """A recording of more bytes is scored alone: of Opus as phones record it, some minutes."""
+
+_IDS_A_QUESTION = 1_000
 
 
 def is_waiting() -> ColumnElement[bool]:
@@ -40,6 +56,21 @@ def choose_together(job_ids: Sequence[int]) -> Select[int]:
     joined = select(jobs.c.id).join(recordings, recordings.c.id == jobs.c.recording_id)
     chosen = joined.where(jobs.c.id.in_(job_ids), is_waiting(), may_share()).order_by(jobs.c.id)
     return chosen.with_for_update(of=jobs, skip_locked=True)
+
+
+def sizes_to_share(engine: Engine, job_ids: Sequence[int]) -> dict[int, int]:
+    """Give the bytes of the recordings of those jobs that may share a message.
+
+    What is redelivered may not: a worker of an earlier release, which takes one job a message, drops those of several.
+    """
+    sizes: dict[int, int] = {}
+    joined = select(jobs.c.id, recordings.c.size_bytes).join(recordings, recordings.c.id == jobs.c.recording_id)
+    with reading(engine) as connection:
+        for start in range(0, len(job_ids), _IDS_A_QUESTION):
+            asked = jobs.c.id.in_(job_ids[start : start + _IDS_A_QUESTION])
+            found = connection.execute(joined.where(asked, jobs.c.queue_count == 0, may_share()))
+            sizes |= {row.id: row.size_bytes for row in found}
+    return sizes
 
 
 def take(connection: Connection, which: ColumnElement[bool], *, worker: str, lease_s: float) -> list[Claim]:

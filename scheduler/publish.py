@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from celery import Celery
@@ -11,8 +12,10 @@ from kombu.exceptions import OperationalError
 
 from config.queues import SCORE_TASK, lane_queue
 from db import Engine, pump
+from db.claims import sizes_to_share
 from db.reasons import Lane
 from scheduler.broker import count_waiting
+from scheduler.grouping import group
 from telemetry import metrics, traces
 
 _log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ def publish_due(
 ) -> PublishResult:
     """Send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
 
-    A job is marked QUEUED before its id is sent. If the broker refuses, the job goes back to PENDING;
+    A job is marked QUEUED before its id is sent; short recordings share a message (`scheduler.grouping`). If the broker refuses, the job goes back to PENDING;
     if this process dies in between, it is redelivered later. A lane in which `queue_cap` messages wait gets no more:
     where no worker takes them, each redelivery would add one to those that are not lost at all.
 
@@ -43,19 +46,22 @@ def publish_due(
 
 
 def _send(engine: Engine, app: Celery, due: list[tuple[int, Lane]], *, queue_cap: int) -> int:
+    messages = group(due, sizes_to_share(engine, [job_id for job_id, _ in due]))
     n_done = n_sent = 0
     try:
         waiting = Counter(count_waiting(app, {lane_queue(lane) for _, lane in due})) if due else Counter[str]()
-        for n_done, (job_id, lane) in enumerate(due):  # noqa: B007 - where it stopped is needed below
+        for n_done, (lane, job_ids) in enumerate(messages):  # noqa: B007 - where it stopped is needed below
             queue = lane_queue(lane)
             if waiting[queue] < queue_cap:
-                with traces.span("enqueue", job_id=job_id, lane=lane.value):
-                    app.send_task(SCORE_TASK, args=[job_id], queue=queue)
-                waiting[queue] += 1
-                n_sent += 1
-                metrics.JOBS_PUBLISHED.labels(lane.value).inc()
+                with ExitStack() as spans:
+                    for job_id in job_ids:
+                        spans.enter_context(traces.span("enqueue", job_id=job_id, lane=lane.value))
+                    app.send_task(SCORE_TASK, args=job_ids, queue=queue)
+                waiting[queue] += len(job_ids)
+                n_sent += len(job_ids)
+                metrics.JOBS_PUBLISHED.labels(lane.value).inc(len(job_ids))
     except (OperationalError, OSError) as error:
-        left = [unsent for unsent, _ in due[n_done:]]
+        left = [unsent for _, job_ids in messages[n_done:] for unsent in job_ids]
         pump.unqueue(engine, left)
         metrics.BROKER_REFUSALS.inc()
         _log.warning("broker refused a message", extra={"n_left": len(left), "error": type(error).__name__})
