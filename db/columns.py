@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, ScalarSelect, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -59,6 +59,14 @@ class db_now_s(FunctionElement[float]):  # noqa: N801  (reads as the SQL functio
 
     type = Double()
     inherit_cache = True
+
+
+def once_s() -> ScalarSelect[float]:
+    """The database's clock in seconds since 1970, read once for a whole statement.
+
+    A condition on a column can then go by an index; PostgreSQL reads `db_now_s` anew for each row, so that it can not.
+    """
+    return select(db_now_s()).scalar_subquery()
 
 
 @compiles(db_now, "sqlite")
