@@ -161,7 +161,9 @@ def _make_cosines() -> NDArray[np.float32]:
     shortest, longest = _find_lags(PITCH_RATE_HZ)
     lags = np.array([0, *range(shortest - 1, longest + 2)])
     waves = np.cos(2 * np.pi * np.outer(np.arange(first, end), lags) / PITCH_FFT_SAMPLES)
-    cosines = (waves * (2 / PITCH_FFT_SAMPLES * _weigh_bins(PITCH_BAND_HZ)[first:end, np.newaxis])).astype(np.float32)
+    cosines: NDArray[np.float32] = (
+        waves * (2 / PITCH_FFT_SAMPLES * _weigh_bins(PITCH_BAND_HZ)[first:end, np.newaxis])
+    ).astype(np.float32)
     cosines.setflags(write=False)
     return cosines
 
