@@ -58,14 +58,14 @@ def main() -> int:
 
 def measure(sizes: list[int], *, n_asked: int) -> Figures:
     """Fill, register and print; gives the figures by run."""
-    runs = {f"not asked, {size}": (f"of{size}", size, 0, 0.0) for size in sizes}
+    runs = {f"not asked, {size}": (f"2026/{n + 10}", size, 0, 0.0) for n, size in enumerate(sizes)}
     runs |= {
-        f"asked one by one, {n_asked}": ("one", n_asked, 1, 0.0),
-        f"asked 16 at once, {n_asked}": ("many", n_asked, 16, 0.0),
+        f"asked one by one, {n_asked}": ("2026/01", n_asked, 1, 0.0),
+        f"asked 16 at once, {n_asked}": ("2026/02", n_asked, 16, 0.0),
     }
     n_far = n_asked // 5
-    runs |= {f"{FAR_S * 1000:.0f} ms away, one by one, {n_far}": ("far-one", n_far, 1, FAR_S)}
-    runs |= {f"{FAR_S * 1000:.0f} ms away, 16 at once, {n_far}": ("far-many", n_far, 16, FAR_S)}
+    runs |= {f"{FAR_S * 1000:.0f} ms away, one by one, {n_far}": ("2026/03", n_far, 1, FAR_S)}
+    runs |= {f"{FAR_S * 1000:.0f} ms away, 16 at once, {n_far}": ("2026/04", n_far, 16, FAR_S)}
     figures: Figures = {}
     with servers() as (place, ports, pids):
         for folder, size, *_ in runs.values():
@@ -95,7 +95,8 @@ def tell(name: str, found: dict[str, float]) -> None:
 
 def register(place: Place, folder: str, n_at_once: int, far_s: float) -> dict[str, float]:
     """Scan a folder of the bucket in this process; `n_at_once` 0: without metadata. Each HEAD takes `far_s` longer."""
-    from db.engine import make_engine  # noqa: PLC0415 - in the child alone
+    from config.settings import DEFAULT_LAYOUTS  # noqa: PLC0415 - in the child alone
+    from db.engine import make_engine  # noqa: PLC0415
     from scheduler.naming import Naming  # noqa: PLC0415
     from scheduler.scan import Scanned, scan  # noqa: PLC0415
     from storage import intake  # noqa: PLC0415
@@ -110,7 +111,7 @@ def register(place: Place, folder: str, n_at_once: int, far_s: float) -> dict[st
             return super().head(key)
 
     store = FarStore(BUCKET, endpoint_url=place.endpoint_url, access_key=place.access_key, secret_key=place.secret_key)
-    naming = Naming(pattern="{any}/{subject}/{recorded_at}_{any}.{any}", time_zone="UTC", reads_metadata=n_at_once > 0)
+    naming = Naming(pattern=DEFAULT_LAYOUTS, time_zone="UTC", reads_metadata=n_at_once > 0)
     intake.N_AT_ONCE = n_at_once or intake.N_AT_ONCE
     rss_mib: list[float] = []
 
