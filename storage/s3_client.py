@@ -93,4 +93,6 @@ def _read_time(value: str | float) -> datetime:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         time = None
-    return parse_timestamp(value) if time is None or time.tzinfo is None else time
+    if time is None or time.tzinfo is None:
+        return parse_timestamp(value)  # type: ignore[arg-type,no-any-return,unused-ignore] - it takes numbers too
+    return time
