@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from boto3.session import Session
 from botocore.config import Config
@@ -94,5 +94,5 @@ def _read_time(value: str | float) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        return parse_timestamp(value)  # type: ignore[arg-type,no-any-return,unused-ignore] - it takes numbers too
+        return parse_timestamp(cast("str", value))  # it takes numbers too
     return time
