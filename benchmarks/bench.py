@@ -156,7 +156,7 @@ def print_figures(results: dict[str, Any]) -> None:
         value = results[figure.name]
         said = "-" if value is None else f"{value:.3g}"
         goal = "" if figure.goal is None else f"goal {figure.goal:g}"
-        print(f"{figure.name:26}{said:>8} {figure.unit:3}{goal:10}{judge(figure, value):44}{figure.text}")
+        print(f"{figure.name:28}{said:>8} {figure.unit:5}{goal:10}{judge(figure, value):52}{figure.text}")
 
 
 if __name__ == "__main__":
