@@ -142,12 +142,14 @@ def be_worker() -> int:
         tempfile.tempdir = str(settings.home / "queue" / "moved")
     app = Celery("tonalog.bench", set_as_current=False)
     app.conf.update(celery_settings(settings))
-    engine = make_engine(settings.database)
+    engine = make_engine(settings.database, n_pooled=1, n_passing=1)
 
-    def score(job_id: int) -> None:
-        claim = ledger.claim(engine, job_id, worker=str(os.getpid()), lease_s=settings.lease_s)
-        if claim is not None:
-            ledger.finish(engine, claim, NOTHING, wall_ms=0, peak_rss_kib=0)
+    def score(*job_ids: int) -> None:
+        claims = ledger.claim_together(engine, job_ids, worker=str(os.getpid()), lease_s=settings.lease_s)
+        if claims:
+            ledger.finish_together(
+                engine, [ledger.Ending(claim=claim, result=NOTHING, wall_ms=0, peak_rss_kib=0) for claim in claims]
+            )
 
     app.task(name=SCORE_TASK)(score)
     queues = f"--queues={','.join(lane_queue(lane) for lane in LANES)}"

@@ -61,15 +61,6 @@ def test_what_runs_until_it_is_stopped_is_a_service_of_the_compose_file():
     assert named == {service["command"][0] for service in raw_services().values() if "command" in service} & named
 
 
-def test_every_other_command_of_the_page_is_make_and_a_target_of_the_makefile():
-    lines = [line for block in BLOCKS for line in block.splitlines()]
-    others = [line.split()[:2] for line in lines if not re.match(r"(\.venv/bin/)?tonalog ", line)]
-    makefile = (ROOT / "Makefile").read_text()
-
-    assert others
-    assert all(tool == "make" and f"\n{target}:" in makefile for tool, target in others)
-
-
 @pytest.mark.parametrize(
     "page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name
 )

@@ -20,7 +20,6 @@ from tonalog.session import open_database
 from tonalog.watching import require_traces, serve_metrics
 
 _PARENT_POLL_S = 1.0
-_QUIETLY = ("--quiet", "worker")  # no banner: it is no line of the log
 _WORKER_EPILOG = """\b
 Examples:
   tonalog worker --concurrency 4
@@ -55,20 +54,17 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
 
     if ready_fd is not None:
         _tell_when_ready(ready_fd)
-    sys.exit(
-        make_app(settings).worker_main(
-            [
-                *_QUIETLY,
-                f"--queues={','.join(lane_queue(lane) for lane in chosen)}",
-                f"--concurrency={settings.worker_concurrency}",
-                f"--hostname=worker-{os.getpid()}@%h",
-                f"--loglevel={settings.log_level}",
-                "--pool=prefork",
-                "-O",
-                "fair",
-            ]
-        )
+    from config.celery_base import consume  # noqa: PLC0415 - loads Celery
+
+    code = consume(
+        make_app(settings),
+        f"worker-{os.getpid()}",
+        queues=[lane_queue(lane) for lane in chosen],
+        pool="prefork",
+        concurrency=settings.worker_concurrency,
+        log_level=settings.log_level,
     )
+    sys.exit(code)
 
 
 @click.command(name="scheduler", epilog=_SCHEDULER_EPILOG)
@@ -83,19 +79,18 @@ def scheduler_command() -> None:
     _log_from_now_on(settings)
     require_traces(settings)
     serve_metrics(settings, "scheduler")
-    sys.exit(
-        make_app(settings).worker_main(
-            [
-                *_QUIETLY,
-                "--beat",
-                f"--queues={SCHEDULER_QUEUE}",
-                "--pool=threads",
-                "--concurrency=2",
-                f"--hostname=scheduler-{os.getpid()}@%h",
-                f"--loglevel={settings.log_level}",
-            ]
-        )
+    from config.celery_base import consume  # noqa: PLC0415
+
+    code = consume(
+        make_app(settings),
+        f"scheduler-{os.getpid()}",
+        queues=[SCHEDULER_QUEUE],
+        pool="threads",
+        concurrency=2,
+        log_level=settings.log_level,
+        has_beat=True,
     )
+    sys.exit(code)
 
 
 def _log_from_now_on(settings: Settings) -> None:
