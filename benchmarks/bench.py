@@ -31,6 +31,7 @@ RESULTS = HERE / "results.json"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LIMIT_S = 870
 """Of the whole run: what is left of it is the limit of the last steps."""
+GRACE_S = 15
 CPU_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
 PROTOCOL = (
     "each step in a process of its own, one thread, pinned to one core except where it starts other processes; the variants of a "
@@ -120,6 +121,9 @@ def run_apart(step: Step, *, limit_s: float, is_quick: bool) -> dict[str, Any]:
                 figures = json.loads(answer.read_text(encoding="utf-8"))
         except subprocess.TimeoutExpired:
             figures = {"failed": f"took longer than {limit_s:.0f} s"}
+            process.send_signal(signal.SIGINT)  # so that it ends its servers and removes their folders
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
         finally:
             with contextlib.suppress(ProcessLookupError):  # servers that it started as well
                 os.killpg(process.pid, signal.SIGKILL)
@@ -152,7 +156,7 @@ def print_figures(results: dict[str, Any]) -> None:
         value = results[figure.name]
         said = "-" if value is None else f"{value:.3g}"
         goal = "" if figure.goal is None else f"goal {figure.goal:g}"
-        print(f"{figure.name:26}{said:>8} {figure.unit:3}{goal:10}{judge(figure, value):44}{figure.text}")
+        print(f"{figure.name:28}{said:>8} {figure.unit:5}{goal:10}{judge(figure, value):52}{figure.text}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def write_page(results: Mapping[str, Any], folder: Path) -> None:
     )
     (folder / "results.svg").write_text(draw(results), encoding="utf-8")
     if folder == Path(__file__).resolve().parent and PAGE.exists():
-        PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+        shown = f"![Tonalog against other chains and models](../benchmarks/results.svg)\n\n{text}"
+        PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), shown), encoding="utf-8")
 
 
 def put_between(page: str, text: str, *, begin: str = BEGIN, end: str = END) -> str:

@@ -86,8 +86,7 @@ BENCH_STEPS = (
     ),
     Step(
         name="start",
-        module="bench_servers",
-        function="measure_start",
+        module="bench_start",
         title="start of a worker, and its memory",
         arguments={"n_rounds": 5},
         quick={"n_rounds": 2},
@@ -103,12 +102,11 @@ BENCH_STEPS = (
     ),
     Step(
         name="ledger",
-        module="bench_servers",
-        function="measure_ledger",
+        module="queues",
         title="jobs a second through ledger and queue alone",
         is_pinned=False,
-        arguments={"n_jobs": 2000, "n_rounds": 2, "n_processes": 4},
-        quick={"n_jobs": 200, "n_rounds": 1, "n_processes": 2},
+        arguments={"n_jobs": 3000, "n_rounds": 2},
+        quick={"n_jobs": 200, "n_rounds": 1},
     ),
     Step(
         name="length",

@@ -69,7 +69,7 @@ def test_the_figures_that_are_promised_are_among_those_that_are_summed_up():
     assert set(summarise({})) >= PROMISED
     assert results["ratio_end_to_end"] == results["ratio_model"] == results["share_of_limit"] == 3.0
     assert results["start_s"] is None
-    assert all(figure.path[0] in {step.name for step in BENCH_STEPS} | {"start", "system"} for figure in FIGURES)
+    assert all(figure.path[0] in {step.name for step in BENCH_STEPS} for figure in FIGURES)
 
 
 def test_a_figure_short_of_its_goal_says_by_how_much():
