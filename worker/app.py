@@ -29,6 +29,7 @@ from telemetry import metrics, samples, traces
 from telemetry.samples import SamplePipe, Words
 from worker import runtime, tasks
 from worker.confine import confine
+from worker.forking import prepare_parent, return_large_pieces
 from worker.pulse import BundleWatch, Identity, LastJob, Pulse
 from worker.watchdog import Watchdog, end_process
 
@@ -48,11 +49,13 @@ def make_app(settings: Settings) -> Celery:
         move_messages_in_home(settings)
         refuse_commands()
         runtime.preload()
+        prepare_parent()
         if settings.metrics_port is not None:
             begin_samples()
 
     def after_fork(**_: Any) -> None:
         runtime.configure(settings)
+        return_large_pieces()
         confine(settings.child_memory_mb)
         if settings.traces_url is not None:
             place, share = str(settings.database), settings.traces_share

@@ -1,6 +1,7 @@
 """Processes load what their work needs and nothing else: start and memory of each depend on that."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -26,7 +27,7 @@ main()
 """
 # The child tells what it has loaded when its job is done, and ends the worker, which tells of itself.
 WORK = """
-import os, signal, sys
+import ctypes, os, signal, sys
 from pathlib import Path
 from celery.signals import task_postrun, worker_shutdown
 
@@ -35,6 +36,9 @@ def tell(name):
 
 def tell_child(**_):
     tell("child")
+    number = ctypes.c_int()
+    ctypes.CDLL(None).prctl(2, ctypes.byref(number))  # PR_GET_PDEATHSIG
+    Path(os.environ["TOLD"], "at_parents_end").write_text(str(number.value))
     os.kill(os.getppid(), signal.SIGTERM)
 
 task_postrun.connect(tell_child, weak=False)
@@ -76,6 +80,11 @@ def test_a_worker_scores_with_nothing_loaded_that_it_does_not_need(worked):
         assert database.execute("SELECT status FROM results").fetchall() == [("SCORED",)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_pool_process_ends_with_its_parent(worked):
+    assert int(worked[0]["at_parents_end"]) == signal.SIGKILL
+
+
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory):
     """What a worker's two processes had loaded after they scored a note, and the home folder."""
@@ -88,7 +97,7 @@ def worked(tmp_path_factory):
     cli("scan", folder / "notes")
     environment = {**cli.environment, "TOLD": str(folder)}
     subprocess.run([sys.executable, "-c", WORK], env=environment, cwd=folder, check=True, timeout=120)
-    return {name: (folder / name).read_text() for name in ("parent", "child")}, folder / "home"
+    return {name: (folder / name).read_text() for name in ("parent", "child", "at_parents_end")}, folder / "home"
 
 
 def rooms_of(modules):
