@@ -9,6 +9,8 @@ import sys
 import pytest
 from command import ROOT, Cli
 
+import trends
+
 ROWS_ONLY = ("dead", "erase", "keys", "models", "operate", "read", "settings", "status", "subjects")
 HEAVY = ("numpy", "av", "onnxruntime", "librosa", "celery")
 NOTE = ROOT / "examples" / "notes" / "vera" / "2026-03-05T06-58-20Z.wav"
@@ -16,7 +18,17 @@ NOTE = ROOT / "examples" / "notes" / "vera" / "2026-03-05T06-58-20Z.wav"
 NEVER_TO_SCORE = {
     *("librosa", "llvmlite", "matplotlib", "numba", "onnx", "pandas", "scipy", "sklearn", "torch", "transformers"),
     *("alembic", "mako", "boto3", "botocore", "fastapi", "jinja2", "opentelemetry", "pyarrow", "starlette", "uvicorn"),
-    *("api", "exports", "people", "pictures", "scheduler", "training", "click_repl", "prompt_toolkit"),
+    *(
+        "api",
+        "exports",
+        "people",
+        "pictures",
+        "scheduler",
+        "training",
+        "click_repl",
+        "prompt_toolkit",
+        "prometheus_client",
+    ),
 }
 SCORE = f"""
 import atexit, sys
@@ -66,7 +78,7 @@ def test_a_file_is_scored_without_database_queue_or_anything_that_scoring_does_n
     loaded = rooms_of(done.stderr)
     assert '"status": "scored"' in done.stdout
     assert "onnxruntime" in loaded
-    assert not loaded & {*NEVER_TO_SCORE, "celery", "db", "kombu", "prometheus_client", "sqlalchemy", "storage"}
+    assert not loaded & {*NEVER_TO_SCORE, "celery", "db", "kombu", "sqlalchemy", "storage"}
 
 
 def test_a_worker_scores_with_nothing_loaded_that_it_does_not_need(worked):
@@ -102,3 +114,10 @@ def worked(tmp_path_factory):
 
 def rooms_of(modules):
     return {name.partition(".")[0] for name in modules.split()}
+
+
+def test_all_names_of_trends_are_found_where_they_are_looked_for():
+    assert all(getattr(trends, name) is not None for name in trends.__all__)
+    assert sorted(trends._PLACE_OF) == sorted(trends.__all__)
+    with pytest.raises(AttributeError, match=r"'trends'.*'nothing'"):
+        _ = trends.nothing
