@@ -32,9 +32,13 @@ def make_frame(kind: str, n_channels: int, n_samples: int, *, seed: int = 0, rat
     return frame
 
 
+def take(joiner: FrameJoiner, frame: AudioFrame) -> list[Block]:
+    return list(joiner.take(frame, (frame.sample_rate, frame.layout.nb_channels, frame.format.name)))
+
+
 def join(frames: list[AudioFrame]) -> list[Block]:
     joiner = FrameJoiner()
-    return [block for frame in frames for block in joiner.take(frame)] + [*joiner.flush()]
+    return [block for frame in frames for block in take(joiner, frame)] + [*joiner.flush()]
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 6])
@@ -64,11 +68,13 @@ def test_another_rate_format_or_number_of_channels_begins_another_block() -> Non
 
 def test_no_more_is_held_than_is_said() -> None:
     joiner = FrameJoiner()
-    lengths = [len(block.samples) for _ in range(200) for block in joiner.take(make_frame("fltp", 1, 960))]
+    lengths = [len(block.samples) for _ in range(200) for block in take(joiner, make_frame("fltp", 1, 960))]
     assert set(lengths) == {-(-GATHERED_SAMPLES // 960) * 960}
 
     joiner = FrameJoiner()
-    lengths = [len(block.samples) for _ in range(3 * GATHERED_FRAMES) for block in joiner.take(make_frame("s16", 1, 1))]
+    lengths = [
+        len(block.samples) for _ in range(3 * GATHERED_FRAMES) for block in take(joiner, make_frame("s16", 1, 1))
+    ]
     assert lengths == [GATHERED_FRAMES] * 2
 
 

@@ -169,29 +169,36 @@ class SpeechDetector:
     def _take(self, frames: NDArray[np.float32]) -> list[SpeechSegment]:
         """Judge a page of whole frames, float32 (n_frames, frame_samples)."""
         hangover = self.config.count_frames(self.config.hangover_ms)
-        pcm, n_bytes = self._make_pcm(frames), PCM_BYTES * self._frame_samples
         segments: list[SpeechSegment] = []
-        for at, frame in enumerate(frames):
-            is_speech = bool(self._vad.is_speech(pcm[at * n_bytes : (at + 1) * n_bytes], SAMPLING_RATE_HZ))
-            if not self._run.frames:
-                if is_speech:
-                    self._run.open(self._n_frames, [*self._pre_roll, frame])
-                    self._pre_roll.clear()
-                else:
-                    self._pre_roll.append(frame)
+        run = self._run
+        for frame, is_speech in zip(frames, self._hear(frames), strict=True):
+            if run.frames:
+                run.add(frame, is_speech=is_speech)
+            elif is_speech:
+                run.open(self._n_frames, [*self._pre_roll, frame])
+                self._pre_roll.clear()
             else:
-                self._run.add(frame, is_speech=is_speech)
+                self._pre_roll.append(frame)
             self._n_frames += 1
-            if self._run.frames and (self._run.n_unspoken >= hangover or self._run.is_full):
-                segments += self._hand_out(is_closed=self._run.n_unspoken >= hangover)
+            if run.frames and (run.n_unspoken >= hangover or run.is_full):
+                segments += self._hand_out(is_closed=run.n_unspoken >= hangover)
         return segments
+
+    def _hear(self, frames: NDArray[np.float32]) -> list[bool]:
+        """Ask WebRTC of each frame of a page, float32 (n_frames, frame_samples), whether it is speech."""
+        pcm, n_bytes = self._make_pcm(frames), PCM_BYTES * self._frame_samples
+        ask = self._vad.is_speech
+        return [ask(pcm[at : at + n_bytes], SAMPLING_RATE_HZ) for at in range(0, len(pcm), n_bytes)]
 
     def _make_pcm(self, frames: NDArray[np.float32]) -> bytes:
         """Make what WebRTC hears of a page, float32 (n_frames, frame_samples): 16-bit samples, louder by the gain."""
-        scaled = frames * (32768.0 * self._set_gain(frames))
-        np.rint(scaled, out=scaled)
-        np.clip(scaled, -32768, 32767, out=scaled)
-        return scaled.astype("<i2").tobytes()
+        factor = 32768.0 * self._set_gain(frames)
+        pcm = bytearray()
+        for start in range(0, len(frames), FRAMES_AT_ONCE):
+            scaled = frames[start : start + FRAMES_AT_ONCE] * factor
+            np.rint(scaled, out=scaled)
+            pcm += np.clip(scaled, -32768, 32767, out=scaled).astype("<i2").data
+        return bytes(pcm)
 
     def _set_gain(self, frames: NDArray[np.float32]) -> float:
         """Say how much louder WebRTC is to hear a page, float32 (n_frames, frame_samples)."""
@@ -240,6 +247,7 @@ class _Run:
         self._min_voiced = config.count_frames(config.min_voiced_ms)
         self._history = self._reach + self._min_voiced + CONTEXT_FRAMES
         self._max_frames = config.max_segment_ms // config.frame_ms
+        self._full_frames = self._max_frames + self._history
         self.frames: list[NDArray[np.float32]] = []
         self.n_unspoken = 0
         self._first = 0
@@ -248,7 +256,7 @@ class _Run:
     @property
     def is_full(self) -> bool:
         """Whether a longest segment can be decided, the frames that its end depends on included."""
-        return len(self.frames) - self._n_decided >= self._max_frames + self._history
+        return len(self.frames) - self._n_decided >= self._full_frames
 
     def open(self, frame_index: int, frames: list[NDArray[np.float32]]) -> None:
         """Start with pre-roll and the first speech frame, which is frame `frame_index` of the recording."""

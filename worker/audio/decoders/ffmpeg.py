@@ -19,7 +19,7 @@ from av.packet import Packet
 from worker.audio.container.frames import find_last_mpeg
 from worker.audio.container.parts import Container, Part
 from worker.audio.decoders.clock import Clock, make_silence
-from worker.audio.decoders.frames import FrameJoiner
+from worker.audio.decoders.frames import FrameJoiner, Kind
 from worker.audio.decoders.interface import Block, open_source
 from worker.audio.errors import AudioError, AudioReason
 
@@ -110,14 +110,26 @@ class FfmpegDecoder:
 
         Little that is damaged is silence of its length; the time stamps say where sound is missing.
         """
-        joiner = FrameJoiner()
-        for piece in self._read_pieces():
-            if isinstance(piece, Block):
-                yield from joiner.flush()
-                yield piece
-            else:
-                yield from joiner.take(piece)
+        joiner, loss, clock = FrameJoiner(), _Loss(), self._clock
+        kind: Kind | None = None
+        is_stamped = self._part.container in STAMPED
+        for frames in self._decode(loss):
+            for frame in frames:
+                if isinstance(frame, float):
+                    if kind is not None:
+                        yield from self._fill(joiner, frame, kind)
+                    continue
+                if not frame.samples:
+                    continue
+                kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
+                stamp_s = frame.time if is_stamped else None
+                if stamp_s is not None and (gap_s := clock.measure_gap_s(stamp_s)):
+                    yield from self._fill(joiner, gap_s, kind)
+                self._frame_s = frame.samples / kind[0]
+                clock.at_s += self._frame_s
+                yield from joiner.take(frame, kind)
         yield from joiner.flush()
+        self._judge(loss, is_sound=kind is not None)
 
     def close(self) -> None:
         """Let go of the decoder; the file stays open."""
@@ -159,40 +171,28 @@ class FfmpegDecoder:
         """Let FFmpeg compare checksums where it does not by itself: what is damaged in FLAC would be a burst of noise."""
         return {"err_detect": "crccheck+explode"} if self._codec == "flac" else {}
 
-    def _read_pieces(self) -> Generator[Block | AudioFrame]:
-        """Decode packet by packet, with blocks of silence where the clock runs on or a packet is lost."""
-        loss = _Loss()
-        kind: tuple[int, int] | None = None
-        is_stamped = self._part.container in STAMPED
-        for frame in self._decode(loss):
-            if isinstance(frame, float):
-                if kind is not None:
-                    self._clock.at_s += frame
-                    yield from make_silence(frame, *kind)
-                continue
-            kind = frame.sample_rate, frame.layout.nb_channels
-            if is_stamped and (stamp_s := frame.time) is not None:
-                gap_s = self._clock.measure_gap_s(stamp_s)
-                if gap_s:
-                    self._clock.at_s += gap_s
-                    yield from make_silence(gap_s, *kind)
-            self._frame_s = frame.samples / kind[0]
-            self._clock.at_s += self._frame_s
-            yield frame
-        if kind is None:
+    def _fill(self, joiner: FrameJoiner, silence_s: float, kind: Kind) -> Iterator[Block]:
+        """Let silence follow what is held."""
+        self._clock.at_s += silence_s
+        yield from joiner.flush()
+        yield from make_silence(silence_s, *kind[:2])
+
+    def _judge(self, loss: _Loss, *, is_sound: bool) -> None:
+        """Refuse, at the end, what held no sound or was damaged too much."""
+        if not is_sound:
             raise self._refuse("holds no audio that decodes")
         if loss.n_packets > 1 and loss.seconds > _tolerate_loss_s(self._clock.at_s):
             raise self._refuse(
                 f"has {loss.n_packets} damaged packets, {loss.seconds:.1f} s of {self._clock.at_s:.1f} s: {loss.error}"
             ) from loss.error
 
-    def _decode(self, loss: _Loss) -> Generator[AudioFrame | float]:
-        """Decode to frames, and to seconds for what is lost."""
-        n_good = 0
+    def _decode(self, loss: _Loss) -> Generator[list[AudioFrame] | list[float]]:
+        """Decode packet by packet to frames, and to seconds for what is lost."""
+        n_good, has_pauses = 0, self._codec in AMR_PAUSES
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    frames = self._make_pause(packet) or packet.decode()
+                    frames = (has_pauses and self._make_pause(packet)) or packet.decode()
                 except MemoryError:
                     raise
                 except av.FFmpegError as error:
@@ -203,11 +203,11 @@ class FfmpegDecoder:
                     loss.add(error, lost_s)
                     if loss.n_packets > max(MAX_LOST_AT_ONCE, n_good):
                         raise self._refuse(f"has {loss.n_packets} damaged packets: {error}") from error
-                    yield lost_s
+                    yield [lost_s]
                     frames = self._decode_rest(packet)
                 self._source.check()
                 n_good += bool(frames)
-                yield from (frame for frame in frames if frame.samples)
+                yield frames
             self._source.check()
         except MemoryError:
             raise
@@ -231,8 +231,6 @@ class FfmpegDecoder:
 
     def _make_pause(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Make silence of an AMR frame that says that nothing was spoken, else nothing."""
-        if self._codec not in AMR_PAUSES:
-            return []
         types, rate_hz = AMR_PAUSES[self._codec]
         if not packet.size or memoryview(packet)[0] >> 3 & 15 not in types:
             return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -16,6 +16,9 @@ GATHERED_SAMPLES, GATHERED_FRAMES = 32_768, 256
 DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
 FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
 
+Kind = tuple[int, int, str]
+"""Sampling rate, number of channels and format of a frame."""
+
 
 class FrameJoiner:
     """Joins frames of one rate, format and number of channels, and converts them to float32."""
@@ -23,39 +26,38 @@ class FrameJoiner:
     def __init__(self) -> None:
         """Hold no frame yet."""
         self._frames: list[AudioFrame] = []
-        self._kind = (0, 0, "")
+        self._kind: Kind = (0, 0, "")
         self._n_samples = 0
 
-    def take(self, frame: AudioFrame) -> Iterator[Block]:
+    def take(self, frame: AudioFrame, kind: Kind) -> Iterable[Block]:
         """Take the next frame, and hand out what was held where that is enough or of another kind.
 
-        Yields:
-            Blocks of at most `PIECE_SAMPLES`.
+        Returns:
+            Blocks of at most `PIECE_SAMPLES`, made one by one.
         """
-        kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
-        if kind != self._kind or self._n_samples >= GATHERED_SAMPLES or len(self._frames) >= GATHERED_FRAMES:
-            yield from self.flush()
-            self._kind = kind
+        is_enough = self._n_samples >= GATHERED_SAMPLES or len(self._frames) >= GATHERED_FRAMES
+        blocks = self.flush() if is_enough or kind != self._kind else ()
+        self._kind = kind
         self._frames.append(frame)
         self._n_samples += frame.samples
+        return blocks
 
-    def flush(self) -> Iterator[Block]:
+    def flush(self) -> Iterable[Block]:
         """Hand out what is held.
 
-        Yields:
-            Blocks of at most `PIECE_SAMPLES`.
+        Returns:
+            Blocks of at most `PIECE_SAMPLES`, made one by one.
         """
         frames, self._frames, self._n_samples = self._frames, [], 0
-        if frames:
-            rate_hz, n_channels, name = self._kind
-            yield from _convert(frames, rate_hz=rate_hz, n_channels=n_channels, name=name)
+        return _convert(frames, self._kind) if frames else ()
 
 
-def _convert(frames: list[AudioFrame], *, rate_hz: int, n_channels: int, name: str) -> Iterator[Block]:
+def _convert(frames: list[AudioFrame], of_kind: Kind) -> Iterator[Block]:
     """Convert frames of one kind piece by piece.
 
     `to_ndarray` and `planes` are not used: of a planar frame with 8 channels they ask for a ninth, which is not there.
     """
+    rate_hz, n_channels, name = of_kind
     kind = name.removesuffix("p")
     if kind == name:
         block = _join(frames, 0, kind, n_channels).reshape(-1, n_channels)
