@@ -12,13 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from config.settings import SHIPPED_MODELS
 from tests.unit.sounds import make_noise, make_voice
+from worker.scoring import fusion
 from worker.scoring.bundle import load_bundle
-from worker.scoring.fusion import fuse
+from worker.scoring.graph import check_graph
 from worker.scoring.onnx_runtime import ort
 
 IS_X86 = platform.machine().lower() in {"x86_64", "amd64"}
 OUTPUTS = ["probabilities", "speech", "arousal", "valence"]
 N_IN, N_OUT = 24, 16
+
+
+def fuse(model_bytes: bytes) -> bytes:
+    return fusion.fuse(model_bytes, check_graph(model_bytes))
 
 
 def run(model_bytes: bytes, values: np.ndarray, outputs: list[str], name: str) -> list[np.ndarray]:
