@@ -197,3 +197,13 @@ def test_a_padding_with_another_value_is_left_before_the_rounding(frames: np.nda
 
     assert list_operators(fuse(graph))[:2] == ["Pad", "QuantizeLinear"]
     assert_same(graph, frames, ["y"])
+
+
+@pytest.mark.parametrize("field", ["input", "output"])
+@pytest.mark.parametrize("graph", [make_product(), make_side_by_side()], ids=["product", "side by side"])
+def test_a_graph_with_an_empty_node_is_left_to_onnxruntime_to_refuse(graph: bytes, field: str) -> None:
+    for place in range(len(list_operators(graph))):
+        model = onnx.load_from_string(graph)
+        model.graph.node[place].ClearField(field)
+
+        assert isinstance(fuse(model.SerializeToString()), bytes)

@@ -151,7 +151,8 @@ def _round_early(graph: _Graph) -> int:
     n_moved = 0
     for place, held in enumerate(list(graph.nodes)):
         node = held[0]
-        if node.op_type != b"QuantizeLinear" or node.domain or len(node.input) != _N_QUANTISED or node.attribute:
+        is_plain = len(node.input) == _N_QUANTISED and len(node.output) == 1 and not node.attribute
+        if node.op_type != b"QuantizeLinear" or node.domain or not is_plain:
             continue
         values, scale, zero = node.input
         ranges = [graph.tensors.get(name) for name in (scale, zero)]
