@@ -115,17 +115,19 @@ audit: $(TOOLS)/.tools  ## known weaknesses of the locked packages; says so when
 	2>$(TOOLS)/audit.log | $(TOOLS)/bin/python deploy/audit.py
 
 # Speed against other chains and the machine's limits, under 15 minutes (docs/performance.md). NOTES is a folder of speech that the notes are
-# made of, by default examples/notes. BENCH=quick tries it in two minutes and leaves what is kept in benchmarks/ as it is.
+# made of, by default examples/notes. BENCH=quick tries each step, under build/bench; ONLY names steps to measure anew beside what is kept.
 .PHONY: bench
 BENCH_VENV := .venv-bench
 BENCH ?=
+NOTES ?=
+ONLY ?=
 $(BENCH_VENV)/.bench: pyproject.toml training/constraints.txt
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --constraint training/constraints.txt --editable '.[bench]'
 	touch $@
 
-bench: $(BENCH_VENV)/.bench  ## make bench, make bench BENCH=quick, make bench NOTES=FOLDER
-	NOTES=$(NOTES) $(BENCH_VENV)/bin/python -m benchmarks.bench $(if $(filter quick,$(BENCH)),--quick)
+bench: $(BENCH_VENV)/.bench  ## make bench, make bench BENCH=quick, make bench NOTES=FOLDER, make bench ONLY='model decode'
+	NOTES=$(NOTES) $(BENCH_VENV)/bin/python -m benchmarks.bench $(if $(filter quick,$(BENCH)),--quick) $(if $(ONLY),--only $(ONLY))
 
 unit: $(VENV)/.test  ## the fast part: no sockets
 	$(BIN)/pytest tests/unit

@@ -6,9 +6,11 @@ python -m benchmarks.bench [--quick] [--only STEP ...]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RESULTS = HERE / "results.json"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+LIMIT_S = 870
+"""Of the whole run: what is left of it is the limit of the last steps."""
+GRACE_S = 15
 CPU_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
 PROTOCOL = (
     "each step in a process of its own, one thread, pinned to one core except where it starts other processes; the variants of a "
@@ -41,7 +46,13 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="two turns over few notes, to try it; writes under build/bench"
     )
-    parser.add_argument("--only", nargs="+", default=[], metavar="STEP", choices=[step.name for step in BENCH_STEPS])
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        choices=[step.name for step in BENCH_STEPS],
+        help="measure these anew and keep the others",
+    )
     parser.add_argument(
         "--page", action="store_true", help="measure nothing; write page and picture of results.json anew"
     )
@@ -49,15 +60,19 @@ def main() -> int:
     options = parser.parse_args()
     if options.as_step:
         return be_step(options.as_step, is_quick=options.quick)
-    target = ROOT / "build" / "bench" / RESULTS.name if options.quick or options.only else RESULTS
+    target = ROOT / "build" / "bench" / RESULTS.name if options.quick else RESULTS
     if options.page:
         write_page(json.loads(target.read_text(encoding="utf-8")), target.parent)
         return 0
     results = describe_run(is_quick=options.quick)
+    if options.only and target.exists():
+        results["steps"] = json.loads(target.read_text(encoding="utf-8"))["steps"]
     for step in BENCH_STEPS:
         if not options.only or step.name in options.only:
-            results["steps"][step.name] = run_apart(step, is_quick=options.quick)
+            left_s = LIMIT_S - (time.time() - results["began"])
+            results["steps"][step.name] = run_apart(step, limit_s=min(step.limit_s, left_s), is_quick=options.quick)
     results |= summarise(results["steps"])
+    results["steps"] = {step.name: results["steps"][step.name] for step in BENCH_STEPS if step.name in results["steps"]}
     results["load"]["end"] = os.getloadavg()[0]
     results["wall_s"] = time.time() - results.pop("began")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +104,7 @@ def describe_run(*, is_quick: bool) -> dict[str, Any]:
     }
 
 
-def run_apart(step: Step, *, is_quick: bool) -> dict[str, Any]:
+def run_apart(step: Step, *, limit_s: float, is_quick: bool) -> dict[str, Any]:
     """Run a step in a process of its own and return its figures, or under `failed` or `missing` why there are none."""
     print(f"{step.name}: {step.title} ...", file=sys.stderr, flush=True)
     began, load = time.perf_counter(), os.getloadavg()[0]
@@ -98,13 +113,21 @@ def run_apart(step: Step, *, is_quick: bool) -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks.bench", "--as-step", step.name, *(["--quick"] if is_quick else [])]
         environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1"), "BENCH_ANSWER": str(answer)}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(HERE), str(ROOT / "tests")])
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sys.stderr, start_new_session=True)
         try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, timeout=step.limit_s, check=False)
-            figures = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {}
-            if done.returncode and not figures:
-                figures = {"failed": f"ended with {done.returncode}"}
+            status = process.wait(max(limit_s, 1))
+            figures = {"failed": f"ended with {status}"}
+            if answer.exists():
+                figures = json.loads(answer.read_text(encoding="utf-8"))
         except subprocess.TimeoutExpired:
-            figures = {"failed": f"took longer than {step.limit_s} s"}
+            figures = {"failed": f"took longer than {limit_s:.0f} s"}
+            process.send_signal(signal.SIGINT)  # so that it ends its servers and removes their folders
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # servers that it started as well
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     took_s = time.perf_counter() - began
     why = figures.get("failed") or figures.get("missing")
     print(f"{step.name}: {why or 'measured'} after {took_s:.0f} s", file=sys.stderr, flush=True)
@@ -133,7 +156,7 @@ def print_figures(results: dict[str, Any]) -> None:
         value = results[figure.name]
         said = "-" if value is None else f"{value:.3g}"
         goal = "" if figure.goal is None else f"goal {figure.goal:g}"
-        print(f"{figure.name:26}{said:>8} {figure.unit:3}{goal:10}{judge(figure, value):44}{figure.text}")
+        print(f"{figure.name:28}{said:>8} {figure.unit:5}{goal:10}{judge(figure, value):52}{figure.text}")
 
 
 if __name__ == "__main__":

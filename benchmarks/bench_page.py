@@ -11,6 +11,9 @@ from benchmarks.bench_summary import FIGURES, judge
 
 BEGIN, END = "<!-- results of `make bench` -->", "<!-- end of results -->"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+IN_VARIANTS = frozenset({"variants", "ratios", "unit"})
+MOST_TABLES = 3
+"""More cases than these, each with the same figures at the same sizes, share one table."""
 HIDDEN = frozenset({"title", "took_s", "load", "core", "failed", "missing"})
 
 
@@ -22,20 +25,21 @@ def write_page(results: Mapping[str, Any], folder: Path) -> None:
     )
     (folder / "results.svg").write_text(draw(results), encoding="utf-8")
     if folder == Path(__file__).resolve().parent and PAGE.exists():
-        PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+        shown = f"![Tonalog against other chains and models](../benchmarks/results.svg)\n\n{text}"
+        PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), shown), encoding="utf-8")
 
 
-def put_between(page: str, text: str) -> str:
-    r"""Return a page with a text between its markers, in place of what was there.
+def put_between(page: str, text: str, *, begin: str = BEGIN, end: str = END) -> str:
+    """Return a page with a text between its markers, in place of what was there.
 
     Raises:
         ValueError: the page lacks a marker.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN!r} or, behind it, {END!r}; add both on lines of their own")
-    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"the page lacks {begin!r} or, behind it, {end!r}; add both on lines of their own")
+    return f"{before}{begin}\n\n{text}\n{end}{after}"
 
 
 def describe(results: Mapping[str, Any]) -> str:
@@ -70,14 +74,18 @@ def _figures(results: Mapping[str, Any]) -> Iterator[str]:
 
 def _steps(steps: Mapping[str, Any]) -> Iterator[str]:
     for name, step in steps.items():
-        yield f"**{step['title'].capitalize()}** (`{name}`, load {step['load'][0]:.1f} to {step['load'][1]:.1f})"
+        yield f"**{step['title'][:1].upper()}{step['title'][1:]}** (`{name}`, load {step['load'][0]:.1f} to {step['load'][1]:.1f})"
         yield ""
         if why := step.get("failed") or step.get("missing"):
             yield f"Not measured: {why}."
         elif name == "end_to_end":
             yield from _end_to_end(step)
+        elif "printed" in step:
+            yield from ("```text", *step["printed"], "```")
         elif "variants" in step:
             yield from _variants(step)
+            yield ""
+            yield from _plain({name: value for name, value in step.items() if name not in IN_VARIANTS})
         else:
             yield from _plain(step)
         yield ""
@@ -120,11 +128,45 @@ def _half(spread: Mapping[str, float]) -> str:
 
 
 def _plain(step: Mapping[str, Any]) -> Iterator[str]:
-    yield "| | |"
-    yield "|---|---|"
-    for name, value in step.items():
-        if name not in HIDDEN:
-            yield f"| {name.replace('_', ' ')} | {say_value(value)} |"
+    """Show single figures in one table, and what has the same figures for several cases in one table each."""
+    shown = {name: value for name, value in step.items() if name not in HIDDEN}
+    single = {name: value for name, value in shown.items() if not _is_table(value)}
+    cases = {name: value for name, value in single.items() if _is_case(value)}
+    if len(cases) > 1 and len({tuple(value) for value in cases.values()}) == 1:
+        yield from _table(cases)
+        single = {name: value for name, value in single.items() if name not in cases}
+    if single:
+        yield "| | |"
+        yield "|---|---|"
+        yield from (f"| {name.replace('_', ' ')} | {say_value(value)} |" for name, value in single.items())
+        yield ""
+    tables = {name: value for name, value in shown.items() if _is_table(value)}
+    if len(tables) > MOST_TABLES and len({tuple(value) for value in tables.values()}) == 1:
+        yield from _table(tables)
+        return
+    for name in tables:
+        yield f"{name.replace('_', ' ').capitalize()}:"
+        yield ""
+        yield from _table(shown[name])
+
+
+def _is_case(value: Any) -> bool:
+    """Whether a value is figures of one case, by name."""
+    return isinstance(value, Mapping) and "median" not in value and not _is_table(value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value is cases, each with figures by name."""
+    return isinstance(value, Mapping) and bool(value) and all(_is_case(one) for one in value.values())
+
+
+def _table(cases: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    columns = list(dict.fromkeys(name for case in cases.values() for name in case))
+    yield "| | " + " | ".join(name.replace("_", " ") for name in columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for name, case in cases.items():
+        yield f"| {name} | " + " | ".join(say_value(case[one]) if one in case else "" for one in columns) + " |"
+    yield ""
 
 
 def say_value(value: Any) -> str:

@@ -82,6 +82,22 @@ FIGURES = (
         unit="s",
     ),
     Figure(
+        name="parent_mib",
+        text="memory of a worker's first process",
+        path=("start", "parent_mib", "median"),
+        goal=150.0,
+        is_less_better=True,
+        unit="MiB",
+    ),
+    Figure(
+        name="child_mib",
+        text="what a pool process holds for itself alone, after a score",
+        path=("start", "child_mib", "median"),
+        goal=60.0,
+        is_less_better=True,
+        unit="MiB",
+    ),
+    Figure(
         name="system_over_pipeline_15s",
         text="whole system (scan, Redis, PostgreSQL, S3, rows; 2 workers) over the bare pipeline, notes of 15 s",
         path=("system", "system_over_pipeline_15s"),
@@ -92,6 +108,18 @@ FIGURES = (
         text="whole system over the bare pipeline, notes of 2 s",
         path=("system", "system_over_pipeline_2s"),
         goal=0.8,
+    ),
+    Figure(
+        name="ledger_jobs_a_s_postgresql",
+        text="jobs a second through Redis and PostgreSQL with nothing scored, 4 worker processes",
+        path=("ledger", "postgresql_jobs_per_s"),
+        goal=500.0,
+    ),
+    Figure(
+        name="ledger_jobs_a_s_sqlite",
+        text="jobs a second through a file queue and SQLite with nothing scored",
+        path=("ledger", "sqlite_jobs_per_s"),
+        goal=150.0,
     ),
 )
 

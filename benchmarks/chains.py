@@ -7,7 +7,6 @@ padding that they would otherwise compute on.
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,7 +95,7 @@ def build_audonnx(path: Path) -> Callable[[Signal], Any] | None:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         linked = Path(folder) / "model.onnx"
-        os.symlink(path, linked)
+        Path(linked).symlink_to(path)
         model = audonnx.Model(str(linked), device="cpu", session_options=options)
         interface = audinterface.Process(process_func=model, sampling_rate=RATE_HZ)
     return lambda window: interface.process_signal(window, RATE_HZ)

@@ -34,7 +34,7 @@ def measure(*, n_turns: int = 15) -> dict[str, Any]:
         "int8": {shape: _open_product(shape, is_int8=True) for shape in products},
         "float32": {largest: _open_product(largest, is_int8=False)},
     }
-    runs = {(kind, shape): _repeat(run, shape) for kind, some in sessions.items() for shape, run in some.items()}
+    runs = {(kind, shape): _repeat(run) for kind, some in sessions.items() for shape, run in some.items()}
     scorer, signal = Scorer(bundle), np.random.default_rng(0).standard_normal(WINDOW_SAMPLES).astype(np.float32) * 0.1
     variants = {name: run for name, (run, _) in runs.items()}
     here, there = np.ones(COPY_BYTES, dtype=np.uint8), np.empty(COPY_BYTES, dtype=np.uint8)
@@ -108,7 +108,7 @@ def _open_product(shape: tuple[int, int, int], *, is_int8: bool) -> Any:
     return lambda: session.run(None, {"left": left})
 
 
-def _repeat(run: Any, shape: tuple[int, int, int]) -> tuple[Any, int]:
+def _repeat(run: Any) -> tuple[Any, int]:
     """Return work that takes long enough for the clock, and how many products it is."""
     run()
     before = time.process_time()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Sequence
+from typing import Literal
 
 from celery import Celery
 
@@ -36,6 +39,44 @@ def make_celery(name: str, settings: Settings) -> Celery:
     app = Celery(name, set_as_current=False)
     app.conf.update(celery_settings(settings))
     return app
+
+
+def consume(
+    app: Celery,
+    name: str,
+    *,
+    queues: Sequence[str],
+    pool: Literal["prefork", "threads"],
+    concurrency: int,
+    log_level: str,
+    has_beat: bool = False,
+) -> int:
+    """Take messages until told to stop, as `celery worker` does, whose command line loads a console and 200 modules more.
+
+    Args:
+        app: made by `make_celery`.
+        name: of this process, beside its host's.
+        queues: to take messages from.
+        pool: what tasks run in.
+        concurrency: how many at once.
+        log_level: of Celery's own lines.
+        has_beat: whether this process sends what is due by the clock, too.
+
+    Returns:
+        The exit code.
+    """
+    worker = app.Worker(
+        hostname=f"{name}@{socket.gethostname()}",
+        queues=list(queues),
+        pool=pool,
+        concurrency=concurrency,
+        loglevel=log_level,
+        beat=has_beat,
+        optimization="fair",  # a job goes to a process that is free, not to the next in turn
+        quiet=True,  # no banner: it is no line of the log
+    )
+    worker.start()
+    return worker.exitcode or 0
 
 
 def refuse_commands() -> None:

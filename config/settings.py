@@ -108,6 +108,10 @@ class Settings(BaseSettings):
         "manifest.jsonl beside the recordings, where there is one. 'none': not that either, for whoever may upload it says "
         "who speaks in all recordings.",
     )
+    object_metadata: bool = Field(
+        default=True,
+        description="Whether S3 metadata may say who spoke and when. false: scans need not ask for each new object.",
+    )
     tenant: str = Field("default", description="Whose recordings they are, where nothing else says it.")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone of recording times that name none."

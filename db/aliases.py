@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from db.columns import is_among
 from db.errors import DatabaseError
 from db.rows import NewRecording
 from db.schema import subject_aliases
@@ -45,7 +46,15 @@ def under_present_names(connection: Connection, batch: Sequence[NewRecording]) -
     """Give recordings the present names of their people."""
     people = {(new.tenant, new.subject) for new in batch if new.subject is not None}
     names = present_names(connection, people)
-    return [new if new.subject is None else replace(new, subject=names[new.tenant, new.subject]) for new in batch]
+    renamed = {person: name for person, name in names.items() if name != person[1]}
+    if not renamed:
+        return list(batch)
+    return [
+        replace(new, subject=renamed[new.tenant, new.subject])
+        if new.subject is not None and (new.tenant, new.subject) in renamed
+        else new
+        for new in batch
+    ]
 
 
 def redirect(connection: Connection, tenant: str, old: str, *, new: str) -> None:
@@ -62,6 +71,6 @@ def _look_up(connection: Connection, people: set[Person]) -> dict[Person, str]:
         by_tenant.setdefault(tenant, []).append(name)
     found: dict[Person, str] = {}
     for tenant, names in by_tenant.items():
-        wanted = select(_c.alias, _c.subject).where(_c.tenant == tenant, _c.alias.in_(names))
+        wanted = select(_c.alias, _c.subject).where(_c.tenant == tenant, is_among(_c.alias, names, connection.dialect))
         found |= {(tenant, row.alias): row.subject for row in connection.execute(wanted)}
     return found

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, text, update
 
 from db.batch_schema import batches
-from db.columns import db_now_s
+from db.columns import db_now_s, once_s
 from db.reasons import BatchState, JobState, Lane
 from db.schema import IS_OF_NO_BATCH, jobs
 
@@ -45,14 +45,15 @@ def choose_bulk(connection: Connection, room: int) -> list[tuple[int, Lane]]:
 
 def _of_no_batch() -> Select[Any]:
     # Written out, since SQLite uses a partial index only where the condition stands in the statement.
-    due = select(jobs.c.id).where(text(IS_OF_NO_BATCH), jobs.c.next_run_at_s <= db_now_s())
-    return due.order_by(jobs.c.next_run_at_s, jobs.c.id)
+    due = select(jobs.c.id).where(text(IS_OF_NO_BATCH), jobs.c.next_run_at_s <= once_s())
+    # PostgreSQL does not take a column that is NULL for one of a single value, so the index's order names it too.
+    return due.order_by(jobs.c.batch_id, jobs.c.next_run_at_s)
 
 
 def _of_batch(batch_id: int) -> Select[Any]:
-    is_due = (jobs.c.state == JobState.PENDING, jobs.c.next_run_at_s <= db_now_s(), jobs.c.lane == Lane.BULK)
+    is_due = (jobs.c.state == JobState.PENDING, jobs.c.next_run_at_s <= once_s(), jobs.c.lane == Lane.BULK)
     due = select(jobs.c.id).where(jobs.c.batch_id == batch_id, *is_due)
-    return due.order_by(jobs.c.next_run_at_s, jobs.c.id)
+    return due.order_by(jobs.c.next_run_at_s)
 
 
 def _rows(connection: Connection, statement: Select[Any], limit: int) -> list[tuple[int, Lane]]:

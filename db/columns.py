@@ -1,10 +1,26 @@
 """Column types and clock expressions that mean the same on SQLite and PostgreSQL; it never asks Python for the time."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Double,
+    Integer,
+    ScalarSelect,
+    String,
+    any_,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -44,6 +60,26 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+def is_among(column: ColumnElement[str], texts: Sequence[str], dialect: Dialect) -> ColumnElement[bool]:
+    """Say that a column holds one of many texts: one parameter on PostgreSQL, whose driver reads a long list slowly."""
+    if dialect.name == "postgresql":
+        return column == any_(literal(list(texts), ARRAY(String)))
+    return column.in_(texts)
+
+
+def unnest_rows(columns: Sequence[Column[Any]], rows: Sequence[Mapping[str, Any]]) -> list[ColumnElement[Any]]:
+    """Give the columns of a table of these rows, one array a column; PostgreSQL alone reads it.
+
+    Args:
+        columns: which, with their types.
+        rows: by name of column.
+    """
+    arrays = [literal([row[column.name] for row in rows], ARRAY(column.type)) for column in columns]
+    names = [column.name for column in columns]
+    table = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    return [table.c[name] for name in names]
+
+
 class db_now(FunctionElement[datetime]):  # noqa: N801  (reads as the SQL function that it is)
     """The database's clock as a moment, taken when the statement runs."""
 
@@ -59,6 +95,14 @@ class db_now_s(FunctionElement[float]):  # noqa: N801  (reads as the SQL functio
 
     type = Double()
     inherit_cache = True
+
+
+def once_s() -> ScalarSelect[float]:
+    """The database's clock in seconds since 1970, read once for a whole statement.
+
+    A condition on a column can then go by an index; PostgreSQL reads `db_now_s` anew for each row, so that it can not.
+    """
+    return select(db_now_s()).scalar_subquery()
 
 
 @compiles(db_now, "sqlite")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Engine, func, select
 
+from db.columns import is_among
 from db.engine import reading
 from db.reasons import UploadState
 from db.request_schema import uploads
@@ -40,6 +41,7 @@ def keys_being_erased(connection: Connection, store: str, bucket: str, *, keys: 
     """Say which of these keys an unfinished erasure has still to remove from storage, or were of an upload that was erased."""
     c, u = erasure_objects.c, uploads.c
     listed = list(keys)
-    wanted = select(c.key).where(c.store == store, c.bucket == bucket, c.key.in_(listed))
-    erased = select(u.key).where(u.store == store, u.bucket == bucket, u.key.in_(listed), u.state == UploadState.ERASED)
+    of_erasures, of_uploads = (is_among(key, listed, connection.dialect) for key in (c.key, u.key))
+    wanted = select(c.key).where(c.store == store, c.bucket == bucket, of_erasures)
+    erased = select(u.key).where(u.store == store, u.bucket == bucket, of_uploads, u.state == UploadState.ERASED)
     return set(connection.scalars(wanted.union(erased)))

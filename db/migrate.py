@@ -1,16 +1,19 @@
 """Brings a database to the schema of this release, and says whether this release may work beside the schema it finds."""
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, text, update
 
 from db.compatibility_schema import schema_compatibility
 from db.engine import reading
 from db.errors import DatabaseError, SchemaOutdated
+from db.revisions import head, list_revisions, read_revision
+
+if TYPE_CHECKING:  # a tenth of a worker's start, and only an upgrade runs migrations
+    from alembic.config import Config
+
+__all__ = ["current", "head", "is_current", "make_config", "require_current", "upgrade", "works_beside"]
 
 _MIGRATE_LOCK = 7_420_003  # any number that no other advisory lock of this program uses
 # Who but superusers has made a table, view, function, operator or type where the migrations look names up.
@@ -40,14 +43,16 @@ def upgrade(engine: Engine) -> str:
         DatabaseError: a superuser of PostgreSQL asks, and tables or functions belong to a role that is none. What that
             role has put on them, such as a trigger, would run with a superuser's rights.
     """
+    from alembic import command  # noqa: PLC0415 - see above
+
     config = make_config()
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             _refuse_lesser_owners(connection)
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATE_LOCK)))
         config.attributes["connection"] = connection
-        found = _revision(connection)
-        if found is not None and not _is_known(found):
+        found = read_revision(connection)
+        if found is not None and found not in list_revisions():
             _require_compatible(connection, found)
             return found
         if found != head():
@@ -59,7 +64,7 @@ def upgrade(engine: Engine) -> str:
 def current(engine: Engine) -> str | None:
     """Read the revision that the database is at; None for a database without our tables."""
     with reading(engine) as connection:
-        return _revision(connection)
+        return read_revision(connection)
 
 
 def is_current(engine: Engine) -> bool:
@@ -75,10 +80,10 @@ def require_current(engine: Engine) -> None:
             message says what to do.
     """
     with reading(engine) as connection:
-        found = _revision(connection)
+        found = read_revision(connection)
         if found is None:
             raise SchemaOutdated("the database has no tables yet: run `tonalog db upgrade`")
-        if not _is_known(found):
+        if found not in list_revisions():
             _require_compatible(connection, found)
         elif found != head():
             raise _older(found)
@@ -86,19 +91,16 @@ def require_current(engine: Engine) -> None:
 
 def works_beside() -> str:
     """Give the oldest revision whose release may work beside the schema of this one, as the migrations say."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
     scripts = ScriptDirectory.from_config(make_config()).walk_revisions()
     return max(getattr(script.module, "works_beside", "0001") for script in scripts)
 
 
-def head() -> str:
-    """Give the newest revision of this release."""
-    revision = ScriptDirectory.from_config(make_config()).get_current_head()
-    assert revision is not None  # a release ships at least one migration
-    return revision
-
-
-def make_config() -> Config:
+def make_config() -> "Config":
     """Give alembic's settings; the scripts lie inside the package, so no ini file is needed."""
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
     config = Config()
     config.set_main_option("script_location", str(files("db") / "migrations").replace("%", "%%"))
     return config
@@ -113,11 +115,6 @@ def _refuse_lesser_owners(connection: Connection) -> None:
             f"tables or functions belong to {', '.join(owners)}, and you are a superuser with whose rights their code "
             f"would run: connect as {owners[0]}"
         )
-
-
-def _is_known(revision: str) -> bool:
-    scripts = ScriptDirectory.from_config(make_config()).walk_revisions()
-    return revision in {script.revision for script in scripts}
 
 
 def _tell_works_beside(connection: Connection) -> None:
@@ -141,7 +138,3 @@ def _require_compatible(connection: Connection, found: str) -> None:
 
 def _older(found: str) -> SchemaOutdated:
     return SchemaOutdated(f"the database is at revision {found}, this release needs {head()}: run `tonalog db upgrade`")
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()

@@ -1,12 +1,14 @@
 """Chooses which jobs to publish next and marks them QUEUED; it never sends a message itself."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, Select, case, func, select, update
 
 from db.batch_pump import choose_bulk, may_begin
 from db.batches import take_back_paused
-from db.columns import db_now_s
+from db.columns import db_now_s, once_s
+from db.engine import reading
 from db.jobs import count_outstanding
 from db.reasons import JobState, Lane
 from db.schema import jobs
@@ -16,6 +18,27 @@ REDELIVER_CAP_FACTOR = 15  # 15 min where the first wait is a minute
 # While a long reprocess fills all the room there is, this many quarantined jobs still get through at each pump.
 QUARANTINE_RESERVE = 2
 _PUMP_LOCK = 7_420_002  # any number that no other advisory lock of this program uses
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outstanding:
+    """How many jobs are published and not taken, and how many are being scored."""
+
+    n_queued: int = 0
+    n_running: int = 0
+
+    @property
+    def n_outstanding(self) -> int:
+        """Both together."""
+        return self.n_queued + self.n_running
+
+
+def read_outstanding(engine: Engine) -> Outstanding:
+    """Count what is published and has not ended, by an index that the cap keeps short there."""
+    counted = select(jobs.c.state, func.count()).where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    with reading(engine) as connection:
+        by_state = {JobState(state): n for state, n in connection.execute(counted.group_by(jobs.c.state))}
+    return Outstanding(n_queued=by_state.get(JobState.QUEUED, 0), n_running=by_state.get(JobState.RUNNING, 0))
 
 
 def due_jobs(
@@ -107,12 +130,15 @@ def _choose_later(connection: Connection, room: int) -> list[tuple[int, Lane]]:
 
 def _due(connection: Connection, lane: Lane, limit: int) -> list[tuple[int, Lane]]:
     waiting = select(jobs.c.id, jobs.c.lane).where(
-        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= db_now_s(), may_begin()
+        jobs.c.state == JobState.PENDING, jobs.c.lane == lane, jobs.c.next_run_at_s <= once_s(), may_begin()
     )
-    return _rows(connection, waiting.order_by(jobs.c.next_run_at_s, jobs.c.id), limit)
+    # As the index has them: with a further column PostgreSQL would sort all that waits to find the first.
+    return _rows(connection, waiting.order_by(jobs.c.next_run_at_s), limit)
 
 
 def _rows(connection: Connection, statement: Select[tuple[int, str]], limit: int) -> list[tuple[int, Lane]]:
+    if limit <= 0:
+        return []
     locked = statement.limit(limit).with_for_update(skip_locked=True, of=jobs)
     return [(row.id, Lane(row.lane)) for row in connection.execute(locked)]
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, case, exists, func, or_, select
 
 from db import corrections
 from db.aliases import under_present_names
+from db.columns import is_among
 from db.engine import reading
 from db.fences import keys_being_erased, lock_registration, read_mark
 from db.reasons import ChangeCause, RecordingState
@@ -21,7 +22,7 @@ from db.schema import recordings, removed_audio
 from db.subject_keys import settle
 from db.versions import register_batch
 
-BATCH = 500
+BATCH = 1_000  # a page of a listing: one transaction, whose locks others wait for
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class KnownVersion:
 def register(
     engine: Engine, found: Sequence[NewRecording], *, mark: int | None = None, subject_key: str | None = None
 ) -> Registered:
-    """Register object versions; one transaction for every 500.
+    """Register object versions; one transaction for every 1,000.
 
     A new version of a key makes the older one SUPERSEDED: its results stay, its jobs that nobody has begun are
     CANCELLED. A version that comes back (the object was put back as it was) is LIVE again, and so are the jobs that
@@ -141,7 +142,7 @@ def known_versions(
             statement = select(c.key, c.version_tag, c.id, c.uploaded_at, c.identity_tag).where(
                 c.store == store,
                 c.bucket == bucket,
-                c.key.in_(wanted[start : start + BATCH]),
+                is_among(c.key, wanted[start : start + BATCH], connection.dialect),
                 c.state == RecordingState.LIVE,
                 ~exists().where(removed_audio.c.recording_id == c.id),
             )

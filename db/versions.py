@@ -1,17 +1,18 @@
 """Keeps what a key holds: of its versions one is LIVE, and the jobs of the others end or come back with it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
-from db.columns import db_now, db_now_s
+from db.columns import db_now, db_now_s, is_among, unnest_rows
 from db.reasons import JobState, Reason, RecordingState
 from db.rows import NewRecording
 from db.schema import jobs, recordings, removed_audio
 
 _Key = tuple[str, str, str]
+_NAMES = tuple(field.name for field in fields(NewRecording))
 
 
 def register_batch(connection: Connection, batch: Sequence[NewRecording]) -> int:
@@ -34,15 +35,25 @@ def register_batch(connection: Connection, batch: Sequence[NewRecording]) -> int
     _restore(connection, restored)
     _note_audio(connection, seen)
     if fresh:
-        connection.execute(
-            insert(recordings).values(registered_at=db_now()), [_row(new, last) for new in fresh.values()]
-        )
+        _insert(connection, [_row(new, last) for new in fresh.values()])
     return len(fresh)
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert rows in their order, on PostgreSQL in one statement, since there each one costs a message and a plan."""
+    if connection.dialect.name == "postgresql":
+        names = (*_NAMES, "state")
+        given = unnest_rows([recordings.c[name] for name in names], rows)
+        wanted = select(*given, db_now())
+        connection.execute(insert(recordings).from_select([*names, "registered_at"], wanted))
+    else:
+        connection.execute(insert(recordings).values(registered_at=db_now()), rows)
 
 
 def _row(new: NewRecording, last: dict[_Key, NewRecording]) -> dict[str, Any]:
     is_last = last[(new.store, new.bucket, new.key)].version_tag == new.version_tag
-    return {**asdict(new), "state": RecordingState.LIVE if is_last else RecordingState.SUPERSEDED}
+    values = {name: getattr(new, name) for name in _NAMES}  # `asdict` copies each value, which takes ten times as long
+    return {**values, "state": RecordingState.LIVE if is_last else RecordingState.SUPERSEDED}
 
 
 def _stored_versions(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, dict[str, tuple[int, str]]]:
@@ -52,7 +63,7 @@ def _stored_versions(connection: Connection, keys: Iterable[_Key]) -> dict[_Key,
     versions: dict[_Key, dict[str, tuple[int, str]]] = {}
     c = recordings.c
     for (store, bucket), names in by_bucket.items():
-        place = and_(c.store == store, c.bucket == bucket, c.key.in_(names))
+        place = and_(c.store == store, c.bucket == bucket, is_among(c.key, names, connection.dialect))
         for row in connection.execute(select(c.key, c.version_tag, c.id, c.state).where(place)):
             versions.setdefault((store, bucket, row.key), {})[row.version_tag] = (row.id, row.state)
     return versions

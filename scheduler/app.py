@@ -16,6 +16,7 @@ from config.settings import Settings
 from db.engine import make_engine
 from scheduler.figures import FiguresLoop, make_parts
 from scheduler.nightly import read_crontab
+from scheduler.pumping import PumpLoop
 from scheduler.service import Service
 from scheduler.uploads import UploadLoop
 from scheduler.watch import Watch, WatchLoop
@@ -47,9 +48,10 @@ def make_rate_limit(interval_s: float, clock: Callable[[], float] = monotonic) -
     return is_due
 
 
-def make_loops(settings: Settings, service: Service) -> list[UploadLoop]:
-    """Make the threads that register objects between nights: uploads, and what notifications name."""
-    loops = [
+def make_loops(settings: Settings, service: Service) -> list[UploadLoop | PumpLoop]:
+    """Make the threads that publish between ticks, and register objects between nights: uploads, and what notifications name."""
+    loops: list[UploadLoop | PumpLoop] = [
+        service.make_pump_loop(),
         UploadLoop(service.take_uploads, every_s=settings.uploads_s),
         UploadLoop(service.events.take_rows, every_s=settings.uploads_s, name="hints"),
     ]
@@ -58,7 +60,7 @@ def make_loops(settings: Settings, service: Service) -> list[UploadLoop]:
     return loops
 
 
-def start_threads(loops: Sequence[UploadLoop], watch_loop: WatchLoop) -> None:
+def start_threads(loops: Sequence[UploadLoop | PumpLoop], watch_loop: WatchLoop) -> None:
     """Begin what goes on beside the tick."""
     for loop in loops:
         loop.start()

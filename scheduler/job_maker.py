@@ -13,11 +13,13 @@ from db.reasons import Lane
 from scheduler.scan import Scanned
 
 EVERY_S = 10.0
-"""Each time looks through all recordings for those without a job."""
 
 
 class JobMaker:
     """Makes the missing nightly jobs of one model, now and then while pages come, and at the end.
+
+    The first time and the last it looks through all recordings, in between through those that came since: what a scan
+    costs would else grow with the square of what it registers.
 
     Attributes:
         n_made: jobs, up to now.
@@ -31,17 +33,24 @@ class JobMaker:
         self._every_s = every_s
         self._clock = clock
         self._next_at_s = clock() + every_s
+        self._done_to_id = 0
         self.n_made = 0
 
     def on_page(self, _: Scanned) -> None:
         """Make jobs if it is time."""
         if self._clock() >= self._next_at_s:
-            self.make()
+            self._make(after_id=self._done_to_id)
 
     def make(self) -> None:
-        """Make the jobs that are missing now."""
-        self.n_made += jobs.create_jobs(self._engine, self._model_id, lane=Lane.NIGHTLY)
-        self._make_of_canary()
+        """Make all the jobs that are missing now."""
+        self._make(after_id=0)
+
+    def _make(self, *, after_id: int) -> None:
+        last_id = jobs.last_recording_id(self._engine)
+        self.n_made += jobs.create_jobs(self._engine, self._model_id, lane=Lane.NIGHTLY, after_id=after_id)
+        self._done_to_id = last_id
+        if not after_id:
+            self._make_of_canary()
         self._next_at_s = self._clock() + self._every_s
 
     def _make_of_canary(self) -> None:

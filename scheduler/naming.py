@@ -51,6 +51,7 @@ class Naming:
         options: what was said for this scan only.
         manifest: where the manifest is; None: beside the recordings, if anywhere; NO_MANIFEST: nowhere.
         s3: how a manifest on S3 is reached.
+        reads_metadata: whether objects' metadata may say who and when.
     """
 
     pattern: str
@@ -60,6 +61,7 @@ class Naming:
     options: IntakeOptions = NO_OPTIONS
     manifest: str | None = None
     s3: S3Access = field(default_factory=S3Access)
+    reads_metadata: bool = True
 
     @classmethod
     def of(cls, settings: Settings, options: IntakeOptions = NO_OPTIONS) -> Self:
@@ -72,6 +74,7 @@ class Naming:
             options=options,
             manifest=options.manifest or settings.manifest,
             s3=S3Access.of(settings),
+            reads_metadata=settings.object_metadata,
         )
 
     def intake(
@@ -103,6 +106,7 @@ class Naming:
             rules=rules,
             manifest=None if self.manifest in {None, NO_MANIFEST} else _open_manifest(self.manifest, self.s3),
             looks_beside=looks_beside and self.manifest != NO_MANIFEST,
+            reads_metadata=self.reads_metadata,
             secret=self.subjects.key,
             is_by_option=self.options != NO_OPTIONS,
             now=now,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from db import Engine, recordings
+from db.engine import keeping_connection
 from db.fences import erasure_mark
 from db.reasons import ChangeCause
 from db.recordings import KnownVersion
 from db.rows import NewRecording
 from scheduler.naming import Naming
-from storage.intake import BY_OPTION, Identified, Intake, Listed
+from storage.errors import StorageError
+from storage.intake import BY_OPTION, MAX_FAILED, Identified, Intake, Listed
 from storage.protocol import ObjectStore
 from telemetry import metrics
 
@@ -33,6 +37,7 @@ class Scanned:
         n_without_subject: versions read in this scan of which nobody says whose voice it is.
         n_without_time: the same of the time.
         manifest_gaps: lines of the manifest that are about no recording, in words.
+        error: why the first of those was left out that could not be asked for.
     """
 
     n_listed: int = 0
@@ -41,6 +46,7 @@ class Scanned:
     n_without_subject: int = 0
     n_without_time: int = 0
     manifest_gaps: tuple[str, ...] = ()
+    error: StorageError | None = None
 
 
 def scan(
@@ -58,25 +64,38 @@ def scan(
     sidecar, or the object's metadata. What was read with options is left to options. No job or result is touched.
 
     Memory stays flat: a page of about 1,000 keys at a time, and only what is new or has changed costs a HEAD (S3 listings
-    carry no metadata). What was uploaded about `now` is read again by the next scan, too. A page that was listed before an erasure and registered after it is left to the next scan.
+    carry no metadata), where metadata is read at all. What was uploaded about `now` is read again by the next scan, too. A page that was listed before an erasure and registered after it is left to the next scan.
 
     Raises:
-        StorageError: The store cannot be listed, or pattern or manifest cannot be used.
+        StorageError: The store cannot be listed, or pattern or manifest cannot be used. Or an object could not be asked
+            for: then the others are registered, unless there were several on a page, after which no further one is read.
         DatabaseError: The database cannot be reached, or stores subjects under another key.
     """
     intake = naming.intake(store, prefix, now=now)
     seen = Scanned()
-    # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
-    mark = next_mark = erasure_mark(engine)
-    for page in intake.pages():
-        seen = _take_page(engine, store, page, intake=intake, naming=naming, mark=mark, seen=seen)
-        mark, next_mark = next_mark, erasure_mark(engine)
-        if on_page is not None:
-            on_page(seen)
+    with keeping_connection(engine) as kept:
+        for mark, page in _list_ahead(intake.pages(), partial(erasure_mark, kept)):
+            seen = _take_page(kept, store, page, intake=intake, naming=naming, mark=mark, seen=seen)
+            if on_page is not None:
+                on_page(seen)
     seen = replace(seen, manifest_gaps=tuple(intake.manifest_gaps()))
     for gap in seen.manifest_gaps:
         _log.warning("manifest has lines about no recording", extra={"gap": gap})
+    if seen.error is not None:
+        raise seen.error
     return seen
+
+
+def _list_ahead(pages: Iterator[list[Listed]], read_mark: Callable[[], int]) -> Iterator[tuple[int, list[Listed]]]:
+    """Give pages with the erasure mark from before they were listed, and list each while the one before is registered."""
+    with ThreadPoolExecutor(1, thread_name_prefix="listing") as thread:
+        mark = next_mark = read_mark()
+        coming = thread.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            # A page may begin with what was held back of the one before, so its mark is the one from before that was listed.
+            mark_of_page, mark, next_mark = mark, next_mark, read_mark()
+            coming = thread.submit(next, pages, None)
+            yield mark_of_page, page
 
 
 def _take_page(
@@ -91,7 +110,7 @@ def _take_page(
 ) -> Scanned:
     known = recordings.known_versions(engine, store.name, store.bucket, keys=[item.stored.key for item in page])
     due = [item for item in page if is_due(item, known.get(_version(item)), intake=intake)]
-    read = [found for item in due if (found := intake.identify(item)) is not None]
+    read, errors = intake.identify_all(due)
     for found in read:
         if found.identity.is_refused:
             _log.warning("recording identity unclear", extra={"problem": found.identity.problem})
@@ -109,12 +128,15 @@ def _take_page(
     n_of = {"listed": len(page), "new": registered.n_new, "corrected": n_corrected}
     for found_as, n in n_of.items():
         metrics.SCAN_OBJECTS.labels(found_as).inc(n)
+    if len(errors) >= MAX_FAILED:
+        raise errors[0]
     return Scanned(
         n_listed=seen.n_listed + len(page),
         n_new=seen.n_new + registered.n_new,
         n_corrected=seen.n_corrected + n_corrected,
         n_without_subject=seen.n_without_subject + _count(read, "subject"),
         n_without_time=seen.n_without_time + _count(read, "recorded_at"),
+        error=seen.error or next(iter(errors), None),
     )
 
 

@@ -7,12 +7,13 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from threading import Event
 
 from celery import Celery
 
 from config.periods import read_period
 from config.settings import Settings
-from db import Engine, api_audit, changes, hints, idempotency, models, outbox, slots, subject_keys, uploads
+from db import Engine, api_audit, changes, hints, idempotency, models, outbox, pump, slots, subject_keys, uploads
 from db.drift_counts import Days
 from db.engine import make_engine
 from db.errors import DatabaseError
@@ -26,6 +27,7 @@ from scheduler.job_maker import JobMaker
 from scheduler.naming import NO_OPTIONS, IntakeOptions, Naming
 from scheduler.nightly import NightResult, run_due_night
 from scheduler.publish import PublishResult, publish_due
+from scheduler.pumping import PumpLoop
 from scheduler.retention import run_due_retention
 from scheduler.scan import scan
 from scheduler.troubles import PEOPLE_PULSE, STOPPED, SWEEP_PULSE
@@ -48,11 +50,12 @@ class SchedulerError(Exception):
 
 
 class Service:
-    """What a scheduler process can do; holds an engine and a Celery client, no state of its own."""
+    """What a scheduler process can do; holds an engine, a Celery client, and whether there was something to publish."""
 
     def __init__(self, settings: Settings, app: Celery) -> None:
         self._settings = settings
         self._app = app
+        self._has_work = Event()
 
     @cached_property
     def _engine(self) -> Engine:
@@ -81,12 +84,24 @@ class Service:
 
     def publish(self) -> PublishResult:
         """Take back expired leases and publish due jobs."""
-        settings = self._settings
         expired = expire_leases(self._engine)
         metrics.LEASES_EXPIRED.labels("requeued").inc(expired.n_requeued)
         metrics.LEASES_EXPIRED.labels("quarantined").inc(expired.n_quarantined)
         metrics.LEASES_EXPIRED.labels("dead").inc(expired.n_dead)
-        return publish_due(self._engine, self._app, queue_cap=settings.queue_cap, redeliver_s=settings.redeliver_s)
+        return self._publish_due()
+
+    def make_pump_loop(self) -> PumpLoop:
+        """Make the thread that publishes between ticks, as soon as workers have taken a part of the queue."""
+        cap = self._settings.queue_cap
+        look = lambda: pump.read_outstanding(self._engine)  # noqa: E731 - no engine before the thread begins
+        return PumpLoop(look, self._publish_due, queue_cap=cap, has_work=self._has_work)
+
+    def _publish_due(self) -> PublishResult:
+        settings = self._settings
+        published = publish_due(self._engine, self._app, queue_cap=settings.queue_cap, redeliver_s=settings.redeliver_s)
+        if published.n_due:
+            self._has_work.set()
+        return published
 
     def nightly(self) -> None:
         """Run the nightly slot if one is due and nobody else holds it."""

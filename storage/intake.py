@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -17,6 +18,7 @@ from storage.objects import StoredObject, is_listed
 from storage.protocol import ObjectStore
 from storage.sidecars import MAX_SIDECAR_BYTES, SUFFIX, read_sidecar, sidecar_keys
 from storage.statements import Statement
+from storage.uploads import is_upload
 
 # Goes into every tag: a release that reads the same sources otherwise counts it up, and scans read all of them again.
 READING_VERSION = 1
@@ -25,6 +27,8 @@ BY_OPTION = "option:"
 # Times of upload are whole seconds on S3, so metadata may change within the second in which it is read.
 _SAME_SECOND = timedelta(seconds=2)
 _N_HEX = 32
+N_AT_ONCE = 16  # objects that are asked for side by side: a store far away answers each after many ms
+MAX_FAILED = 3  # of a page; more of them are no accident, and each has been tried several times
 _MAX_HELD_BACK = 10_000  # names that begin alike, at the end of a page
 
 
@@ -71,6 +75,7 @@ class Intake:
         rules: IdentityRules = DEFAULT_RULES,
         manifest: GivenManifest | None = None,
         looks_beside: bool = True,
+        reads_metadata: bool = True,
         secret: str | None = None,
         is_by_option: bool = False,
         now: datetime | None = None,
@@ -84,6 +89,8 @@ class Intake:
             manifest: the one to read in place of the one beside the recordings.
             looks_beside: False takes a manifest beside the recordings for any other object: whoever may upload it says who
                 speaks in all of them, and a broken one stops the scan.
+            reads_metadata: False takes no notice of objects' metadata but for uploads over HTTP, so that the store need not
+                be asked for each of them. An inventory may be old, so that what it lists is asked for all the same.
             secret: keys the tags, where names are not to be guessed from them.
             is_by_option: the rules hold for this time only.
             now: what was uploaded about now gets no tag, since its metadata may change without being seen.
@@ -95,7 +102,8 @@ class Intake:
         """
         compile_layouts(rules.layouts)
         self._store, self._prefix, self._rules = store, prefix, rules
-        self._fixed = (READING_VERSION, *astuple(rules))
+        self._reads_metadata = reads_metadata
+        self._fixed = (READING_VERSION, *astuple(rules), *(() if reads_metadata else ("no metadata",)))
         self._secret = (secret or "").encode()
         self.is_by_option = is_by_option
         self._settled_before = None if now is None else now - _SAME_SECOND
@@ -153,6 +161,8 @@ class Intake:
             if stored.version_tag == listed.stored.version_tag:
                 # Servers round the one they give with HEAD; the next scan compares what its listing says.
                 stored = replace(stored, uploaded_at=listed.stored.uploaded_at)
+            if not self._reads_metadata_of(stored.key):
+                stored = replace(stored, metadata={})
         sidecar, is_whole = self._read_sidecar(listed.sidecar)
         identity = identify(
             stored,
@@ -163,6 +173,32 @@ class Intake:
         )
         is_final = identity.is_complete and is_whole and self._is_settled(listed.stored)
         return Identified(stored, identity, listed.tag if is_final or self.is_by_option else None)
+
+    def identify_all(self, page: Sequence[Listed]) -> tuple[list[Identified], list[StorageError]]:
+        """Read who and when of many recordings, as `identify` does, some of them side by side.
+
+        Returns:
+            What was read, in the order of the page, without what is gone; and the errors of those that could not be read.
+            After MAX_FAILED of them the rest is not asked for.
+        """
+        errors: list[StorageError] = []
+
+        def read(listed: Listed) -> Identified | None:
+            if len(errors) >= MAX_FAILED:
+                return None
+            try:
+                return self.identify(listed)
+            except StorageError as error:
+                errors.append(error)
+                return None
+
+        found = [read(listed) for listed in page[:1]]  # opens what the others then share
+        if any(_asks(listed) for listed in page[1:]):
+            with ThreadPoolExecutor(N_AT_ONCE, thread_name_prefix="intake") as threads:
+                found += threads.map(read, page[1:])
+        else:
+            found += map(read, page[1:])
+        return [item for item in found if item is not None], errors
 
     def manifest_gaps(self) -> list[str]:
         """Say which lines of the manifest are about no recording, once all pages were seen; at most ten by number."""
@@ -185,9 +221,14 @@ class Intake:
             [row.subject, row.recorded_at, row.zone, row.tenant] if row else None,
             sidecar.version_tag if sidecar else None,
         ]
+        if not self._reads_metadata_of(item.key) and self._store.lists_now:
+            item = replace(item, metadata={})
         text = json.dumps(document).encode()
         digest = hmac.new(self._secret, text, hashlib.sha256) if self._secret else hashlib.sha256(text)
         return Listed(item, sidecar, (BY_OPTION if self.is_by_option else "") + digest.hexdigest()[:_N_HEX])
+
+    def _reads_metadata_of(self, key: str) -> bool:
+        return self._reads_metadata or is_upload(key)
 
     def _row_of(self, key: str) -> Statement | None:
         return None if self._manifest is None else self._manifest.row_of(key)
@@ -243,6 +284,10 @@ class Intake:
                 f"there are both {' and '.join(MANIFEST_NAMES)} beside the recordings; keep one of them"
             )
         return GivenManifest(self._store, found[0]) if found else None
+
+
+def _asks(listed: Listed) -> bool:
+    return listed.stored.metadata is None or listed.sidecar is not None or may_have_tags(listed.stored.key)
 
 
 def _load_manifest(given: GivenManifest, *, base: str) -> Manifest:

@@ -106,6 +106,8 @@ def read_inventory(store: ObjectStore, key: str) -> Inventory:
 class InventoriedStore:
     """A bucket whose listing is the list of an inventory; whatever else is asked goes to the bucket itself."""
 
+    lists_now = False
+
     def __init__(self, store: ObjectStore, inventory: Inventory) -> None:
         """Put the list in the place of the listing.
 

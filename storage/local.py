@@ -42,6 +42,7 @@ class LocalStore:
     """
 
     name = "local"
+    lists_now = True
 
     def __init__(
         self,

@@ -44,6 +44,11 @@ class ObjectStore(Protocol):
         """Which one of that kind."""
         ...
 
+    @property
+    def lists_now(self) -> bool:
+        """Whether a listing shows what is there now; a list that was written hours ago does not."""
+        ...
+
     def list_objects(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[list[StoredObject]]:
         """Give the objects whose key begins with `prefix`, in pages of 1 to 1,000.
 
@@ -130,6 +135,7 @@ class MemoryStore:
     """The twin of a real store for tests: same promises, no disk, no network."""
 
     name = "memory"
+    lists_now = True
 
     def __init__(self, bucket: str = "memory") -> None:
         self.bucket = bucket

@@ -34,6 +34,7 @@ class S3Store:
     """
 
     name = "s3"
+    lists_now = True
 
     def __init__(
         self,

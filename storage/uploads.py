@@ -44,6 +44,16 @@ def make_key(prefix: str, upload_id: str, extension: str) -> str:
     return f"{base}{FOLDER}/{upload_id}/{_STEM}.{extension}"
 
 
+def is_upload(key: str) -> bool:
+    """Whether `make_key` may have made this key.
+
+    >>> is_upload("2026/uploads/7f3a/note.ogg"), is_upload("uploads/7f3a/memo.ogg"), is_upload("ana/note.ogg")
+    (True, False, False)
+    """
+    parts = key.split("/")
+    return parts[-3:-2] == [FOLDER] and parts[-1].startswith(f"{_STEM}.")
+
+
 def make_metadata(speaker: Speaker) -> dict[str, str]:
     """Write who and when as an object's metadata, in ASCII; `storage.statements.of_metadata` reads it.
 

@@ -1,7 +1,6 @@
 """Databases and rows for the tests of `db`; never asserts anything."""
 
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from alembic import command
+from kept_databases import lend_database
 from servers import PostgresServer
 from sqlalchemy import Engine, event, func, insert, inspect, select, text, update
 
@@ -62,15 +62,10 @@ def new_postgres(server: PostgresServer, *, n_pooled: int | None = N_POOLED) -> 
     A connection costs more than what most tests do with it, so some are kept open; `n_pooled=None` keeps none, as
     workers and schedulers do, for a test that forks or counts connections.
     """
-    name, template = f"test_{uuid.uuid4().hex}", migrated_template(server)
-    with server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    engine = make_engine(server.url_of(name), n_pooled=n_pooled)
-    yield engine
-    engine.dispose()
-    if server.is_running():
-        with server.connect() as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with lend_database(server, migrated_template(server)) as name:
+        engine = make_engine(server.url_of(name), n_pooled=n_pooled)
+        yield engine
+        engine.dispose()
 
 
 @cache

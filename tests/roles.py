@@ -3,7 +3,8 @@
 from contextlib import contextmanager
 
 from command import ROOT
-from db_samples import PLENTY, a_model, a_recording, new_postgres
+from db_samples import PLENTY, a_model, a_recording, migrated_template
+from kept_databases import lend_database
 from sqlalchemy import text
 
 from db import jobs, ledger, models, pump, recordings
@@ -22,14 +23,15 @@ class Roles:
     that counts them or changes what a new session has.
     """
 
-    def __init__(self, admin, *, n_pooled=None):
+    def __init__(self, admin, *, n_pooled=None, is_granted=False):
         self.admin = admin
         self._n_pooled = n_pooled
         self._engines = {}
-        self.grant()
-        with admin.begin() as connection:
-            for role in ROLES:
-                connection.execute(text(f"ALTER ROLE tonalog_{role} PASSWORD '{PASSWORD}'"))
+        if not is_granted:
+            self.grant()
+            with admin.begin() as connection:
+                for role in ROLES:
+                    connection.execute(text(f"ALTER ROLE tonalog_{role} PASSWORD '{PASSWORD}'"))
 
     def grant(self):
         """Run the file as psql would."""
@@ -57,10 +59,17 @@ class Roles:
 @contextmanager
 def new_roles(server, *, n_pooled=4):
     """The roles on a migrated database of this test's own."""
-    with new_postgres(server) as admin:
-        roles = Roles(admin, n_pooled=n_pooled)
+    with lend_database(server, migrated_template(server), prepare=grant_roles) as name:
+        admin = make_engine(server.url_of(name), n_pooled=n_pooled)
+        roles = Roles(admin, n_pooled=n_pooled, is_granted=True)
         yield roles
         roles.close()
+        admin.dispose()
+
+
+def grant_roles(server, name):
+    """Run the file in a database once, for all tests that use it."""
+    Roles(make_engine(server.url_of(name))).close()
 
 
 def run(engine, statement):

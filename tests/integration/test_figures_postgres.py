@@ -1,8 +1,8 @@
 """Figures of the whole database by the scheduler's role; on a real PostgreSQL."""
 
 import pytest
-from db_samples import a_result, new_postgres
-from roles import Roles, add_work, claim
+from db_samples import a_result
+from roles import add_work, claim, new_roles
 
 from db import ledger
 from db.figures import read_queue, read_totals
@@ -12,8 +12,8 @@ from db.reasons import JobState, Lane, Reason, RecordingState, ResultStatus
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def test_the_scheduler_reads_what_waits_and_what_there_is(roles):

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 from compare_samples import SAD
-from db_samples import MONDAY, a_model, a_result, new_postgres
-from roles import Roles, add_work, claim
+from db_samples import MONDAY, a_model, a_result
+from roles import add_work, claim, new_roles
 
 from db import ledger, models
 from db.compare import read_pairs
@@ -17,8 +17,8 @@ from tests.unit.test_db_drift import a_night
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def test_the_scheduler_measures_and_everybody_else_is_refused(roles):

@@ -1,8 +1,7 @@
 """Who may write and read hints by the roles of deploy/postgres/roles.sql; on a real PostgreSQL."""
 
 import pytest
-from db_samples import new_postgres
-from roles import Roles, add_work
+from roles import add_work, new_roles
 
 from db import erasures, hints
 from db.erasures import Chosen
@@ -12,8 +11,8 @@ from db.reasons import ErasureScope
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def test_the_http_api_writes_hints_the_scheduler_takes_them_and_an_erasure_removes_them(roles):

@@ -1,8 +1,8 @@
 """What each role of deploy/postgres/roles.sql may do with states of models and the canary; on a real PostgreSQL."""
 
 import pytest
-from db_samples import MONDAY, a_model, a_recording, a_result, new_postgres
-from roles import Roles, add_work, claim, run
+from db_samples import MONDAY, a_model, a_recording, a_result
+from roles import add_work, claim, new_roles, run
 
 from db import activation, canary, ledger, model_ends, models, recordings
 from db.errors import DatabaseError
@@ -14,8 +14,8 @@ from people import refresh
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def finish(roles, job_ids):
@@ -62,8 +62,8 @@ def test_the_http_api_sees_a_share_and_the_canary_of_its_own_tenant_only(roles):
 @pytest.fixture(scope="module")
 def granted(postgres_server):
     """One database for all the questions that change nothing."""
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker", "api", "http", "webhooks", "eraser"])

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from command import ROOT
 from db_samples import new_postgres
-from roles import PASSWORD, Roles, add_work, ask, run
+from roles import PASSWORD, add_work, ask, new_roles, run
 from servers.postgres import prepare_cluster
 
 from db.backlog import AUDIO_S
@@ -36,8 +36,8 @@ class TestOnPostgres:
 
 @pytest.fixture(scope="module")
 def granted(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def test_the_scaler_reads_the_backlog(granted):

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from db_samples import a_result, new_postgres
-from roles import Roles, add_work, ask, claim
+from db_samples import a_result
+from roles import add_work, ask, claim, new_roles
 
 from db import alerts, ledger, mails, nights, outbox, pulses, slots, webhooks
 from db.alerts import NewAlert
@@ -20,8 +20,8 @@ MAIL = NewMail(headline="s", body="b")
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def a_pulse(pid=7):

@@ -19,6 +19,7 @@ from tests.unit.test_db_batches import fill_recordings
 CAP = 6
 N_MANY = 8_000
 WHOLE_TABLE = re.compile(r"SCAN (?:TABLE )?jobs|Seq Scan on jobs")
+SORTED = re.compile(r"USE TEMP B-TREE|Sort Key")
 OF_BATCHES, OF_NONE = "ix_jobs_batch_id_state_next_run_at_s", "ix_jobs_of_no_batch"
 OF_LANES = "ix_jobs_state_lane_next_run_at_s"
 FIRST = (Lane.INTERACTIVE, Lane.NIGHTLY)
@@ -171,6 +172,23 @@ def test_a_sweep_reads_nothing_of_a_batch_that_is_paused_and_closing_one_reads_i
     of_no_batch = [plan for statement, plan in sweep.items() if IS_OF_NO_BATCH in statement]
     assert [plan for plan in of_no_batch if OF_LANES in plan] == []
     assert any(WHOLE_TABLE.search(plan) for plan in scan.values()), "a whole scan is not seen as one"
+
+
+def test_a_pump_reads_what_is_due_in_the_order_of_an_index_and_sorts_nothing(engine):
+    fill_paused_batch(engine)
+    with engine.begin() as connection:
+        of_night = update(job_table).where(job_table.c.id > 10).values(lane=Lane.NIGHTLY, batch_id=None)
+        connection.execute(of_night)
+    with without_transaction(engine) as connection:
+        connection.execute(text("ANALYZE"))
+
+    sent = plans_of(engine, lambda: pump.due_jobs(engine, cap_outstanding=100, limit=100))
+
+    choosing = [plan for statement, plan in sent.items() if "ORDER BY jobs.next_run_at_s" in statement]
+    assert choosing
+    assert [plan for plan in choosing if SORTED.search(plan)] == []
+    if engine.dialect.name == "postgresql":
+        assert all(re.search(r"Index Cond: .*next_run_at_s <= ", plan) for plan in choosing)
 
 
 def count_dead(engine):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from db_samples import MONDAY, a_recording, a_result, add_active_model, count, job_row, new_sqlite, take
+from sqlalchemy import event
 
 from db import history, jobs, ledger, models, recordings, results
 from db.reasons import JobState, Lane, Reason, RecordingState
@@ -173,3 +174,25 @@ def test_a_recording_is_read_by_id(engine):
 
     assert recordings.get(engine, 1).key == "a"
     assert recordings.get(engine, 2) is None
+
+
+def test_a_page_costs_as_many_statements_as_one_recording(engine):
+    def count_statements(found):
+        asked = []
+
+        def note(_connection, _cursor, statement, _parameters, _context, is_many):
+            asked.append("many" if is_many and engine.dialect.name == "postgresql" else statement.split()[0])
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            assert recordings.register(engine, found).n_new == len(found)
+            recordings.known_versions(engine, "local", "notes", keys=[new.key for new in found])
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        return asked
+
+    of_one = count_statements([a_recording("one.wav", subject="anna", recorded_at=MONDAY)])
+    of_page = count_statements([a_recording(f"{n}.wav", subject=f"person-{n}") for n in range(recordings.BATCH)])
+
+    assert of_page == of_one
+    assert "many" not in of_page

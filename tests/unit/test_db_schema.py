@@ -18,6 +18,7 @@ from db.compatibility_schema import schema_compatibility
 from db.engine import make_engine, reading, verify
 from db.errors import ConstraintViolated, DatabaseError, SchemaOutdated
 from db.every_table import load_metadata
+from db.revisions import list_revisions
 from db.schema import jobs, models, results, segments
 from db.schema import recordings as recordings_table
 
@@ -98,6 +99,13 @@ def test_each_migration_says_beside_which_releases_it_works_and_takes_nothing_fr
         assert since <= script.revision
         taken = what_is_taken(Path(script.module.__file__).read_text())
         assert not taken or since == script.revision, f"{script.revision} takes {taken} from releases since {since}"
+
+
+def test_the_names_of_the_migrations_tell_the_revisions_that_alembic_reads_in_them():
+    scripts = ScriptDirectory.from_config(migrate.make_config())
+
+    assert [script.revision for script in scripts.walk_revisions()] == list(list_revisions())[::-1]
+    assert scripts.get_current_head() == migrate.head()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 from db_samples import add_active_model, add_jobs, count, days_later, new_sqlite, scores
@@ -31,10 +32,21 @@ class Publisher:
         self.sent = []
         self.n_good = n_good
 
-    def send_task(self, name, *, args, queue):
-        if len(self.sent) >= self.n_good:
+    @contextmanager
+    def producer_or_acquire(self):
+        yield self
+
+    @contextmanager
+    def batch(self):
+        self.page = []
+        yield
+        if len(self.sent) + len(self.page) > self.n_good:
             raise OperationalError("broker is down")
-        self.sent.append((name, args, queue))
+        self.sent += self.page
+
+    def send_task(self, name, *, args, queue, producer):
+        assert producer is self
+        self.page.append((name, args, queue))
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +109,9 @@ def test_what_waits_in_the_file_queue_is_counted_and_a_queue_that_is_not_there_h
     assert count_waiting(app, [nightly, bulk]) == {nightly: 4, bulk: 0}
 
 
-def test_jobs_that_the_broker_refused_wait_and_are_sent_when_it_is_back(engine):
-    down = publish_due(engine, Publisher(n_good=2), queue_cap=100)
+def test_jobs_that_the_broker_refused_wait_and_are_sent_when_it_is_back(engine, monkeypatch):
+    monkeypatch.setattr("scheduler.publish.PAGE", 2)
+    down = publish_due(engine, Publisher(n_good=3), queue_cap=100)
     counted = history.counts(engine).by_state
     back = Publisher()
     publish_due(engine, back, queue_cap=100)

@@ -5,14 +5,18 @@ from datetime import UTC, date, datetime
 
 import db_samples
 import pytest
+from botocore.utils import parse_timestamp
+from sqlalchemy import Pool, event
 
 from config.settings import DEFAULT_LAYOUTS
-from db import jobs, migrate, recordings
+from db import erasures, jobs, migrate, recordings
 from db.engine import make_engine
-from db.reasons import Lane
+from db.erasures import Chosen
+from db.reasons import ErasureScope, Lane
 from scheduler.naming import IntakeOptions
 from scheduler.scan import Naming, scan
-from storage.protocol import MemoryStore
+from storage.protocol import MemoryStore, StorageUnavailable
+from storage.s3_client import _read_time
 
 NAMING = Naming(pattern="{subject}/{recorded_at}...", time_zone="UTC")
 
@@ -121,30 +125,35 @@ def test_manifest_and_sidecar_correct_and_are_not_registered(engine, store):
     assert the(engine, "x.ogg").subject is None
 
 
+class Untold(MemoryStore):
+    """Lists without metadata, as S3 does, and notes which recordings it is asked for."""
+
+    def __init__(self, bucket="notes", *, broken=()):
+        super().__init__(bucket)
+        self.asked, self.broken = [], broken
+
+    def list_objects(self, prefix="", *, start_after=None):
+        for page in super().list_objects(prefix, start_after=start_after):
+            yield [replace(item, metadata=None) for item in page]
+
+    def head(self, key):
+        self.asked += [key] if key.endswith(".ogg") else []
+        if key in self.broken:
+            raise StorageUnavailable("the store is away")
+        return replace(super().head(key), uploaded_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
 def test_what_has_not_changed_is_not_asked_for_again(engine):
-    class Untold(MemoryStore):
-        """Lists without metadata, as S3 does."""
-
-        n_heads = 0
-
-        def list_objects(self, prefix="", *, start_after=None):
-            for page in super().list_objects(prefix, start_after=start_after):
-                yield [replace(item, metadata=None) for item in page]
-
-        def head(self, key):
-            self.n_heads += key.endswith(".ogg")
-            return replace(super().head(key), uploaded_at=datetime(2026, 1, 1, tzinfo=UTC))
-
     store = Untold()
     for number in range(5):
         store.put(f"ana/{number}.ogg", b"%d" % number, uploaded_at=datetime(2026, 1, 1, 0, 0, 0, 5, tzinfo=UTC))
     rescan(engine, store)
-    assert store.n_heads == 5
+    assert len(store.asked) == 5
 
     rescan(engine, store)
-    assert store.n_heads == 5
+    assert len(store.asked) == 5
     rescan(engine, store, time_zone="Europe/Berlin")
-    assert store.n_heads == 10
+    assert len(store.asked) == 10
 
 
 def test_what_an_option_said_stays_until_somebody_says_otherwise(engine, store):
@@ -188,3 +197,94 @@ def test_a_correction_makes_no_job_and_no_score_again(engine, store):
 
     assert rescan(engine, store, options=IntakeOptions(subject="ana")).n_corrected == 1
     assert jobs.create_jobs(engine, model.id, lane=Lane.NIGHTLY) == 0
+
+
+def test_a_scan_opens_as_many_connections_for_many_pages_as_for_one(engine, store, monkeypatch):
+    def count_connections(prefix):
+        opened = []
+
+        def note(_connection, _record):
+            opened.append(1)
+
+        event.listen(Pool, "connect", note)
+        try:
+            scan(engine, store, prefix=prefix, naming=NAMING)
+        finally:
+            event.remove(Pool, "connect", note)
+        return len(opened)
+
+    monkeypatch.setattr("storage.objects.PAGE_SIZE", 2)
+    for number in range(9):
+        store.put(f"{'one' if number < 2 else 'many'}/{number}.ogg", b"%d" % number)
+
+    assert count_connections("one/") == count_connections("many/") > 0
+
+
+def test_without_metadata_nothing_but_uploads_is_asked_for_and_a_changed_mind_reads_all_again(engine):
+    store = Untold()
+    told = {"subject-id": "zoe"}
+    for key in ("ana/2026-03-01.ogg", "uploads/7f3a/note.ogg"):
+        store.put(key, key.encode(), metadata=told)
+
+    assert rescan(engine, store, reads_metadata=False).n_new == 2
+    assert store.asked == ["uploads/7f3a/note.ogg"]
+    assert (the(engine, "ana/2026-03-01.ogg").subject, the(engine, "uploads/7f3a/note.ogg").subject) == ("ana", "zoe")
+    assert rescan(engine, store, reads_metadata=False).n_corrected == 0
+    assert len(store.asked) == 1
+
+    assert rescan(engine, store).n_corrected == 1
+    assert the(engine, "ana/2026-03-01.ogg").subject == "zoe"
+
+
+def test_what_an_old_list_names_is_asked_for_even_where_metadata_is_not_read(engine):
+    store = Untold()
+    store.lists_now = False
+    store.put("ana/2026-03-01.ogg", b"a", metadata={"subject-id": "zoe"})
+
+    assert rescan(engine, store, reads_metadata=False).n_new == 1
+    assert store.asked == ["ana/2026-03-01.ogg"]
+    assert the(engine, "ana/2026-03-01.ogg").subject == "ana"
+
+
+def test_an_object_that_cannot_be_asked_for_keeps_no_other_one_waiting(engine):
+    store = Untold(broken=("ana/1.ogg",))
+    for number in range(40):
+        store.put(f"ana/{number}.ogg", b"%d" % number)
+
+    with pytest.raises(StorageUnavailable, match="away"):
+        rescan(engine, store)
+    store.broken = ()
+
+    assert rescan(engine, store).n_new == 1
+
+
+def test_a_store_that_answers_nothing_is_soon_left_alone(engine):
+    keys = [f"ana/{number}.ogg" for number in range(200)]
+    store = Untold(broken=keys)
+    for key in keys:
+        store.put(key, key.encode())
+
+    with pytest.raises(StorageUnavailable, match="away"):
+        rescan(engine, store)
+    assert len(store.asked) < 3 + 16
+
+
+def test_pages_that_were_listed_before_an_erasure_are_left_to_the_next_scan(engine, store, monkeypatch):
+    monkeypatch.setattr("storage.objects.PAGE_SIZE", 1)
+    for name in "abcdef":
+        store.put(f"{name}/2026-03-01.ogg", name.encode())
+    seen = []
+
+    def erase_once(so_far):
+        seen.append(so_far.n_new)
+        if len(seen) == 1:
+            erasures.begin(engine, Chosen(recording_id=1), scope=ErasureScope.ALL)
+
+    first = scan(engine, store, prefix="", naming=NAMING, on_page=erase_once)
+    assert first.n_new < 6
+    assert scan(engine, store, prefix="", naming=NAMING).n_new == 5 - (first.n_new - 1)
+
+
+def test_times_are_read_as_botocore_reads_them():
+    for text in ("2026-11-27T18:01:48.123Z", "Fri, 27 Nov 2026 18:01:48 GMT", "1772439300", 1772439300, "20261127"):
+        assert _read_time(text) == parse_timestamp(text)

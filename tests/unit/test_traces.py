@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -48,7 +49,14 @@ class Receiving(BaseHTTPRequestHandler):
 class Broker:
     """A client that keeps nothing of what it sends."""
 
-    def send_task(self, name, *, args, queue):
+    @contextmanager
+    def producer_or_acquire(self):
+        yield self
+
+    def batch(self):
+        return nullcontext()
+
+    def send_task(self, name, *, args, queue, producer):
         pass
 
 

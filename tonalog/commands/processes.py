@@ -16,11 +16,11 @@ from config import logs
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
 from db.errors import DatabaseUnavailable
+from tonalog.process import loading
 from tonalog.session import open_database
 from tonalog.watching import require_traces, serve_metrics
 
 _PARENT_POLL_S = 1.0
-_QUIETLY = ("--quiet", "worker")  # no banner: it is no line of the log
 _WORKER_EPILOG = """\b
 Examples:
   tonalog worker --concurrency 4
@@ -51,24 +51,21 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     require_traces(settings)
     serve_metrics(settings, "worker")
     _require_schema(settings)
-    from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
+    with loading():
+        from config.celery_base import consume  # noqa: PLC0415 - loads Celery
+        from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
     if ready_fd is not None:
         _tell_when_ready(ready_fd)
-    sys.exit(
-        make_app(settings).worker_main(
-            [
-                *_QUIETLY,
-                f"--queues={','.join(lane_queue(lane) for lane in chosen)}",
-                f"--concurrency={settings.worker_concurrency}",
-                f"--hostname=worker-{os.getpid()}@%h",
-                f"--loglevel={settings.log_level}",
-                "--pool=prefork",
-                "-O",
-                "fair",
-            ]
-        )
+    code = consume(
+        make_app(settings),
+        f"worker-{os.getpid()}",
+        queues=[lane_queue(lane) for lane in chosen],
+        pool="prefork",
+        concurrency=settings.worker_concurrency,
+        log_level=settings.log_level,
     )
+    sys.exit(code)
 
 
 @click.command(name="scheduler", epilog=_SCHEDULER_EPILOG)
@@ -76,26 +73,25 @@ def scheduler_command() -> None:
     """Run the scheduler: nightly scans, sweeps and the pump. Two of them do no harm."""
     settings = Settings.read()
     _require_schema(settings)
-    from scheduler.app import make_app  # noqa: PLC0415
-    from storage.layouts import compile_layouts  # noqa: PLC0415
+    with loading():
+        from config.celery_base import consume  # noqa: PLC0415
+        from scheduler.app import make_app  # noqa: PLC0415
+        from storage.layouts import compile_layouts  # noqa: PLC0415
 
     compile_layouts(settings.key_pattern)  # now, and not at the first nightly scan
     _log_from_now_on(settings)
     require_traces(settings)
     serve_metrics(settings, "scheduler")
-    sys.exit(
-        make_app(settings).worker_main(
-            [
-                *_QUIETLY,
-                "--beat",
-                f"--queues={SCHEDULER_QUEUE}",
-                "--pool=threads",
-                "--concurrency=2",
-                f"--hostname=scheduler-{os.getpid()}@%h",
-                f"--loglevel={settings.log_level}",
-            ]
-        )
+    code = consume(
+        make_app(settings),
+        f"scheduler-{os.getpid()}",
+        queues=[SCHEDULER_QUEUE],
+        pool="threads",
+        concurrency=2,
+        log_level=settings.log_level,
+        has_beat=True,
     )
+    sys.exit(code)
 
 
 def _log_from_now_on(settings: Settings) -> None:

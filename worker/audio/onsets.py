@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.audio.quantiles import find_quantile
+
 DIP_DB = 2.0
 """So far the level must fall between two onsets (de Jong and Wempe 2009, "Praat script to detect syllable nuclei and measure
 speech rate automatically")."""
-LOUD_DB, LOUD_PERCENTILE = 20.0, 95.0
+LOUD_DB, LOUD_QUANTILE = 20.0, 0.95
 """Softer than this beside the loud frames is no syllable: theirs is 25 dB beside the loudest."""
 MIN_CLARITY, NEAR_FRAMES = 0.2, 1
 """How periodic one of the frames up to so far from the peak must be: a syllable has a vowel."""
@@ -31,7 +33,7 @@ def find_onsets(level_db: NDArray[np.float64], clarity: NDArray[np.float64]) -> 
     marks = np.zeros(len(level_db), dtype=np.bool_)
     if not len(level_db):
         return marks
-    softest = np.percentile(level_db, LOUD_PERCENTILE) - LOUD_DB
+    softest = find_quantile(level_db, LOUD_QUANTILE) - LOUD_DB
     for peak in _find_turns(level_db.tolist()):
         near = clarity[max(peak - NEAR_FRAMES, 0) : peak + NEAR_FRAMES + 1]
         marks[peak] = level_db[peak] > softest and near.max() >= MIN_CLARITY

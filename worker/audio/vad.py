@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
 import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
+from worker.audio.gate import find_frames_near_voice
+from worker.audio.quantiles import find_quantile
 from worker.audio.voice_frames import VoiceFrames, describe_frames, join_frames
-from worker.audio.voicing import FrameMeasures, find_voiced_frames, measure_frames
+from worker.audio.voicing import FRAMES_AT_ONCE, FrameMeasures, measure_frames
 
 SAMPLING_RATE_HZ = 16_000
 SAMPLES_PER_MS = SAMPLING_RATE_HZ // 1000
+PCM_BYTES = 2
 MIN_SEGMENT_CAP_MS = 1000
 TARGET_RMS = 0.1
 MAX_GAIN = 100.0
 """Loud frames are brought to -20 dBFS, by at most 40 dB: at a tenth of its level WebRTC missed every second CREMA-D
 clip (22 November 2026)."""
-LOUD_PERCENTILE = 98.0
+LOUD_QUANTILE = 0.98
 """Not the loudest frame: a tap on the microphone would set the gain."""
 CONTEXT_FRAMES = 2
 """Frames on either side that the voicing measure of one frame looks at, rounded up."""
@@ -115,7 +119,8 @@ class SpeechDetector:
         self._frame_samples = self.config.frame_ms * SAMPLES_PER_MS
         self._page_frames = max(1, self.config.level_page_ms // self.config.frame_ms)
         self._loudness = 0.0
-        self._rest = np.zeros(0, dtype=np.float32)
+        self._held: list[NDArray[np.float32]] = []
+        self._n_held = 0
         self._n_frames = 0
         self._pre_roll: deque[NDArray[np.float32]] = deque(maxlen=self.config.count_frames(self.config.pre_roll_ms))
         self._run = _Run(self.config)
@@ -130,12 +135,17 @@ class SpeechDetector:
             Segments in order of time; none overlaps another.
         """
         self.n_samples += len(block)
-        self._rest = np.concatenate((self._rest, block.astype(np.float32, copy=False)))
+        self._held.append(block.astype(np.float32, copy=False))
+        self._n_held += len(block)
         page_samples = self._page_frames * self._frame_samples
         segments: list[SpeechSegment] = []
-        while len(self._rest) >= page_samples:
-            page, self._rest = np.split(self._rest, [page_samples])
-            segments += self._take(page.reshape(-1, self._frame_samples))
+        if self._n_held < page_samples:
+            return segments
+        held = np.concatenate(self._held)
+        n_whole = len(held) - len(held) % page_samples
+        self._held, self._n_held = [held[n_whole:].copy()], len(held) - n_whole
+        for start in range(0, n_whole, page_samples):
+            segments += self._take(held[start : start + page_samples].reshape(-1, self._frame_samples))
         return segments
 
     def flush(self) -> list[SpeechSegment]:
@@ -147,9 +157,10 @@ class SpeechDetector:
             Segments in order of time.
         """
         segments: list[SpeechSegment] = []
-        if len(self._rest):
-            padded = np.pad(self._rest, (0, -len(self._rest) % self._frame_samples))
-            self._rest = self._rest[:0]
+        if self._n_held:
+            padding = np.zeros(-self._n_held % self._frame_samples, dtype=np.float32)
+            padded = np.concatenate((*self._held, padding))
+            self._held, self._n_held = [], 0
             segments += self._take(padded.reshape(-1, self._frame_samples))
         if self._run.frames:
             segments += self._hand_out(is_closed=True)
@@ -158,10 +169,10 @@ class SpeechDetector:
     def _take(self, frames: NDArray[np.float32]) -> list[SpeechSegment]:
         """Judge a page of whole frames, float32 (n_frames, frame_samples)."""
         hangover = self.config.count_frames(self.config.hangover_ms)
-        pcm = np.clip(np.rint(frames * (32768.0 * self._set_gain(frames))), -32768, 32767).astype("<i2")
+        pcm, n_bytes = self._make_pcm(frames), PCM_BYTES * self._frame_samples
         segments: list[SpeechSegment] = []
-        for frame, samples in zip(frames, pcm, strict=True):
-            is_speech = bool(self._vad.is_speech(samples.tobytes(), SAMPLING_RATE_HZ))
+        for at, frame in enumerate(frames):
+            is_speech = bool(self._vad.is_speech(pcm[at * n_bytes : (at + 1) * n_bytes], SAMPLING_RATE_HZ))
             if not self._run.frames:
                 if is_speech:
                     self._run.open(self._n_frames, [*self._pre_roll, frame])
@@ -175,12 +186,22 @@ class SpeechDetector:
                 segments += self._hand_out(is_closed=self._run.n_unspoken >= hangover)
         return segments
 
+    def _make_pcm(self, frames: NDArray[np.float32]) -> bytes:
+        """Make what WebRTC hears of a page, float32 (n_frames, frame_samples): 16-bit samples, louder by the gain."""
+        scaled = frames * (32768.0 * self._set_gain(frames))
+        np.rint(scaled, out=scaled)
+        np.clip(scaled, -32768, 32767, out=scaled)
+        return scaled.astype("<i2").tobytes()
+
     def _set_gain(self, frames: NDArray[np.float32]) -> float:
         """Say how much louder WebRTC is to hear a page, float32 (n_frames, frame_samples)."""
         if not self.config.level_page_ms:
             return 1.0
-        rms = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
-        self._loudness = max(self._loudness, float(np.percentile(rms, LOUD_PERCENTILE)))
+        powers = [
+            np.mean(np.square(frames[start : start + FRAMES_AT_ONCE], dtype=np.float64), axis=1)
+            for start in range(0, len(frames), FRAMES_AT_ONCE)
+        ]
+        self._loudness = max(self._loudness, find_quantile(np.sqrt(np.concatenate(powers)), LOUD_QUANTILE))
         return float(np.clip(TARGET_RMS / max(self._loudness, TARGET_RMS / MAX_GAIN), 1.0, MAX_GAIN))
 
     def _hand_out(self, *, is_closed: bool) -> list[SpeechSegment]:
@@ -256,11 +277,11 @@ class _Run:
         is_kept = self._judge(found)
         pieces: list[_Piece] = []
         start = self._n_decided
-        for here in range(start + 1, end + 1):
-            if here == end or is_kept[here] != is_kept[start] or here - start == self._max_frames:
-                at = slice(start, here)
-                pieces.append(_Piece(self._first + start, self.frames[at], measured[at], bool(is_kept[start])))
-                start = here
+        changes = start + 1 + np.flatnonzero(is_kept[start + 1 : end] != is_kept[start : end - 1])
+        for first, last in pairwise((start, *changes.tolist(), end)):
+            for here in range(first, last, self._max_frames):
+                at = slice(here, min(here + self._max_frames, last))
+                pieces.append(_Piece(self._first + here, self.frames[at], measured[at], bool(is_kept[here])))
         n_forgotten = len(self.frames) if is_closed else max(0, end - self._history)
         self.frames = self.frames[n_forgotten:]
         self._first += n_forgotten
@@ -269,13 +290,11 @@ class _Run:
 
     def _judge(self, found: FrameMeasures) -> NDArray[np.bool_]:
         """Say of each frame whether a voiced run is within reach, bool (n_frames,)."""
-        n_frames = len(found.peaks)
         if self._min_voiced == 0:
-            return np.ones(n_frames, dtype=np.bool_)
-        is_voiced = find_voiced_frames(
-            found.peaks, found.lags, min_periodicity=self._config.min_periodicity, min_frames=self._min_voiced
+            return np.ones(len(found.clarity), dtype=np.bool_)
+        return find_frames_near_voice(
+            found,
+            min_periodicity=self._config.min_periodicity,
+            min_frames=self._min_voiced,
+            reach=self._reach,
         )
-        n_before = np.concatenate(([0], np.cumsum(is_voiced)))
-        here = np.arange(n_frames)
-        n_near = n_before[np.minimum(here + self._reach + 1, n_frames)] - n_before[np.maximum(here - self._reach, 0)]
-        return np.asarray(n_near > 0)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.audio.quantiles import find_quantile
 from worker.audio.vad import SpeechSegment
 from worker.audio.voice_frames import VoiceFrames, join_frames
 
@@ -19,7 +20,7 @@ STRETCH_MS = 4000
 """A phrase or two, some fifteen syllables."""
 MIN_PITCH_MS = 300
 """A stretch with less voiced speech has no pitch."""
-LOUD_DB, LOUD_PERCENTILE = 20.0, 95.0
+LOUD_DB, LOUD_QUANTILE = 20.0, 0.95
 """Softer frames than this beside the loud ones are pauses and noise, whose level says nothing of the voice."""
 TAIL_QUANTILES = (0.1, 0.9)
 TAILS_IN_SD = 2.5631
@@ -139,9 +140,9 @@ class _Mean:
 
 
 def _find_pitch_spread(semitones: NDArray[np.float64]) -> float:
-    low, high = np.quantile(semitones, TAIL_QUANTILES)
-    return float(high - low) / TAILS_IN_SD
+    low, high = (find_quantile(semitones, share) for share in TAIL_QUANTILES)
+    return (high - low) / TAILS_IN_SD
 
 
 def _find_level_spread(level_db: NDArray[np.float64]) -> float:
-    return float(level_db[level_db >= np.percentile(level_db, LOUD_PERCENTILE) - LOUD_DB].std())
+    return float(level_db[level_db >= find_quantile(level_db, LOUD_QUANTILE) - LOUD_DB].std())

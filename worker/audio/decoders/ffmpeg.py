@@ -12,16 +12,15 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
-from numpy.typing import NDArray
 
 from worker.audio.container.frames import find_last_mpeg
 from worker.audio.container.parts import Container, Part
 from worker.audio.decoders.clock import Clock, make_silence
-from worker.audio.decoders.interface import PIECE_SAMPLES, Block, open_source
+from worker.audio.decoders.frames import FrameJoiner
+from worker.audio.decoders.interface import Block, open_source
 from worker.audio.errors import AudioError, AudioReason
 
 CODECS = frozenset(
@@ -54,8 +53,6 @@ TRIED_MIB = 64
 finds so much memory right afterwards was not short of it; no recorder's file needs that at once to be opened."""
 PROBE_BYTES = 500_000
 """FFmpeg keeps the packets of the first 5 MB to look at them, and of 7 bytes each that was 390 MB."""
-GATHERED_SAMPLES = 8_192
-"""Frames are handed on together: each costs the same to resample whatever its length."""
 AMR_PAUSES = {
     "amrnb": (frozenset({8, 9, 10, 11, 15}), 8_000),
     "amrwb": (frozenset({9, 15}), 16_000),
@@ -63,8 +60,6 @@ AMR_PAUSES = {
 """Frame types that stand for 20 ms without speech, described or not sent (3GPP TS 26.101 and 26.201, table 1a), and the rate.
 Phones send them in pauses, and FFmpeg's decoders refuse them."""
 AMR_FRAMES_PER_S = 50
-DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
-FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
 NO_PACKETS = frozenset({Container.WAV, Container.W64})
 OF_PACKETS = frozenset({"vorbis", "aac", "opus", "libopus", "flac", "alac"})
 """WAV does not say where a packet ends, so that what FFmpeg makes of these codecs there is nothing."""
@@ -115,17 +110,14 @@ class FfmpegDecoder:
 
         Little that is damaged is silence of its length; the time stamps say where sound is missing.
         """
-        gathered: list[NDArray[np.float32]] = []
-        kind, n_gathered = (0, 0), 0
-        for block in self._read_pieces():
-            if n_gathered and (block.kind != kind or n_gathered >= GATHERED_SAMPLES):
-                yield Block(_join(gathered), kind[0])
-                gathered, n_gathered = [], 0
-            kind = block.kind
-            gathered.append(block.samples)
-            n_gathered += len(block.samples)
-        if n_gathered:
-            yield Block(_join(gathered), kind[0])
+        joiner = FrameJoiner()
+        for piece in self._read_pieces():
+            if isinstance(piece, Block):
+                yield from joiner.flush()
+                yield piece
+            else:
+                yield from joiner.take(piece)
+        yield from joiner.flush()
 
     def close(self) -> None:
         """Let go of the decoder; the file stays open."""
@@ -167,8 +159,8 @@ class FfmpegDecoder:
         """Let FFmpeg compare checksums where it does not by itself: what is damaged in FLAC would be a burst of noise."""
         return {"err_detect": "crccheck+explode"} if self._codec == "flac" else {}
 
-    def _read_pieces(self) -> Generator[Block]:
-        """Decode packet by packet, with silence where the clock runs on or a packet is lost."""
+    def _read_pieces(self) -> Generator[Block | AudioFrame]:
+        """Decode packet by packet, with blocks of silence where the clock runs on or a packet is lost."""
         loss = _Loss()
         kind: tuple[int, int] | None = None
         is_stamped = self._part.container in STAMPED
@@ -184,9 +176,9 @@ class FfmpegDecoder:
                 if gap_s:
                     self._clock.at_s += gap_s
                     yield from make_silence(gap_s, *kind)
-            self._frame_s = frame.samples / frame.sample_rate
+            self._frame_s = frame.samples / kind[0]
             self._clock.at_s += self._frame_s
-            yield from _convert(frame)
+            yield frame
         if kind is None:
             raise self._refuse("holds no audio that decodes")
         if loss.n_packets > 1 and loss.seconds > _tolerate_loss_s(self._clock.at_s):
@@ -239,7 +231,9 @@ class FfmpegDecoder:
 
     def _make_pause(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Make silence of an AMR frame that says that nothing was spoken, else nothing."""
-        types, rate_hz = AMR_PAUSES.get(self._codec, (frozenset(), 0))
+        if self._codec not in AMR_PAUSES:
+            return []
+        types, rate_hz = AMR_PAUSES[self._codec]
         if not packet.size or memoryview(packet)[0] >> 3 & 15 not in types:
             return []
         silence = np.zeros((1, rate_hz // AMR_FRAMES_PER_S), dtype=np.float32)
@@ -274,29 +268,3 @@ class _Loss:
 
 def _tolerate_loss_s(duration_s: float) -> float:
     return max(TOLERATED_LOSS_SHARE * duration_s, min(TOLERATED_LOSS_S, TOLERATED_LOSS_SHARE_OF_SHORT * duration_s))
-
-
-def _join(gathered: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
-
-
-def _convert(frame: AudioFrame) -> Iterator[Block]:
-    """Convert a frame of any sample format piece by piece.
-
-    `to_ndarray` and `planes` are not used: of a planar frame with 8 channels they ask for a ninth, which is not there.
-    """
-    kind, n_channels = frame.format.name.removesuffix("p"), frame.layout.nb_channels
-    if frame.format.is_planar:
-        planes = [AudioPlane(frame, number) for number in range(n_channels)]
-        block = np.stack([np.frombuffer(memoryview(plane), DTYPES[kind], frame.samples) for plane in planes], axis=1)
-    else:
-        block = np.frombuffer(memoryview(frame.planes[0]), DTYPES[kind], frame.samples * n_channels).reshape(
-            -1, n_channels
-        )
-    for start in range(0, len(block), PIECE_SAMPLES):
-        signal: NDArray[np.float32] = block[start : start + PIECE_SAMPLES].astype(np.float32)
-        if kind == "u8":
-            signal -= np.float32(FULL_SCALE[kind])
-        if FULL_SCALE[kind] != 1.0:
-            signal *= np.float32(1 / FULL_SCALE[kind])
-        yield Block(signal, frame.sample_rate)
