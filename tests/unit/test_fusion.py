@@ -12,13 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from config.settings import SHIPPED_MODELS
 from tests.unit.sounds import make_noise, make_voice
+from worker.scoring import fusion
 from worker.scoring.bundle import load_bundle
-from worker.scoring.fusion import fuse
+from worker.scoring.graph import check_graph
 from worker.scoring.onnx_runtime import ort
 
 IS_X86 = platform.machine().lower() in {"x86_64", "amd64"}
 OUTPUTS = ["probabilities", "speech", "arousal", "valence"]
 N_IN, N_OUT = 24, 16
+
+
+def fuse(model_bytes: bytes) -> bytes:
+    return fusion.fuse(model_bytes, check_graph(model_bytes))
 
 
 def run(model_bytes: bytes, values: np.ndarray, outputs: list[str], name: str) -> list[np.ndarray]:
@@ -192,3 +197,13 @@ def test_a_padding_with_another_value_is_left_before_the_rounding(frames: np.nda
 
     assert list_operators(fuse(graph))[:2] == ["Pad", "QuantizeLinear"]
     assert_same(graph, frames, ["y"])
+
+
+@pytest.mark.parametrize("field", ["input", "output"])
+@pytest.mark.parametrize("graph", [make_product(), make_side_by_side()], ids=["product", "side by side"])
+def test_a_graph_with_an_empty_node_is_left_to_onnxruntime_to_refuse(graph: bytes, field: str) -> None:
+    for place in range(len(list_operators(graph))):
+        model = onnx.load_from_string(graph)
+        model.graph.node[place].ClearField(field)
+
+        assert isinstance(fuse(model.SerializeToString()), bytes)

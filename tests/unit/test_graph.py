@@ -15,6 +15,7 @@ from tests.unit.outside_graphs import LOCAL, PLACES, make_leaking_graph, make_ou
 from tests.unit.sounds import make_voice
 from worker.scoring.bundle import BundleError, load_bundle
 from worker.scoring.graph import check_graph
+from worker.scoring.onnx_model import parse_model
 from worker.scoring.onnx_runtime import ort
 from worker.scoring.scorer import Scorer
 from worker.scoring.session import INPUT, build_session
@@ -51,7 +52,7 @@ def test_a_tensor_outside_the_file_is_refused_wherever_it_stands(
 def test_onnxruntime_would_not_find_the_file_either(
     tmp_path: Path, locations: dict[str, str], monkeypatch: pytest.MonkeyPatch, place: str, way: str
 ) -> None:
-    monkeypatch.setattr("worker.scoring.session.check_graph", lambda _model_bytes: None)
+    monkeypatch.setattr("worker.scoring.session.check_graph", parse_model)
     bundle = load_bundle(
         write_bundle(tmp_path / "bundle", make_leaking_graph(place, make_outside_tensor(locations[way])))
     )

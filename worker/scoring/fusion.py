@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from worker.scoring.onnx_model import FLOAT, INT8, UINT8, parse_model, walk
+from worker.scoring.onnx_model import FLOAT, INT8, UINT8, walk
 
 CONTRIBUTED = b"com.microsoft"
 PRODUCT = b"MatMulIntegerToFloat"
@@ -26,13 +26,13 @@ _N_PRODUCT_INPUTS = 2
 _N_QUANTISED = 3  # tensor, scale and zero point
 
 
-def fuse(model_bytes: bytes) -> bytes:
-    """Return the model with what can be fused, or the very same bytes where there is nothing.
+def fuse(model_bytes: bytes, model: Any) -> bytes:
+    """Return a model with what can be fused, or the very same bytes where there is nothing.
 
     Args:
-        model_bytes: that `check_graph` accepts.
+        model_bytes: of model.onnx.
+        model: parsed of them, as `check_graph` gives it; it is changed.
     """
-    model = parse_model(model_bytes)
     if model.functions or any(
         one.DESCRIPTOR.name == "Attribute" and (one.HasField("g") or one.graphs) for one in walk(model)
     ):
@@ -151,7 +151,8 @@ def _round_early(graph: _Graph) -> int:
     n_moved = 0
     for place, held in enumerate(list(graph.nodes)):
         node = held[0]
-        if node.op_type != b"QuantizeLinear" or node.domain or len(node.input) != _N_QUANTISED or node.attribute:
+        is_plain = len(node.input) == _N_QUANTISED and len(node.output) == 1 and not node.attribute
+        if node.op_type != b"QuantizeLinear" or node.domain or not is_plain:
             continue
         values, scale, zero = node.input
         ranges = [graph.tensors.get(name) for name in (scale, zero)]

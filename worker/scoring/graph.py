@@ -24,8 +24,8 @@ CONFIG_KEY = "ort_config"
 _SHOWN_BYTES = 80
 
 
-def check_graph(model_bytes: bytes) -> None:
-    """Refuse a model that takes anything from outside its bytes.
+def check_graph(model_bytes: bytes) -> Any:
+    """Refuse a model that takes anything from outside its bytes, and return it as `parse_model` gives it.
 
     Args:
         model_bytes: of model.onnx.
@@ -50,6 +50,7 @@ def check_graph(model_bytes: bytes) -> None:
             _check_tensor(message)
         elif kind == "Node":
             _check_node(message, functions)
+    return model
 
 
 def find_largest_weight(model_bytes: bytes) -> int:

@@ -38,9 +38,9 @@ def build_session(bundle: Bundle, threads: int) -> ort.InferenceSession:
     # Two walls: the graph is looked through, and what onnxruntime might read all the same would not be there.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
     options.add_session_config_entry("session.load_model_format", "ONNX")  # not guessed from the bytes
-    check_graph(bundle.model_bytes)
+    model_bytes = fuse(bundle.model_bytes, check_graph(bundle.model_bytes))
     try:
-        session = ort.InferenceSession(fuse(bundle.model_bytes), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
     except list_errors() as error:
         raise BundleError(
             f"the graph of {bundle.manifest.name} {bundle.manifest.version} is refused: {error}"
