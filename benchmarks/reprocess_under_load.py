@@ -33,10 +33,13 @@ MOST = 1.1
 NOTE_S = 3.0
 WAIT_S = 3_600
 N_KILLS = 2
+MEASURED = ("latency_s", "wait_s", "run_s", "first_s", "night_s")
 OF_NIGHT = """
-    SELECT extract(epoch FROM s.created_at - j.created_at), extract(epoch FROM s.created_at), extract(epoch FROM j.created_at)
+    SELECT extract(epoch FROM s.created_at - j.created_at), extract(epoch FROM s.created_at), extract(epoch FROM j.created_at),
+        extract(epoch FROM a.started_at - j.created_at), extract(epoch FROM s.created_at - a.started_at)
     FROM jobs j JOIN recordings r ON r.id = j.recording_id
     JOIN results s ON s.recording_id = j.recording_id AND s.model_id = j.model_id
+    JOIN attempts a ON a.token = s.token
     WHERE j.lane = 'nightly' AND r.key LIKE %s
 """
 
@@ -137,7 +140,7 @@ class Run:
     def nights(self) -> dict[str, dict[str, list[float]]]:
         """Let nights come in turn while the batch is paused and while it goes on; kill the worker twice in between."""
         found: dict[str, dict[str, list[float]]] = {
-            kind: {"latency_s": [], "night_s": []} for kind in ("paused", "going on")
+            kind: {name: [] for name in MEASURED} for kind in ("paused", "going on")
         }
         self._night(found["paused"], is_counted=False)  # the first one loads the active model
         n_kills = 0
@@ -148,6 +151,9 @@ class Run:
                 if n_kills < N_KILLS:
                     self._kill_in_the_middle()
                     n_kills += 1
+                    # A fresh worker loads the active model with its first nightly note, in either kind of night.
+                    self._hold_up("paused")
+                    self._night(found["paused"], is_counted=False)
         return found
 
     def finish(self) -> int:
@@ -210,6 +216,9 @@ class Run:
         rows = self._ask(OF_NIGHT, f"{name}/%")
         if is_counted:
             found["latency_s"] += [float(row[0]) for row in rows]
+            found["wait_s"] += [float(row[3]) for row in rows]
+            found["run_s"] += [float(row[4]) for row in rows]
+            found["first_s"].append(float(min(row[3] for row in rows)))
             found["night_s"].append(float(max(row[1] for row in rows) - min(row[2] for row in rows)))
 
     def _kill_in_the_middle(self) -> None:
@@ -284,6 +293,8 @@ def report(nights: dict[str, dict[str, list[float]]], n_lost: int) -> None:
     for kind, found in nights.items():
         of_nights = ", ".join(f"{seconds:.1f}" for seconds in found["night_s"])
         latency = f"mean latency {mean(found['latency_s']):.2f} s, longest {max(found['latency_s']):.2f} s"
+        latency += f" (waited {mean(found['wait_s']):.2f} s, the first of a night {mean(found['first_s']):.2f} s; "
+        latency += f"ran {1000 * mean(found['run_s']):.0f} ms)"
         print(f"{kind:<9} {latency}; nights {of_nights} s")
     for name, words in (("latency_s", "mean latency of a nightly note"), ("night_s", "length of a night")):
         print(

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Engine,
     Select,
-    Subquery,
     and_,
     case,
     exists,
@@ -186,11 +186,16 @@ def _lock(connection: Connection, batch_id: int) -> Any:
 
 def _plan_page(connection: Connection, row: Any, choice: Choice, *, high: int) -> None:
     page, is_last = _page(connection, choice, low=row.cursor_id, high=high, n_so_far=row.n_recordings)
-    counted = _count(connection, page)
-    if counted.n_recordings:
-        _make_jobs(connection, row.id, choice, page)
-    if counted.n_unscorable:
-        _note_unscorable(connection, choice, page)
+    make, note = _make_jobs(connection, row.id, choice, page), _note_unscorable(connection, choice, page)
+    if connection.dialect.name == "postgresql":
+        # In one statement: to find the recordings costs as much as to make their jobs.
+        counted = _count(connection, page, make.cte("made"), note.cte("noted"))
+    else:
+        counted = _count(connection, page)
+        if counted.n_recordings:
+            connection.execute(make)
+        if counted.n_unscorable:
+            connection.execute(note)
     values: dict[str, Any] = {
         name: batches.c[name] + getattr(counted, name) for name in Plan.__dataclass_fields__ if getattr(counted, name)
     }
@@ -208,16 +213,23 @@ def _pages(choice: Choice, last_id: int) -> Iterator[tuple[int, int]]:
         yield low, min(low + PLAN_PAGE, last_id)
 
 
-def _page(connection: Connection, choice: Choice, *, low: int, high: int, n_so_far: int) -> tuple[Subquery, bool]:
-    """Give the chosen recordings of a span of ids, cut where the limit is reached, and whether it was."""
+def _page(connection: Connection, choice: Choice, *, low: int, high: int, n_so_far: int) -> tuple[CTE, bool]:
+    """Give the chosen recordings of a span of ids, cut where the limit is reached, and whether it was.
+
+    They are found once for each statement; as a subquery, each use of a column would look it up anew.
+    """
     if choice.limit is not None:
         found = _chosen(choice, low=low, high=high).subquery("found")
         left = choice.limit - n_so_far
         nth = select(found.c.id).where(found.c.reason.is_(None)).order_by(found.c.id).offset(left - 1).limit(1)
         last = connection.scalar(nth)
         if last is not None:
-            return _chosen(choice, low=low, high=last).subquery("page"), True
-    return _chosen(choice, low=low, high=high).subquery("page"), False
+            return _once(_chosen(choice, low=low, high=last)), True
+    return _once(_chosen(choice, low=low, high=high)), False
+
+
+def _once(chosen: Select[Any]) -> CTE:
+    return chosen.cte("page").prefix_with("MATERIALIZED")
 
 
 def _chosen(choice: Choice, *, low: int, high: int) -> Select[Any]:
@@ -294,7 +306,8 @@ def _has_label(choice: Choice, *, low: int, high: int) -> ColumnElement[bool]:
     return exists().where(*in_page, c.model_id == choice.label_model_id, c.label == choice.only_label)
 
 
-def _count(connection: Connection, page: Subquery) -> Plan:
+def _count(connection: Connection, page: CTE, *beside: CTE) -> Plan:
+    """Count a page, and do what else is to be done in the same statement."""
     is_scorable = page.c.reason.is_(None)
     is_known = and_(is_scorable, page.c.known_ms.is_not(None))
     columns = (
@@ -304,12 +317,12 @@ def _count(connection: Connection, page: Subquery) -> Plan:
         func.sum(case((is_known, page.c.known_ms), else_=0)),
         func.sum(case((is_known, page.c.size_bytes), else_=0)),
     )
-    row = connection.execute(select(*columns).select_from(page)).one()
+    row = connection.execute(select(*columns).select_from(page).add_cte(*beside)).one()
     names = ("n_recordings", "n_unscorable", "n_bytes", "known_ms", "known_bytes")
     return replace(Plan(), **{name: int(value or 0) for name, value in zip(names, row, strict=True)})
 
 
-def _make_jobs(connection: Connection, batch_id: int, choice: Choice, page: Subquery) -> None:
+def _make_jobs(connection: Connection, batch_id: int, choice: Choice, page: CTE) -> Any:
     values = (literal(choice.model_id), literal(JobState.PENDING.value), literal(Lane.BULK.value), literal(batch_id))
     new = select(page.c.id, *values, db_now_s(), db_now()).where(page.c.reason.is_(None))
     columns = ["recording_id", "model_id", "state", "lane", "batch_id", "next_run_at_s", "created_at"]
@@ -317,15 +330,14 @@ def _make_jobs(connection: Connection, batch_id: int, choice: Choice, page: Subq
     fresh = {"failures": 0, "transients": 0, "lost_count": 0, "queue_count": 0}
     cleared = dict.fromkeys(("reason", "detail", "finished_at", "first_transient_at_s", "queued_at_s", "worker"))
     same = {name: statement.excluded[name] for name in ("state", "lane", "batch_id", "next_run_at_s")}
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["recording_id", "model_id"],
         set_={**fresh, **cleared, **same},
         where=_may_begin_again(choice, jobs.c),
     )
-    connection.execute(statement)
 
 
-def _note_unscorable(connection: Connection, choice: Choice, page: Subquery) -> None:
+def _note_unscorable(connection: Connection, choice: Choice, page: CTE) -> Any:
     """End the jobs of recordings of which it is known why they cannot be scored, so that nothing tries them again."""
     known = literal("known from a job of another model")
     values = (literal(choice.model_id), literal(JobState.DEAD.value), literal(Lane.BULK.value), page.c.reason, known)
@@ -333,7 +345,7 @@ def _note_unscorable(connection: Connection, choice: Choice, page: Subquery) -> 
     columns = ["recording_id", "model_id", "state", "lane", "reason", "detail"]
     columns += ["next_run_at_s", "created_at", "finished_at"]
     statement = _insert(connection).from_select(columns, new)
-    connection.execute(statement.on_conflict_do_nothing())
+    return statement.on_conflict_do_nothing()
 
 
 def _insert(connection: Connection) -> Any:

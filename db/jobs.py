@@ -1,7 +1,6 @@
 """Makes jobs for recordings and brings dead ones back; it never runs one."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import Engine, Select, and_, case, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -25,11 +24,7 @@ def create_jobs(
     model_id: int,
     *,
     lane: Lane,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    subject: str | None = None,
     tenant: str | None = None,
-    is_dry_run: bool = False,
 ) -> int:
     """Make the jobs that are missing for one model; a second call adds none.
 
@@ -40,25 +35,20 @@ def create_jobs(
         engine: the database.
         model_id: the model version to score with.
         lane: which queue the jobs go through.
-        since: only recordings of this moment or later. The time of recording counts, or of upload where the time of
-            recording is unknown.
-        until: only recordings before this moment.
-        subject: only this person's recordings, by the present name.
-        tenant: only this tenant's recordings; a subject of two tenants is two people.
-        is_dry_run: count the missing jobs, make none.
+        tenant: only this tenant's recordings.
 
     Returns:
-        The number of jobs made (or to be made).
+        The number of jobs made.
 
     Raises:
         ModelRetired: the model version was retired or removed.
     """
-    missing = _missing(model_id, since=since, until=until, subject=subject, tenant=tenant)
+    missing = _missing(model_id)
+    if tenant is not None:
+        missing = missing.where(recordings.c.tenant == tenant)
     with reading(engine) as connection:
         if (model := read_model(connection, model_id)) is not None:
             require_in_use(connection, model)
-        if is_dry_run:
-            return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
         last_id = connection.scalar(select(func.max(recordings.c.id))) or 0
     n_made = 0
     for low in range(0, last_id, CREATE_BATCH):
@@ -76,9 +66,8 @@ def create_jobs_of(engine: Engine, model_id: int, people: Sequence[tuple[str, st
         people: tenant and present name of each, a few hundred at most.
         lane: which queue the jobs go through.
     """
-    missing = _missing(model_id, since=None, until=None, subject=None, tenant=None)
     of_people = tuple_(recordings.c.tenant, recordings.c.subject).in_(list(people))
-    return _insert(engine, model_id, missing.where(of_people), lane=lane)
+    return _insert(engine, model_id, _missing(model_id).where(of_people), lane=lane)
 
 
 def _insert(engine: Engine, model_id: int, wanted: Select[int], *, lane: Lane) -> int:
@@ -131,27 +120,11 @@ def retry(
         return len(changed)
 
 
-def outstanding(engine: Engine) -> int:
-    """Count the jobs that have been published and have not ended: QUEUED and RUNNING."""
-    with reading(engine) as connection:
-        return connection.scalar(count_outstanding()) or 0
-
-
 def count_outstanding() -> Select[int]:
     """Give the statement that counts what has been published and has not ended."""
     return select(func.count()).where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
 
 
-def _missing(
-    model_id: int, *, since: datetime | None, until: datetime | None, subject: str | None, tenant: str | None
-) -> Select[int]:
-    moment = func.coalesce(recordings.c.recorded_at, recordings.c.uploaded_at)
+def _missing(model_id: int) -> Select[int]:
     has_job = exists().where(and_(jobs.c.recording_id == recordings.c.id, jobs.c.model_id == model_id))
-    statement = select(recordings.c.id).where(recordings.c.state == RecordingState.LIVE, ~has_job)
-    if since is not None:
-        statement = statement.where(moment >= since)
-    if until is not None:
-        statement = statement.where(moment < until)
-    if tenant is not None:
-        statement = statement.where(recordings.c.tenant == tenant)
-    return statement if subject is None else statement.where(recordings.c.subject == subject)
+    return select(recordings.c.id).where(recordings.c.state == RecordingState.LIVE, ~has_job)

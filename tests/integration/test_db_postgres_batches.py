@@ -23,6 +23,8 @@ from tests.unit.test_db_batches import (  # noqa: F401 - the tests themselves
     test_only_recordings_with_a_label_of_the_active_model_can_be_chosen,
     test_recordings_without_audio_are_not_planned,
     test_speed_and_disk_are_measured_and_unknown_before_anything_was_scored,
+    test_unscorable_recordings_are_tried_again_when_asked_for,
+    test_what_no_model_could_score_is_not_tried_again_and_says_why,
 )
 
 

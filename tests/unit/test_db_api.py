@@ -282,7 +282,7 @@ def test_notes_can_be_chosen_by_day_and_state(engine):
 def test_notes_of_another_model_are_what_that_one_says(engine):
     a_week(engine)
     other = models.add_model(engine, a_model("2.0")).id
-    jobs.create_jobs(engine, other, lane=Lane.BULK, subject="anna", tenant="default")
+    jobs.create_jobs_of(engine, other, [("default", "anna")], lane=Lane.BULK)
     score_all(engine)
 
     found = list_all(engine, limit=500, model_id=other)

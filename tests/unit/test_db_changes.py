@@ -20,8 +20,9 @@ from db_samples import (
 )
 from sqlalchemy import insert, text
 
-from db import changes, erasures, jobs, ledger, models, people, recordings, subject_keys
+from db import batch_plan, batches, changes, erasures, jobs, ledger, models, people, recordings, subject_keys
 from db.api_schema import changes as changes_table
+from db.batch_plan import Choice
 from db.changes import Place
 from db.columns import db_now
 from db.erasures import Chosen
@@ -276,3 +277,33 @@ def test_many_changes_are_numbered_in_steps(engine, monkeypatch):
 def add_by_hand(connection, recording_id):
     row = {"tenant": "default", "kind": "note.upserted", "recording_id": recording_id, "at": db_now()}
     connection.execute(insert(changes_table).values(row))
+
+
+def cancel_batch_of(engine, model):
+    """Plan a batch of a model and cancel it; gives what the feed and the marks of people tell of that."""
+    batch_id = batch_plan.begin(engine, Choice(model_id=model.id))
+    batch_plan.plan_all(engine, batch_id)
+    place, n_marks = here(engine), count(engine, "subject_marks")
+    batches.cancel(engine, batch_id)
+    assert batches.end_cancelled(engine, batch_id) == 3
+    return since(engine, place), count(engine, "subject_marks") - n_marks
+
+
+def test_a_cancelled_batch_tells_nobody_of_a_model_that_nobody_reads_and_everybody_of_one_that_is_read(engine):
+    recordings.register(engine, [a_recording(f"{i}.wav", subject="anna") for i in range(3)])
+    active, other = add_active_model(engine), models.add_model(engine, a_model("2.0"))
+
+    assert cancel_batch_of(engine, other) == ([], 0)
+    assert cancel_batch_of(engine, other) == ([], 0)  # which takes the jobs of the first over
+    assert cancel_batch_of(engine, active) == ([("note.upserted", i, None) for i in (1, 2, 3)], 3)
+
+
+def test_what_fails_for_good_is_told_whatever_model_it_was_for(engine):
+    recordings.register(engine, [a_recording("a.wav", subject="anna")])
+    add_active_model(engine)
+    jobs.create_jobs(engine, models.add_model(engine, a_model("2.0")).id, lane=Lane.BULK)
+    place = here(engine)
+
+    ledger.fail_dead(engine, take(engine, 1), Reason.NOT_AUDIO, detail="x")
+
+    assert since(engine, place) == [UPSERT_1]

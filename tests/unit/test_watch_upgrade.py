@@ -40,7 +40,7 @@ def test_rows_triggers_and_indexes_are_as_before(engine):
     before = [ask(engine, f"SELECT * FROM {table}") for table in tables]
     made = ask(engine, TRIGGERS)
 
-    migrate.upgrade(engine)
+    upgrade_to(engine, "0020")  # a later one makes some triggers anew
 
     assert [ask(engine, f"SELECT * FROM {table}") for table in tables] == before
     assert made
