@@ -191,9 +191,9 @@ def run_system(started: dict[str, Any], notes: Sequence[bytes], *, n_processes: 
             s3_access_key=bucket.access_key,
             s3_secret_key=bucket.secret_key,
             worker_concurrency=n_processes,
-            sweep_s=1.0,
         )
-        engine = make_engine(settings.database)
+        engine = make_engine(settings.database, n_pooled=1)
+        stack.callback(engine.dispose)
         migrate.upgrade(engine)
         ensure_model(engine, settings)
         roots = {name: [server.pid] for name, server in started.items()}

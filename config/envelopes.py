@@ -98,7 +98,7 @@ def read_job_ids(body: Any) -> list[int]:
     """
     args = body[0] if isinstance(body, list) and body else None
     if not isinstance(args, list) or not 1 <= len(args) <= JOBS_PER_MESSAGE:
-        raise Refused(f"it does not name 1 to {JOBS_PER_MESSAGE} jobs")
+        raise Refused(f"it names no job, or more than {JOBS_PER_MESSAGE}")
     for job_id in args:
         if not isinstance(job_id, int) or isinstance(job_id, bool) or not 1 <= job_id <= MAX_JOB_ID:
             raise Refused("it names no job")

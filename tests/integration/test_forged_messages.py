@@ -87,7 +87,7 @@ def test_remote_commands_change_nothing(stage):
 
 def test_what_is_no_job_is_dropped_without_a_traceback_or_a_line_of_its_own(stage):
     job_id = register(stage)
-    for args in ([2**63], [-1], [f"7\n{FORGED_LINE}"], [None], [], [1, 2], [[1]]):
+    for args in ([2**63], [-1], [f"7\n{FORGED_LINE}"], [None], [], [1] * 17, [[1]]):
         write(stage, args=args, argsrepr=f"({args}\n{FORGED_LINE})")
     stage.workers[0].start()
     write(stage, args=[job_id], task_id=f"x\n{FORGED_LINE}")

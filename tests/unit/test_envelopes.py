@@ -170,5 +170,5 @@ def test_the_arguments_of_a_message_are_the_ids_of_its_jobs():
 
 @pytest.mark.parametrize("ids", [[], list(range(1, JOBS_PER_MESSAGE + 2)), [7, "8"], [7, 0], [7, [8]]], ids=str)
 def test_a_message_of_no_jobs_of_too_many_or_with_one_that_is_none_is_refused(ids):
-    with pytest.raises(Refused, match=r"it names no job|it does not name 1 to 16 jobs"):
+    with pytest.raises(Refused, match="it names no job"):
         read_job_ids([ids, {}, {}])
