@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from config.queues import LANES, NIGHTLY_TASK, SCHEDULER_QUEUE, SCORE_TASK, TICK_TASK, lane_queue
+from config.queues import JOBS_PER_MESSAGE, LANES, NIGHTLY_TASK, SCHEDULER_QUEUE, SCORE_TASK, TICK_TASK, lane_queue
 
 _log = logging.getLogger(__name__)
 MAX_JOB_ID: Final = 2**63 - 1
 MAX_BODY_CHARS: Final = 1 << 20
-"""A job's message has 64; what one worker tells another when it starts, some thousand."""
+"""A message of 16 jobs has some hundred; what one worker tells another when it starts, some thousand."""
 MAX_TEXT_CHARS: Final = 255
 ALLOWED_COMMANDS: Final = frozenset(
     {"hello", "ping", "heartbeat", "report", "stats", "active", "reserved", "active_queues"}
@@ -87,27 +87,29 @@ def read_envelope(message: Any, queue: str) -> dict[str, Any]:
     }
 
 
-def read_job_id(body: Any) -> int:
-    """Return the one argument of a message where it can be a job's id, 1 to 2^63 - 1.
+def read_job_ids(body: Any) -> list[int]:
+    """Return the arguments of a message where each can be a job's id, 1 to 2^63 - 1.
 
-    >>> read_job_id([[7], {}, {}])
-    7
+    >>> read_job_ids([[7, 9], {}, {}])
+    [7, 9]
 
     Raises:
-        Refused: It names no job.
+        Refused: It names no job, too many, or something else.
     """
     args = body[0] if isinstance(body, list) and body else None
-    job_id = args[0] if isinstance(args, list) and len(args) == 1 else None
-    if not isinstance(job_id, int) or isinstance(job_id, bool) or not 1 <= job_id <= MAX_JOB_ID:
-        raise Refused("it names no job")
-    return job_id
+    if not isinstance(args, list) or not 1 <= len(args) <= JOBS_PER_MESSAGE:
+        raise Refused(f"it does not name 1 to {JOBS_PER_MESSAGE} jobs")
+    for job_id in args:
+        if not isinstance(job_id, int) or isinstance(job_id, bool) or not 1 <= job_id <= MAX_JOB_ID:
+            raise Refused("it names no job")
+    return args
 
 
 def _make_task(headers: dict[str, Any], body: Any, queue: str) -> tuple[dict[str, Any], Any]:
     task = headers.get("task")
     if not isinstance(task, str) or task not in TASKS_OF[queue]:
         raise Refused("its task is not one of this queue")
-    args = [read_job_id(body)] if task == SCORE_TASK else []
+    args = read_job_ids(body) if task == SCORE_TASK else []
     task_id, expires = _read_uuid(headers.get("id")), headers.get("expires")
     made = {
         "lang": "py",

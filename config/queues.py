@@ -1,6 +1,6 @@
 """Names and Celery settings that the scheduler and the worker share; opens no connection.
 
-A message is one task name and one integer job id. The SQL ledger is the truth and a message only a notification:
+A message is one task name and a few integer job ids. The SQL ledger is the truth and a message only a notification:
 losing one costs one sweep, repeating it costs nothing.
 """
 
@@ -26,6 +26,8 @@ NIGHTLY_TASK: Final = "tonalog.nightly"
 # behind bulk, which the pump keeps full, they would wait for the end of the whole reprocess.
 LANES: Final = ("interactive", "nightly", "quarantine", "bulk")
 SCHEDULER_QUEUE: Final = "scheduler"
+JOBS_PER_MESSAGE: Final = 16
+"""How many jobs of short recordings one message names at most."""
 _FILE_TRANSPORT: Final = "config.file_queue:Transport"
 _REDIS_TRANSPORT: Final = "config.redis_queue:Transport"
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from pydantic_core import from_json  # reads a document as `json.loads` does, in a seventh of the time
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from db.errors import DatabaseError, translate
@@ -25,24 +25,30 @@ _POSTGRES_SESSION = "-c timezone=UTC -c lock_timeout=30000 -c idle_in_transactio
 _POSTGRES_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _READ_ONLY = "tonalog_read_only"
 _NO_TRANSACTION = "tonalog_no_transaction"
+_FILE = "tonalog_file"
 # What SQLite's driver takes in Python, and what SQLite itself takes in a `file:` name.
 _SQLITE_OPTIONS = ("timeout", "uri", "mode", "cache", "vfs", "psow", "nolock", "immutable", "cached_statements")
 _POSTGRES_NAMES = ("postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
 def make_engine(
-    place: str | Path, *, connect_timeout_s: int = POSTGRES_CONNECT_TIMEOUT_S, n_pooled: int | None = None
+    place: str | Path,
+    *,
+    connect_timeout_s: int = POSTGRES_CONNECT_TIMEOUT_S,
+    n_pooled: int | None = None,
+    n_passing: int = 0,
 ) -> Engine:
     """Build an engine; the first connection is made by its first use.
 
-    Connections are not pooled unless a process asks for it: the ledger makes a few short transactions per recording, and
-    an engine without open connections may be carried over a fork.
+    Connections are not pooled unless a process asks for it: an engine without open connections may be carried over a fork.
+    A pooled one is tried before it is used, and opened anew where the server, or SQLite's file, is another by now.
 
     Args:
         place: `sqlite:///FILE`, `postgresql://...` (also `postgres://` and `postgresql+psycopg://`); or the path of a
             SQLite file, which may hold any character.
         connect_timeout_s: seconds to wait for a PostgreSQL server.
-        n_pooled: how many connections to keep open and to have at the most; None: none is kept.
+        n_pooled: how many connections to keep open; None: none is kept.
+        n_passing: how many more there may be for a moment, closed after their use.
 
     Raises:
         DatabaseError: the URL cannot be read, names another database or an unknown option, or is an in-memory SQLite.
@@ -50,13 +56,14 @@ def make_engine(
     parsed = URL.create("sqlite", database=str(place)) if isinstance(place, Path) else _parse(place)
     pool: dict[str, Any] = {"poolclass": NullPool}
     if n_pooled is not None:
-        pool = {"poolclass": QueuePool, "pool_size": n_pooled, "max_overflow": 0, "pool_pre_ping": True}
+        pool = {"poolclass": QueuePool, "pool_size": n_pooled, "max_overflow": n_passing, "pool_pre_ping": True}
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed, **pool, json_deserializer=from_json, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S}
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "checkout", _refuse_replaced_file)
     else:
         options = {"connect_timeout": connect_timeout_s, "prepare_threshold": None, **_POSTGRES_KEEPALIVE}
         engine = create_engine(
@@ -136,13 +143,35 @@ def _refuse_unknown_options(url: str) -> None:
         )
 
 
-def _prepare_sqlite(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: SqliteConnection, entry: ConnectionPoolEntry) -> None:
     # Without this the driver begins transactions by itself, late, and updates are lost silently
     # (measured: 336 commits moved a counter to 165).
     connection.isolation_level = None
     _turn_on_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    entry.info[_FILE] = _identify_file(connection)
+
+
+def _identify_file(connection: SqliteConnection) -> tuple[str, int, int] | None:
+    """Give name, device and inode of an open database's file; None where it has no name or is not there."""
+    (*_, file) = connection.execute("PRAGMA database_list").fetchone()
+    return (file, *_read_inode(file)) if file else None
+
+
+def _read_inode(file: str) -> tuple[int, int]:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def _refuse_replaced_file(_connection: SqliteConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    # A restored backup takes the file's name: what a connection that was open before writes would be lost with the old file.
+    known = entry.info.get(_FILE)
+    if known is not None and known[1:] != _read_inode(known[0]):
+        raise DisconnectionError("the database's file was replaced")
 
 
 def _turn_on_wal(connection: SqliteConnection) -> None:

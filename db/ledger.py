@@ -1,4 +1,4 @@
-"""One attempt at a job, from claim to end: every step is one transaction, fenced by the claim's token.
+"""Attempts at jobs, from claim to end: every step is one transaction, fenced by the claims' tokens.
 
 It never decides what a job does, and never trusts a worker's clock: leases are compared with the database's.
 
@@ -6,16 +6,15 @@ A worker whose lease ran out may still finish as long as nobody noticed (the swe
 still the job's, so it is still the only one who can write. Once the sweep took the job back, nothing of it is written.
 """
 
-import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, update
 
-from db.batch_pump import may_begin
+from db.claims import choose_together, take
 from db.columns import db_now, db_now_s
-from db.models import read_model
-from db.reasons import JobState, Lane, Outcome, Reason
-from db.recordings import read_recording
-from db.results import insert_result
+from db.reasons import JobState, Outcome, Reason
+from db.results import insert_results
 from db.rows import Claim, NewResult
 from db.schema import attempts, jobs
 
@@ -35,37 +34,27 @@ def claim(engine: Engine, job_id: int, *, worker: str, lease_s: float) -> Claim 
         The claim, or None where there is nothing to do: the job runs, has ended, waits for a later time, or is of a batch
         that is paused or cancelled. The message can then be forgotten.
     """
-    token = secrets.token_hex(16)
-    is_waiting = or_(
-        jobs.c.state == JobState.QUEUED,
-        and_(jobs.c.state == JobState.PENDING, jobs.c.next_run_at_s <= db_now_s()),
-    )
-    take = (
-        update(jobs)
-        .where(jobs.c.id == job_id, is_waiting, may_begin())
-        .values(
-            state=JobState.RUNNING,
-            attempts=jobs.c.attempts + 1,
-            lease_token=token,
-            lease_until_s=db_now_s() + lease_s,
-            worker=worker,
-            queued_at_s=None,
-            queue_count=0,
-        )
-        .returning(jobs.c.recording_id, jobs.c.model_id, jobs.c.attempts, jobs.c.lane)
-    )
     with engine.begin() as connection:
-        row = connection.execute(take).one_or_none()
-        if row is None:
-            return None
-        begun = {"job_id": job_id, "n": row.attempts, "token": token, "started_at": db_now(), "worker": worker}
-        connection.execute(insert(attempts).values(begun))
-        recording = read_recording(connection, row.recording_id)
-        model = read_model(connection, row.model_id)
-    assert recording is not None  # foreign keys hold both
-    assert model is not None
-    lane = Lane(row.lane)
-    return Claim(job_id=job_id, token=token, attempt_n=row.attempts, lane=lane, recording=recording, model=model)
+        claims = take(connection, jobs.c.id == job_id, worker=worker, lease_s=lease_s)
+    return claims[0] if claims else None
+
+
+def claim_together(engine: Engine, job_ids: Sequence[int], *, worker: str, lease_s: float) -> list[Claim]:
+    """Take those of some jobs that can be scored together, in one transaction.
+
+    Args:
+        engine: the database.
+        job_ids: the ids that the message carried.
+        worker: who takes them, for the history.
+        lease_s: how long nobody else may take them.
+
+    Returns:
+        A claim of each in order of their ids. Left out is what `claim` would not give either, what is scored alone
+        (`claims.may_share`), and what another transaction holds locked just now.
+    """
+    with engine.begin() as connection:
+        chosen = list(connection.scalars(choose_together(job_ids)))
+        return take(connection, jobs.c.id.in_(chosen), worker=worker, lease_s=lease_s) if chosen else []
 
 
 def heartbeat(engine: Engine, token: str, *, job_id: int, lease_s: float) -> bool:
@@ -74,9 +63,33 @@ def heartbeat(engine: Engine, token: str, *, job_id: int, lease_s: float) -> boo
     Returns:
         False when the job is no longer this claim's: stop working, nothing of it can be written.
     """
-    held = update(jobs).where(is_held(job_id, token)).values(lease_until_s=db_now_s() + lease_s)
+    return job_id in heartbeat_together(engine, {job_id: token}, lease_s=lease_s)
+
+
+def heartbeat_together(engine: Engine, tokens: Mapping[int, str], *, lease_s: float) -> set[int]:
+    """Make the leases of several claims last `lease_s` from now, in one statement.
+
+    Args:
+        engine: the database.
+        tokens: job id to the claim's token.
+        lease_s: how long.
+
+    Returns:
+        The ids of the jobs that are still their claim's; nothing can be written of the others.
+    """
+    held = update(jobs).where(_are_held(tokens)).values(lease_until_s=db_now_s() + lease_s).returning(jobs.c.id)
     with engine.begin() as connection:
-        return connection.execute(held).rowcount == 1
+        return set(connection.scalars(held))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """The result of one claim and what it cost: wall time, and the most memory that the process held."""
+
+    claim: Claim
+    result: NewResult
+    wall_ms: int | None = None
+    peak_rss_kib: int | None = None
 
 
 def finish(
@@ -92,17 +105,33 @@ def finish(
     Returns:
         False when the job is no longer this claim's; nothing was written then.
     """
+    ending = Ending(claim=claim, result=result, wall_ms=wall_ms, peak_rss_kib=peak_rss_kib)
+    return claim.job_id in finish_together(engine, [ending])
+
+
+def finish_together(engine: Engine, endings: Sequence[Ending]) -> set[int]:
+    """Write several results and end their jobs as DONE, in one transaction that begins with the tokens.
+
+    Returns:
+        The ids of the jobs that were ended. Of the others, which are no longer their claims', nothing was written.
+
+    Raises:
+        DatabaseError: nothing at all was written; one result that is refused takes the others with it.
+    """
+    tokens = {ending.claim.job_id: ending.claim.token for ending in endings}
     done = (
         update(jobs)
-        .where(is_held(claim.job_id, claim.token))
+        .where(_are_held(tokens))
         .values(state=JobState.DONE, lease_until_s=None, finished_at=db_now(), reason=None, detail=None)
+        .returning(jobs.c.id)
     )
     with engine.begin() as connection:
-        if connection.execute(done).rowcount != 1:
-            return False
-        insert_result(connection, claim, result)
-        close_attempt(connection, claim, Outcome.DONE, wall_ms=wall_ms, peak_rss_kib=peak_rss_kib)
-        return True
+        ours = set(connection.scalars(done))
+        if ours:
+            held = [ending for ending in endings if ending.claim.job_id in ours]
+            insert_results(connection, [(ending.claim, ending.result) for ending in held])
+            _close_done(connection, held)
+        return ours
 
 
 def fail_dead(
@@ -155,21 +184,41 @@ def release(engine: Engine, claim: Claim) -> bool:
     Returns:
         False when the job is no longer this claim's.
     """
-    back = (
-        update(jobs)
-        .where(is_held(claim.job_id, claim.token))
-        .values(state=JobState.PENDING, lease_token=None, lease_until_s=None, next_run_at_s=db_now_s())
-    )
+    return bool(release_together(engine, [claim]))
+
+
+def release_together(engine: Engine, claims: Sequence[Claim]) -> set[int]:
+    """Hand several jobs back at once, in one transaction; gives the ids of those that were still their claims'."""
+    tokens = {claim.job_id: claim.token for claim in claims}
+    freed = {"state": JobState.PENDING, "lease_token": None, "lease_until_s": None, "next_run_at_s": db_now_s()}
+    back = update(jobs).where(_are_held(tokens)).values(freed).returning(jobs.c.id)
     with engine.begin() as connection:
-        if connection.execute(back).rowcount != 1:
-            return False
-        close_attempt(connection, claim, Outcome.RELEASED)
-        return True
+        ours = set(connection.scalars(back))
+        for claim in claims:
+            if claim.job_id in ours:
+                close_attempt(connection, claim, Outcome.RELEASED)
+        return ours
 
 
 def is_held(job_id: int, token: str) -> ColumnElement[bool]:
     """Give the condition that a job still belongs to the claim with this token."""
     return and_(jobs.c.id == job_id, jobs.c.lease_token == token, jobs.c.state == JobState.RUNNING)
+
+
+def _are_held(tokens: Mapping[int, str]) -> ColumnElement[bool]:
+    # A token is of one claim, so that two lists say the same as a list of pairs, which no index serves as well.
+    return and_(
+        jobs.c.id.in_(sorted(tokens)), jobs.c.lease_token.in_(sorted(tokens.values())), jobs.c.state == JobState.RUNNING
+    )
+
+
+def _close_done(connection: Connection, endings: Sequence[Ending]) -> None:
+    closed = update(attempts).where(attempts.c.token == bindparam("of_token"))
+    closed = closed.values(
+        ended_at=db_now(), outcome=Outcome.DONE, wall_ms=bindparam("ms"), peak_rss_kib=bindparam("kib")
+    )
+    rows = [{"of_token": ending.claim.token, "ms": ending.wall_ms, "kib": ending.peak_rss_kib} for ending in endings]
+    connection.execute(closed, rows)
 
 
 def close_attempt(

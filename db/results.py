@@ -1,6 +1,6 @@
 """Writes and reads the scores of finished jobs; it never changes a stored one (a trigger refuses it)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -16,26 +16,54 @@ from db.schema import DIMENSIONS, EMOTIONS, results, segments
 _SAME = ("label", "confidence", "is_uncertain", "n_windows", "speech_ms", "rejected_ms", "duration_ms", "audio_sha256")
 
 
-def insert_result(connection: Connection, claim: Claim, result: NewResult) -> bool:
-    """Write a result and its segments inside the transaction that ends the job.
+def insert_results(connection: Connection, ended: Sequence[tuple[Claim, NewResult]]) -> None:
+    """Write results and their segments inside the transaction that ends their jobs, at most one a recording and model.
 
-    Returns:
-        False when there is a result of this recording and model already; that one stays.
+    Where there is a result of this recording and model already, that one stays. They are written in order of the persons,
+    so that two workers that mark the same ones do not wait for each other.
     """
-    key = {"recording_id": claim.recording.id, "model_id": claim.model.id}
-    trend = {label: dict(numbers) for label, numbers in result.trend.items()}
-    slopes = {f"{name}_slope_per_min": trend.get(name, {}).get("slope_per_min") for name in EMOTIONS}
-    values = {name: getattr(result, name) for name in _SAME}
-    values |= {"token": claim.token, "status": result.status, "trend": trend, "created_at": db_now()}
-    values["voice"] = dict(result.voice) or None
+    left = sorted(ended, key=_by_person)
+    while left:
+        # Of each recording one, since what comes back of a written row is the recording alone.
+        first = {claim.recording.id: (claim, result) for claim, result in reversed(left)}
+        _insert(connection, list(reversed(first.values())))
+        left = [(claim, result) for claim, result in left if first[claim.recording.id][0] is not claim]
+
+
+def _by_person(ended: tuple[Claim, NewResult]) -> tuple[str, str, int, int]:
+    recording = ended[0].recording
+    return recording.tenant, recording.subject or "", recording.id, ended[0].model.id
+
+
+def _insert(connection: Connection, ended: Sequence[tuple[Claim, NewResult]]) -> None:
     new = postgresql_insert(results) if connection.dialect.name == "postgresql" else sqlite_insert(results)
-    wide = _wide(result.scores, result.dimensions)
-    statement = new.values(**key, **values, **slopes, **wide).on_conflict_do_nothing()
-    if connection.execute(statement.returning(results.c.recording_id)).first() is None:
-        return False
-    rows = [
+    statement = new.values(created_at=db_now()).on_conflict_do_nothing().returning(results.c.recording_id)
+    written = set(connection.scalars(statement, [_as_row(claim, result) for claim, result in ended]))
+    rows = [row for claim, result in ended if claim.recording.id in written for row in _as_segment_rows(claim, result)]
+    if rows:
+        connection.execute(insert(segments), rows)
+
+
+def _as_row(claim: Claim, result: NewResult) -> dict[str, Any]:
+    trend = {label: dict(numbers) for label, numbers in result.trend.items()}
+    return {
+        "recording_id": claim.recording.id,
+        "model_id": claim.model.id,
+        "token": claim.token,
+        "status": result.status,
+        "trend": trend,
+        "voice": dict(result.voice) or None,
+        **{name: getattr(result, name) for name in _SAME},
+        **{f"{name}_slope_per_min": trend.get(name, {}).get("slope_per_min") for name in EMOTIONS},
+        **_wide(result.scores, result.dimensions),
+    }
+
+
+def _as_segment_rows(claim: Claim, result: NewResult) -> list[dict[str, Any]]:
+    return [
         {
-            **key,
+            "recording_id": claim.recording.id,
+            "model_id": claim.model.id,
             "idx": idx,
             "start_ms": segment.start_ms,
             "end_ms": segment.end_ms,
@@ -44,9 +72,6 @@ def insert_result(connection: Connection, claim: Claim, result: NewResult) -> bo
         }
         for idx, segment in enumerate(result.segments)
     ]
-    if rows:
-        connection.execute(insert(segments), rows)
-    return True
 
 
 def result_of(engine: Engine, recording_id: int, model_id: int) -> Result | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from celery import Celery
@@ -11,8 +12,10 @@ from kombu.exceptions import BatchPublishError, OperationalError
 
 from config.queues import SCORE_TASK, lane_queue
 from db import Engine, pump
+from db.claims import sizes_to_share
 from db.reasons import Lane
 from scheduler.broker import count_waiting
+from scheduler.grouping import group
 from telemetry import metrics, traces
 
 _log = logging.getLogger(__name__)
@@ -35,8 +38,8 @@ def publish_due(
 ) -> PublishResult:
     """Send due jobs until `queue_cap` are outstanding (nightly jobs count apart).
 
-    A job is marked QUEUED before its id is sent. If the broker refuses, the job goes back to PENDING;
-    if this process dies in between, it is redelivered later. A lane in which `queue_cap` messages wait gets no more:
+    A job is marked QUEUED before its id is sent; short recordings share a message (`scheduler.grouping`). If the broker
+    refuses, the job goes back to PENDING; if this process dies in between, it is redelivered later. A lane in which `queue_cap` messages wait gets no more:
     where no worker takes them, each redelivery would add one to those that are not lost at all.
 
     Raises:
@@ -47,33 +50,36 @@ def publish_due(
 
 
 def _send(engine: Engine, app: Celery, due: list[tuple[int, Lane]], *, queue_cap: int) -> int:
+    messages = group(due, sizes_to_share(engine, [job_id for job_id, _ in due]))
     n_done = n_sent = 0
     try:
         waiting = Counter(count_waiting(app, {lane_queue(lane) for _, lane in due})) if due else Counter[str]()
-        while n_done < len(due):
-            page = due[n_done : n_done + PAGE]
+        while n_done < len(messages):
+            page = messages[n_done : n_done + PAGE]
             n_sent += _send_page(app, page, waiting, queue_cap=queue_cap)
             n_done += len(page)
     except _REFUSALS as error:
         # Of a page that failed some messages may have come through: their jobs are claimed, or published once more.
-        left = [unsent for unsent, _ in due[n_done:]]
+        left = [unsent for _, job_ids in messages[n_done:] for unsent in job_ids]
         pump.unqueue(engine, left)
         metrics.BROKER_REFUSALS.inc()
         _log.warning("broker refused a message", extra={"n_left": len(left), "error": type(error).__name__})
     return n_sent
 
 
-def _send_page(app: Celery, page: list[tuple[int, Lane]], waiting: Counter[str], *, queue_cap: int) -> int:
-    """Send the messages for which their queue has room, on Redis in one exchange; give how many."""
+def _send_page(app: Celery, page: list[tuple[Lane, list[int]]], waiting: Counter[str], *, queue_cap: int) -> int:
+    """Send the messages for which their queue has room, on Redis in one exchange; give how many jobs they name."""
     sent = Counter[Lane]()
     with app.producer_or_acquire() as producer, producer.batch():
-        for job_id, lane in page:
+        for lane, job_ids in page:
             queue = lane_queue(lane)
             if waiting[queue] < queue_cap:
-                with traces.span("enqueue", job_id=job_id, lane=lane.value):
-                    app.send_task(SCORE_TASK, args=[job_id], queue=queue, producer=producer)
+                with ExitStack() as spans:
+                    for job_id in job_ids:
+                        spans.enter_context(traces.span("enqueue", job_id=job_id, lane=lane.value))
+                    app.send_task(SCORE_TASK, args=job_ids, queue=queue, producer=producer)
                 waiting[queue] += 1
-                sent[lane] += 1
+                sent[lane] += len(job_ids)
     for lane, n in sent.items():
         metrics.JOBS_PUBLISHED.labels(lane.value).inc(n)
     return sent.total()

@@ -26,16 +26,23 @@ class Attempt:
         claim: the right to it.
         watch: where its time goes.
         started: when it began, by `time.monotonic`.
+        stopped: when its result was there, where that waits for others.
     """
 
     claim: Claim
     watch: Stopwatch = field(default_factory=Stopwatch)
     started: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - a test has a clock of its own
+    stopped: float | None = None
 
     @property
     def wall_ms(self) -> int:
-        """How long it has taken so far."""
-        return round((time.monotonic() - self.started) * 1000)
+        """How long it has taken so far, or until `stop_clock`."""
+        until = time.monotonic() if self.stopped is None else self.stopped
+        return round((until - self.started) * 1000)
+
+    def stop_clock(self) -> None:
+        """Count no more of the time that goes by: its result waits for those of others."""
+        self.stopped = time.monotonic()
 
     @property
     def model(self) -> str:

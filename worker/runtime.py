@@ -31,10 +31,15 @@ class Runtime:
 
     @property
     def engine(self) -> Engine:
-        """The process's own database engine."""
+        """The process's own database engine; one connection is kept, and a heartbeat has one for a moment."""
         if self._engine is None:
-            self._engine = make_engine(self.settings.database)
+            self._engine = make_engine(self.settings.database, n_pooled=1, n_passing=1)
         return self._engine
+
+    def close_connections(self) -> None:
+        """Close the connections to the database, as a process does before it forks; the next use opens one."""
+        if self._engine is not None:
+            self._engine.dispose()
 
     @property
     def worker_name(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from db_samples import a_result, add_active_model, add_jobs, new_sqlite, take
 from kombu.exceptions import OperationalError
 
-from config.envelopes import read_job_id
+from config.envelopes import read_job_ids
 from config.queues import lane_queue
 from config.settings import Settings
 from db import history
@@ -92,4 +92,5 @@ def test_a_queue_that_workers_empty_is_filled_up_between_ticks_and_never_beyond_
 
 
 def job_id_of(message):
-    return read_job_id(json.loads(base64.b64decode(json.loads(message)["body"])))
+    (job_id,) = read_job_ids(json.loads(base64.b64decode(json.loads(message)["body"])))
+    return job_id

@@ -93,3 +93,31 @@ def test_a_missing_table_is_not_taken_for_passing_trouble(tmp_path):
 
     with pytest.raises(SchemaOutdated), reading(engine) as connection:
         connection.exec_driver_sql("SELECT * FROM jobs")
+
+
+def test_a_kept_connection_leaves_a_file_that_a_restored_backup_has_replaced(tmp_path):
+    file = tmp_path / "x.db"
+    engine = make_engine(file, n_pooled=1)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE old (n INTEGER)")
+    other = make_engine(tmp_path / "y.db")
+    with other.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE restored (n INTEGER)")
+    for leftover in tmp_path.glob("x.db-*"):
+        leftover.unlink()
+    (tmp_path / "y.db").replace(file)
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO restored VALUES (1)")
+
+    with reading(make_engine(file)) as connection:
+        assert connection.exec_driver_sql("SELECT n FROM restored").scalar_one() == 1
+
+
+def test_an_engine_keeps_no_more_connections_than_it_was_asked_to(tmp_path):
+    engine = make_engine(tmp_path / "x.db", n_pooled=1, n_passing=1)
+
+    with reading(engine), reading(engine):
+        pass
+
+    assert engine.pool.checkedin() == 1

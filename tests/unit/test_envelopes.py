@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kombu.transport.virtual import Channel, Message
 
-from config.envelopes import MAX_BODY_CHARS, MAX_JOB_ID, TASKS_OF, Refused, read_envelope, read_job_id
-from config.queues import SCHEDULER_QUEUE, SCORE_TASK, TICK_TASK, lane_queue
+from config.envelopes import MAX_BODY_CHARS, MAX_JOB_ID, TASKS_OF, Refused, read_envelope, read_job_ids
+from config.queues import JOBS_PER_MESSAGE, SCHEDULER_QUEUE, SCORE_TASK, TICK_TASK, lane_queue
 
 LANE = lane_queue("bulk")
 EVENTS, COMMANDS = "celeryev.1", "worker@host.celery.pidbox"
@@ -55,7 +55,7 @@ def test_what_is_no_job_id_is_refused(job_id):
         read_envelope(make_message([[job_id], {}, {}]), LANE)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[[]]", b"[[1, 2], {}, {}]", b"7", b"null"])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[[]]", b"7", b"null"])
 def test_a_body_of_another_shape_is_refused(body):
     with pytest.raises(Refused):
         read_envelope(make_message(body), LANE)
@@ -164,5 +164,11 @@ def test_an_event_keeps_its_known_fields():
     }
 
 
-def test_the_arguments_of_a_job_are_one_id():
-    assert read_job_id([[7], {}, {}]) == 7
+def test_the_arguments_of_a_message_are_the_ids_of_its_jobs():
+    assert read_job_ids([[7, 9], {}, {}]) == [7, 9]
+
+
+@pytest.mark.parametrize("ids", [[], list(range(1, JOBS_PER_MESSAGE + 2)), [7, "8"], [7, 0], [7, [8]]], ids=str)
+def test_a_message_of_no_jobs_of_too_many_or_with_one_that_is_none_is_refused(ids):
+    with pytest.raises(Refused, match=r"it names no job|it does not name 1 to 16 jobs"):
+        read_job_ids([ids, {}, {}])
