@@ -6,7 +6,6 @@ python -m benchmarks.note_length [--seconds N ...] [--codec NAME ...] [--rounds 
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 import tempfile
@@ -84,12 +83,12 @@ def score(path: Path, scorer: Scorer, settings: Settings, *, n_times: int = 1) -
     """Score a note several times; gives ms of processor time for each second of audio, by stage and in all, and windows."""
     limits = replace(limits_of(settings), max_bytes=1 << 31, max_decode_s=3600.0)
     watch, audio_s, n_windows = Stopwatch(time.process_time), 0.0, 0
-    file = io.BytesIO(path.read_bytes())
-    for _ in range(n_times):
-        file.seek(0)
-        note = score_recording(file, scorer, limits=limits, stopwatch=watch)
-        audio_s += note.duration_ms / 1000
-        n_windows += note.n_windows
+    with path.open("rb") as file:
+        for _ in range(n_times):
+            file.seek(0)
+            note = score_recording(file, scorer, limits=limits, stopwatch=watch)
+            audio_s += note.duration_ms / 1000
+            n_windows += note.n_windows
     found = {stage: watch.seconds[stage] * 1000 / audio_s for stage in STAGES}
     return found | {"all": sum(watch.seconds.values()) * 1000 / audio_s, "windows_a_minute": n_windows * 60 / audio_s}
 

@@ -1,6 +1,6 @@
 """A bucket of very many tiny objects: how long the real scheduler needs, and whether its memory and the queue stay small.
 
-python benchmarks/objects.py [--objects N] [--limit-s S]
+python benchmarks/objects.py [--objects N] [--limit-s S] [--no-metadata]
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--limit-s", type=float, default=1800.0, help="give up after so long, uploads not counted")
+    parser.add_argument(
+        "--no-metadata", action="store_true", help="TONALOG_OBJECT_METADATA=false: no HEAD for each object"
+    )
     options = parser.parse_args()
     print_protocol(
         f"{options.objects} objects of a few bytes in SeaweedFS; the real scheduler scans, registers and publishes them",
@@ -73,6 +76,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         variables, redis = stack.enter_context(servers(folder))
+        variables["TONALOG_OBJECT_METADATA"] = str(not options.no_metadata)
         begun_s = time.monotonic()
         fill(variables, options.objects)
         print(
@@ -202,7 +206,9 @@ def tell(seen: Watched, *, n_objects: int, cap: int) -> int:
         index for index, known in enumerate(seen.n_known) if known > n_objects / 10
     ]  # imported and connected by then
     slope, _ = linear_regression([seen.at_s[index] for index in busy], [seen.rss_mib[index] for index in busy])
-    print(f"register  {scan_s:.0f} s for {n_objects} objects, {n_objects / scan_s:.0f}/s (list, HEAD and insert)")
+    print(
+        f"register  {scan_s:.0f} s for {n_objects} objects, {n_objects / scan_s:.0f}/s (list, HEAD unless --no-metadata, and insert)"
+    )
     print(f"publish   {publish_s:.0f} s from the first to the last job, {n_objects / publish_s:.0f}/s")
     print(
         f"memory    scheduler's peak {max(seen.rss_mib):.0f} MiB, {slope * 60:+.2f} MiB a minute once a tenth was registered"
