@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.sounds import Signal, make_noise, make_silence, make_voice
-from worker.audio import gate
+from worker.audio import gate, voicing
 from worker.audio.gate import find_frames_near_voice
 from worker.audio.voicing import FrameMeasures, find_periods, find_voiced_frames, measure_frames
 
@@ -80,3 +80,18 @@ def test_frames_measured_together_are_measured_as_by_themselves() -> None:
         assert alone.pitch_hz[0] == together.pitch_hz[at]
         assert alone.level_db[0] == together.level_db[at]
         assert find_periods(alone, np.array([0]))[0] == find_periods(together, np.array([at]))[0]
+
+
+def test_pitch_by_a_product_is_that_of_the_inverse_transform() -> None:
+    signal = np.concatenate([make_voice(2.0, pitch_hz=hertz) for hertz in (80, 140, 220, 350)])
+    found = measure(signal + make_noise(8.0, peak=0.02))
+    weighed = found.magnitude * voicing._weigh_bins(voicing.PITCH_BAND_HZ)
+
+    correlation = np.fft.irfft(weighed, voicing.PITCH_FFT_SAMPLES, axis=1)
+    shortest, longest = voicing._find_lags(voicing.PITCH_RATE_HZ)
+    inner = correlation[:, shortest : longest + 1]
+    is_peak = (inner >= correlation[:, shortest - 1 : longest]) & (inner >= correlation[:, shortest + 1 : longest + 2])
+    heights = np.where(is_peak, inner, 0)
+
+    assert np.array_equal(found.pitch_lags, heights.argmax(axis=1) + shortest)
+    assert found.clarity == pytest.approx(heights.max(axis=1) / correlation[:, 0], abs=1e-5)

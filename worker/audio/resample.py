@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 SAMPLING_RATE_HZ = 16_000
 KIND = "soxr_hq"
 """librosa's own default."""
-PIECE_S = 8
-"""What is resampled at once at most, so that no block handed out is longer than that and the filter's delay."""
+CORE_S = 8
+CONTEXT_S = 1
+"""What is resampled beyond both edges of a block and thrown away: far longer than soxr's filter."""
 
 
 class Resampler:
-    """Resamples block by block; the blocks joined equal the whole signal resampled at once, in every bit.
+    """Resamples piece by piece, so that the pieces joined equal the whole signal resampled at once.
 
-    One stream of soxr goes through the whole signal, so no sample is resampled twice.
+    Pieces begin on whole seconds, where a sample of the old rate and one of the new fall together whatever the
+    rates are. A second on either side keeps the filter from feeling the cut.
     """
 
     def __init__(self, sampling_rate_hz: int) -> None:
@@ -28,8 +30,9 @@ class Resampler:
             sampling_rate_hz: of the signal to be fed.
         """
         self._rate_hz = sampling_rate_hz
-        self._n_fed = self._n_given = 0
-        self._stream = soxr.ResampleStream(sampling_rate_hz, SAMPLING_RATE_HZ, 1, dtype="float32", quality=KIND)
+        self._held: list[NDArray[np.float32]] = []
+        self._n_held = 0
+        self._has_context = False
 
     def feed(self, block: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Take the next block and hand out what is now certain.
@@ -38,27 +41,36 @@ class Resampler:
             block: float32 (n_samples,).
 
         Returns:
-            Blocks at 16 kHz, float32 (n_samples,), each at most 9 s, unless the signal has that rate already.
+            Blocks at 16 kHz, float32 (n_samples,), each at most 8 s.
         """
         if self._rate_hz == SAMPLING_RATE_HZ:
             return [block]
-        self._n_fed += len(block)
-        n_piece = PIECE_S * self._rate_hz
-        pieces = [block[start : start + n_piece] for start in range(0, len(block), n_piece)]
-        resampled = [self._stream.resample_chunk(piece) for piece in pieces]
-        self._n_given += sum(map(len, resampled))
-        return [piece for piece in resampled if len(piece)]
+        self._held.append(block)
+        self._n_held += len(block)
+        before_s = CONTEXT_S if self._has_context else 0
+        if self._n_held < (before_s + CORE_S + CONTEXT_S) * self._rate_hz:
+            return []
+        signal = np.concatenate(self._held)
+        resampled: list[NDArray[np.float32]] = []
+        while len(signal) >= (before_s + CORE_S + CONTEXT_S) * self._rate_hz:
+            piece = resample(signal[: (before_s + CORE_S + CONTEXT_S) * self._rate_hz], self._rate_hz)
+            resampled.append(piece[before_s * SAMPLING_RATE_HZ : (before_s + CORE_S) * SAMPLING_RATE_HZ])
+            signal = signal[(before_s + CORE_S - CONTEXT_S) * self._rate_hz :]
+            before_s, self._has_context = CONTEXT_S, True
+        self._held, self._n_held = [signal.copy()], len(signal)
+        return resampled
 
     def flush(self) -> list[NDArray[np.float32]]:
         """Take the end of the signal and hand out what is left.
 
         Returns:
-            Blocks at 16 kHz, float32 (n_samples,); together with the fed ones ceil(n_samples * 16000 / rate) samples.
+            Blocks at 16 kHz, float32 (n_samples,), each at most 9 s; together with the fed ones
+            ceil(n_samples * 16000 / rate) samples.
         """
-        if not self._n_fed:
+        before_s = CONTEXT_S if self._has_context else 0
+        if self._n_held <= before_s * self._rate_hz:
             return []
-        rest = self._stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
-        return [_set_length(rest, _count_samples(self._n_fed, self._rate_hz) - self._n_given)]
+        return [resample(np.concatenate(self._held), self._rate_hz)[before_s * SAMPLING_RATE_HZ :]]
 
 
 def resample(signal: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np.float32]:
@@ -77,15 +89,6 @@ def resample(signal: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np.f
     """
     if sampling_rate_hz == SAMPLING_RATE_HZ:
         return signal
-    resampled = soxr.resample(signal, sampling_rate_hz, SAMPLING_RATE_HZ, quality=KIND)
-    return _set_length(resampled, _count_samples(len(signal), sampling_rate_hz))
-
-
-def _count_samples(n_samples: int, sampling_rate_hz: int) -> int:
-    """Count the samples at 16 kHz, as librosa does."""
-    return math.ceil(n_samples * (SAMPLING_RATE_HZ / sampling_rate_hz))
-
-
-def _set_length(resampled: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
-    """Cut what is too long; soxr gives a sample too few where the last one lies behind the end."""
-    return np.pad(resampled[:n_samples], (0, max(0, n_samples - len(resampled))))
+    n_samples = math.ceil(len(signal) * (SAMPLING_RATE_HZ / sampling_rate_hz))
+    resampled = soxr.resample(signal, sampling_rate_hz, SAMPLING_RATE_HZ, quality=KIND)[:n_samples]
+    return np.pad(resampled, (0, n_samples - len(resampled)))

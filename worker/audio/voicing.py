@@ -7,8 +7,7 @@ Tones and music are pitched too: rejecting them is left to the model's learned s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -86,36 +85,39 @@ def measure_frames(signal: NDArray[np.float32], centres: NDArray[np.int64]) -> F
         signal: float32 (n_samples,), 16 kHz, in [-1, 1]. Beyond its ends it is taken as zero.
         centres: int64 (n_frames,), sample indices into the signal.
     """
-    measured = [_measure_some(*spectra) for spectra in _find_magnitudes(signal, centres)]
-    if len(measured) == 1:
-        return measured[0]
-    return FrameMeasures(
-        *(np.concatenate([getattr(some, part.name) for some in measured]) for part in fields(FrameMeasures))
-    )
+    is_audible, magnitude = _find_magnitudes(signal, centres)
+    n_frames = len(centres)
+    clarity, pitch_hz, level_db = np.zeros(n_frames), np.zeros(n_frames), np.zeros(n_frames)
+    lags = np.zeros(n_frames, dtype=np.int64)
+    for start in range(0, n_frames, FRAMES_AT_ONCE):
+        here = slice(start, start + FRAMES_AT_ONCE)
+        level_db[here] = _measure_level(magnitude[here])
+        clarity[here], lags[here], around = _find_peaks(
+            _correlate_pitch(magnitude[here]), is_audible[here], PITCH_RATE_HZ
+        )
+        pitch_hz[here] = PITCH_RATE_HZ / (lags[here] + _find_vertex(around))
+    return FrameMeasures(magnitude, is_audible, clarity, lags, pitch_hz, level_db)
 
 
 def _find_magnitudes(
     signal: NDArray[np.float32], centres: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.float32]]]:
-    """Find of FRAMES_AT_ONCE frames each which are audible, (n_frames,), and their spectra, (n_frames, USED_BINS)."""
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Find which frames are audible, bool (n_frames,), and their spectra, float32 (n_frames, USED_BINS)."""
     padded = np.pad(signal, WINDOW_SAMPLES // 2)
     around = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)
-    for start in range(0, max(len(centres), 1), FRAMES_AT_ONCE):
-        frames = around[centres[start : start + FRAMES_AT_ONCE]]
-        is_audible = np.mean(np.square(frames), axis=1) > SILENCE_POWER
+    is_audible = np.zeros(len(centres), dtype=np.bool_)
+    magnitude = np.empty((len(centres), USED_BINS), dtype=np.float32)
+    for start in range(0, len(centres), FRAMES_AT_ONCE):
+        here = slice(start, start + FRAMES_AT_ONCE)
+        frames = around[centres[here]]
+        is_audible[here] = np.mean(np.square(frames), axis=1) > SILENCE_POWER
         frames -= frames.mean(axis=1, keepdims=True)
         frames *= _taper()
         spectrum = np.fft.rfft(frames, FFT_SAMPLES, axis=1)[:, :USED_BINS]
-        magnitude = np.square(spectrum.real)
-        magnitude += np.square(spectrum.imag)
-        yield is_audible, np.sqrt(magnitude, out=magnitude)
-
-
-def _measure_some(is_audible: NDArray[np.bool_], magnitude: NDArray[np.float32]) -> FrameMeasures:
-    level_db = _measure_level(magnitude)
-    clarity, lags, around = _find_peaks(_correlate_pitch(magnitude), is_audible, PITCH_RATE_HZ)
-    pitch_hz = PITCH_RATE_HZ / (lags + _find_vertex(around))
-    return FrameMeasures(magnitude, is_audible, clarity, lags, pitch_hz, level_db)
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        np.sqrt(power, out=magnitude[here])
+    return is_audible, magnitude
 
 
 def find_periods(found: FrameMeasures, at: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -159,7 +161,9 @@ def _make_cosines() -> NDArray[np.float32]:
     shortest, longest = _find_lags(PITCH_RATE_HZ)
     lags = np.array([0, *range(shortest - 1, longest + 2)])
     waves = np.cos(2 * np.pi * np.outer(np.arange(first, end), lags) / PITCH_FFT_SAMPLES)
-    cosines = (waves * (2 / PITCH_FFT_SAMPLES * _weigh_bins(PITCH_BAND_HZ)[first:end, np.newaxis])).astype(np.float32)
+    cosines: NDArray[np.float32] = (
+        waves * (2 / PITCH_FFT_SAMPLES * _weigh_bins(PITCH_BAND_HZ)[first:end, np.newaxis])
+    ).astype(np.float32)
     cosines.setflags(write=False)
     return cosines
 
