@@ -15,11 +15,12 @@ def main() -> None:
     from tonalog import process  # noqa: PLC0415 - first of all, since it says where modules come from
 
     process.settle()
-    import click  # noqa: PLC0415
+    with process.loading():
+        import click  # noqa: PLC0415
 
-    from tonalog.cli import cli  # noqa: PLC0415
-    from tonalog.errors import known_errors  # noqa: PLC0415
-    from tonalog.screen import say, say_traceback, say_usage  # noqa: PLC0415
+        from tonalog.cli import cli  # noqa: PLC0415
+        from tonalog.errors import known_errors  # noqa: PLC0415
+        from tonalog.screen import say, say_traceback, say_usage  # noqa: PLC0415
 
     sys.excepthook = say_traceback
     try:

@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import click
 
+from tonalog.process import loading
+
 _COMMANDS = {
     "run": ("tonalog.commands.run", "Score a folder or bucket of voice notes on this machine."),
     "score": ("tonalog.commands.score", "Score files without a database."),
@@ -50,7 +52,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        with loading():
+            module = importlib.import_module(_COMMANDS[cmd_name][0])
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
-from telemetry import metrics, traces
-from telemetry.server import AddressTaken, MetricsServer
+from telemetry import traces
 from tonalog.errors import TonalogError
+
+if TYPE_CHECKING:
+    from telemetry.server import MetricsServer
 
 
 def serve_metrics(settings: Settings, process: str) -> MetricsServer | None:
@@ -23,6 +26,9 @@ def serve_metrics(settings: Settings, process: str) -> MetricsServer | None:
     """
     if settings.metrics_port is None:
         return None
+    from telemetry import metrics  # noqa: PLC0415 - loads a web server
+    from telemetry.server import AddressTaken, MetricsServer  # noqa: PLC0415
+
     try:
         server = MetricsServer(metrics.REGISTRIES[process], host=settings.metrics_host, port=settings.metrics_port)
     except AddressTaken as error:

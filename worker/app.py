@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery.signals import (
@@ -25,12 +25,15 @@ from config.settings import Settings
 from db.engine import make_engine
 from db.reasons import Lane, Outcome, Reason, ResultStatus
 from db.waiting import Waiting, look
-from telemetry import metrics, samples, traces
-from telemetry.samples import SamplePipe, Words
+from telemetry import samples, traces
 from worker import runtime, tasks
 from worker.confine import confine
+from worker.forking import prepare_parent, return_large_pieces
 from worker.pulse import BundleWatch, Identity, LastJob, Pulse
 from worker.watchdog import Watchdog, end_process
+
+if TYPE_CHECKING:
+    from telemetry.sample_pipe import SamplePipe
 
 
 def make_app(settings: Settings) -> Celery:
@@ -48,11 +51,13 @@ def make_app(settings: Settings) -> Celery:
         move_messages_in_home(settings)
         refuse_commands()
         runtime.preload()
+        prepare_parent()
         if settings.metrics_port is not None:
             begin_samples()
 
     def after_fork(**_: Any) -> None:
         runtime.configure(settings)
+        return_large_pieces()
         confine(settings.child_memory_mb)
         if settings.traces_url is not None:
             place, share = str(settings.database), settings.traces_share
@@ -83,6 +88,8 @@ def make_app(settings: Settings) -> Celery:
 
 def begin_samples() -> None:
     """Let pool processes that are forked from now on send what they do to this one, which counts it."""
+    from telemetry.sample_pipe import SamplePipe, Words  # noqa: PLC0415 - metrics load a web server
+
     pipe = SamplePipe(
         Words(
             lanes={lane.value for lane in Lane},
@@ -97,6 +104,8 @@ def begin_samples() -> None:
 
 def watch_pool(pipe: SamplePipe, consumer: Any) -> None:
     """Count what comes from the pool processes of a Celery consumer, and them."""
+    from telemetry import metrics  # noqa: PLC0415
+
     metrics.POOL_PROCESSES.set_function(lambda: len(list_processes(consumer.pool)))
     pipe.start()
 

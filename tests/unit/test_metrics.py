@@ -22,7 +22,8 @@ from db.reasons import DriftState, JobState, Lane, Outcome, Reason, ResultStatus
 from scheduler.figures import FiguresLoop, of_batches, of_drift, of_queue, of_totals
 from telemetry import metrics
 from telemetry.database import DatabaseCollector, Declared
-from telemetry.samples import MAX_LINE_BYTES, AttemptSample, BadSample, SamplePipe, Words, decode, encode
+from telemetry.sample_pipe import MAX_LINE_BYTES, BadSample, SamplePipe, Words, decode, encode
+from telemetry.samples import AttemptSample
 from telemetry.server import AddressTaken, MetricsServer
 from tonalog.errors import TonalogError
 from tonalog.watching import serve_metrics

@@ -1,12 +1,13 @@
 """What a terminal cannot show is shown in signs, and a name that is no text is no crash."""
 
 import codecs
+import gc
 import io
 import os
 
 import pytest
 
-from tonalog.process import replace
+from tonalog.process import loading, replace
 from tonalog.sparkline import sparkline
 
 
@@ -34,3 +35,26 @@ def test_a_line_of_bars_keeps_its_length_and_its_order():
 def test_a_stream_that_is_read_is_not_repaired():
     with pytest.raises(UnicodeDecodeError):
         io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="utf-8", errors="replace-for-test").read()
+
+
+def test_what_is_loaded_is_kept_from_the_garbage_collector_and_what_follows_is_not():
+    with loading():
+        assert not gc.isenabled()
+        kept = [[] for _ in range(10)]
+
+    assert gc.isenabled()
+    assert not any(kept is item for item in gc.get_objects())
+    later = [kept]
+    assert any(later is item for item in gc.get_objects())
+    gc.unfreeze()
+
+
+def test_a_process_that_collects_no_garbage_goes_on_so_after_loading():
+    gc.disable()
+    try:
+        with pytest.raises(ImportError), loading():
+            raise ImportError
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -9,7 +9,7 @@ from db_samples import set_job
 
 from db.reasons import Lane
 from db.schema import EMOTIONS
-from telemetry import metrics, samples
+from telemetry import metrics, sample_pipe, samples
 from tests.unit.sounds import RATE_HZ, make_voice
 from tests.unit.test_worker_tasks import Place
 from worker import tasks
@@ -100,8 +100,8 @@ def test_the_third_failure_is_told_as_the_end_of_the_job(place, voice, monkeypat
 def test_a_suspect_that_is_scored_in_a_process_of_its_own_is_told_once(place, voice):
     job_id = place.add(NAME, voice)
     set_job(place.engine, job_id, lane=Lane.QUARANTINE)
-    pipe = samples.SamplePipe(
-        samples.Words(lanes={"quarantine"}, outcomes={"DONE"}, reasons=set(), statuses={"SCORED"})
+    pipe = sample_pipe.SamplePipe(
+        sample_pipe.Words(lanes={"quarantine"}, outcomes={"DONE"}, reasons=set(), statuses={"SCORED"})
     )
     samples.send_by(pipe.send)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from dataclasses import replace
@@ -32,6 +33,16 @@ def test_scores_are_probabilities_in_the_order_of_labels(tmp_path: Path) -> None
     assert sum(scores.scores) == pytest.approx(1.0, abs=1e-12)
     assert all(isinstance(score, float) for score in scores.scores)
     assert scores.speech_probability is None
+
+
+def test_a_scorer_keeps_no_second_copy_of_its_graph(tmp_path: Path) -> None:
+    bundle = load_bundle(write_bundle(tmp_path))
+
+    scorer = Scorer(bundle)
+    scorer.score(make_voice(1.0))
+
+    assert scorer.bundle.sha256 == bundle.sha256
+    assert gc.get_referrers(bundle.model_bytes) == [bundle]
 
 
 def test_a_window_scores_the_same_alone_and_among_others(tmp_path: Path) -> None:

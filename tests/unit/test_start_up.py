@@ -1,12 +1,15 @@
 """Processes load what their work needs and nothing else: start and memory of each depend on that."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 from command import ROOT, Cli
+
+import trends
 
 ROWS_ONLY = ("dead", "erase", "keys", "models", "operate", "read", "settings", "status", "subjects")
 HEAVY = ("numpy", "av", "onnxruntime", "librosa", "celery")
@@ -15,7 +18,17 @@ NOTE = ROOT / "examples" / "notes" / "vera" / "2026-03-05T06-58-20Z.wav"
 NEVER_TO_SCORE = {
     *("librosa", "llvmlite", "matplotlib", "numba", "onnx", "pandas", "scipy", "sklearn", "torch", "transformers"),
     *("alembic", "mako", "boto3", "botocore", "fastapi", "jinja2", "opentelemetry", "pyarrow", "starlette", "uvicorn"),
-    *("api", "exports", "people", "pictures", "scheduler", "training", "click_repl", "prompt_toolkit"),
+    *(
+        "api",
+        "exports",
+        "people",
+        "pictures",
+        "scheduler",
+        "training",
+        "click_repl",
+        "prompt_toolkit",
+        "prometheus_client",
+    ),
 }
 SCORE = f"""
 import atexit, sys
@@ -26,7 +39,7 @@ main()
 """
 # The child tells what it has loaded when its job is done, and ends the worker, which tells of itself.
 WORK = """
-import os, signal, sys
+import ctypes, os, signal, sys
 from pathlib import Path
 from celery.signals import task_postrun, worker_shutdown
 
@@ -35,6 +48,9 @@ def tell(name):
 
 def tell_child(**_):
     tell("child")
+    number = ctypes.c_int()
+    ctypes.CDLL(None).prctl(2, ctypes.byref(number))  # PR_GET_PDEATHSIG
+    Path(os.environ["TOLD"], "at_parents_end").write_text(str(number.value))
     os.kill(os.getppid(), signal.SIGTERM)
 
 task_postrun.connect(tell_child, weak=False)
@@ -62,7 +78,7 @@ def test_a_file_is_scored_without_database_queue_or_anything_that_scoring_does_n
     loaded = rooms_of(done.stderr)
     assert '"status": "scored"' in done.stdout
     assert "onnxruntime" in loaded
-    assert not loaded & {*NEVER_TO_SCORE, "celery", "db", "kombu", "prometheus_client", "sqlalchemy", "storage"}
+    assert not loaded & {*NEVER_TO_SCORE, "celery", "db", "kombu", "sqlalchemy", "storage"}
 
 
 def test_a_worker_scores_with_nothing_loaded_that_it_does_not_need(worked):
@@ -74,6 +90,11 @@ def test_a_worker_scores_with_nothing_loaded_that_it_does_not_need(worked):
         assert not loaded & NEVER_TO_SCORE
     with sqlite3.connect(home / "tonalog.db") as database:
         assert database.execute("SELECT status FROM results").fetchall() == [("SCORED",)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_pool_process_ends_with_its_parent(worked):
+    assert int(worked[0]["at_parents_end"]) == signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +109,15 @@ def worked(tmp_path_factory):
     cli("scan", folder / "notes")
     environment = {**cli.environment, "TOLD": str(folder)}
     subprocess.run([sys.executable, "-c", WORK], env=environment, cwd=folder, check=True, timeout=120)
-    return {name: (folder / name).read_text() for name in ("parent", "child")}, folder / "home"
+    return {name: (folder / name).read_text() for name in ("parent", "child", "at_parents_end")}, folder / "home"
 
 
 def rooms_of(modules):
     return {name.partition(".")[0] for name in modules.split()}
+
+
+def test_all_names_of_trends_are_found_where_they_are_looked_for():
+    assert all(getattr(trends, name) is not None for name in trends.__all__)
+    assert sorted(trends._PLACE_OF) == sorted(trends.__all__)
+    with pytest.raises(AttributeError, match=r"'trends'.*'nothing'"):
+        _ = trends.nothing

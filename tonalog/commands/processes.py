@@ -16,6 +16,7 @@ from config import logs
 from config.queues import LANES, SCHEDULER_QUEUE, lane_queue
 from config.settings import Settings
 from db.errors import DatabaseUnavailable
+from tonalog.process import loading
 from tonalog.session import open_database
 from tonalog.watching import require_traces, serve_metrics
 
@@ -50,12 +51,12 @@ def worker_command(*, concurrency: int | None, lanes: str, ready_fd: int | None)
     require_traces(settings)
     serve_metrics(settings, "worker")
     _require_schema(settings)
-    from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
+    with loading():
+        from config.celery_base import consume  # noqa: PLC0415 - loads Celery
+        from worker.app import make_app  # noqa: PLC0415 - loads the audio stack
 
     if ready_fd is not None:
         _tell_when_ready(ready_fd)
-    from config.celery_base import consume  # noqa: PLC0415 - loads Celery
-
     code = consume(
         make_app(settings),
         f"worker-{os.getpid()}",
@@ -72,15 +73,15 @@ def scheduler_command() -> None:
     """Run the scheduler: nightly scans, sweeps and the pump. Two of them do no harm."""
     settings = Settings.read()
     _require_schema(settings)
-    from scheduler.app import make_app  # noqa: PLC0415
-    from storage.layouts import compile_layouts  # noqa: PLC0415
+    with loading():
+        from config.celery_base import consume  # noqa: PLC0415
+        from scheduler.app import make_app  # noqa: PLC0415
+        from storage.layouts import compile_layouts  # noqa: PLC0415
 
     compile_layouts(settings.key_pattern)  # now, and not at the first nightly scan
     _log_from_now_on(settings)
     require_traces(settings)
     serve_metrics(settings, "scheduler")
-    from config.celery_base import consume  # noqa: PLC0415
-
     code = consume(
         make_app(settings),
         f"scheduler-{os.getpid()}",

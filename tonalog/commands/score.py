@@ -9,7 +9,7 @@ import click
 
 from config.settings import Settings
 from tonalog.bundles import default_bundle
-from tonalog.process import ended_when_told, finish_what_is_written
+from tonalog.process import ended_when_told, finish_what_is_written, loading
 from tonalog.screen import say, say_json
 from tonalog.sparkline import sparkline
 
@@ -27,8 +27,9 @@ Examples:
 @click.pass_context
 def score_command(ctx: click.Context, files: tuple[Path, ...], *, as_json: bool, model_dir: Path | None) -> None:
     """Score each FILE; a bad one does not stop the others. Exit 1 if any failed."""
-    from worker.scoring.bundle import load_bundle  # noqa: PLC0415 - heavy, and not for --help
-    from worker.scoring.scorer import Scorer  # noqa: PLC0415
+    with loading():
+        from worker.scoring.bundle import load_bundle  # noqa: PLC0415 - heavy, and not for --help
+        from worker.scoring.scorer import Scorer  # noqa: PLC0415
 
     settings = Settings.read()
     n_failed = 0

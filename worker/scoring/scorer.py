@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class Scorer:
     """An ONNX session of one bundle. Build it in the process that uses it: sessions do not survive a fork.
 
     Attributes:
-        bundle: that it was built from.
+        bundle: that it was built from, without the bytes of its graph: the session holds what it needs of them.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int = 1, run_limit_s: float = RUN_LIMIT_S) -> None:
@@ -81,7 +81,7 @@ class Scorer:
                 inputs, outputs, shapes or labels that the manifest promises.
             ScoringError: the graph's scores are no probabilities, or a dimension is outside its range.
         """
-        self.bundle = bundle
+        self.bundle = replace(bundle, model_bytes=b"")
         self._session = build_session(bundle, threads)
         self._limit = RunLimit(run_limit_s)
         weakref.finalize(self, self._limit.close)
