@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from benchmarks.protocol import print_protocol
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 BUCKET, N_PEOPLE = "objects", 500
+FAR_S = 0.02
 _PERSON, _NOTE = "person-0000", "2026-03-01_08-00_00000000.ogg"
 Figures = dict[str, dict[str, float]]
 
@@ -46,7 +48,8 @@ def main() -> int:
     options = parser.parse_args()
     print_protocol(
         f"folders of {options.sizes} objects of one byte in SeaweedFS, registered on PostgreSQL by `scheduler.scan`; and two of "
-        f"{options.asked}, each object asked for by HEAD, one by one and side by side",
+        f"{options.asked}, each object asked for by HEAD, one by one and side by side, here "
+        f"and from a store whose HEADs take {FAR_S * 1000:.0f} ms longer (a fifth of the objects)",
         order="one after the other, each in a process of its own; processor time of the scan, of PostgreSQL and of SeaweedFS",
     )
     measure(options.sizes, n_asked=options.asked)
@@ -55,16 +58,22 @@ def main() -> int:
 
 def measure(sizes: list[int], *, n_asked: int) -> Figures:
     """Fill, register and print; gives the figures by run."""
-    runs = {f"asked one by one, {n_asked}": ("one", n_asked, 1), f"asked 16 at once, {n_asked}": ("many", n_asked, 16)}
-    runs |= {f"not asked, {size}": (f"of{size}", size, 0) for size in sizes}
+    runs = {f"not asked, {size}": (f"2026/{n + 10}", size, 0, 0.0) for n, size in enumerate(sizes)}
+    runs |= {
+        f"asked one by one, {n_asked}": ("2026/01", n_asked, 1, 0.0),
+        f"asked 16 at once, {n_asked}": ("2026/02", n_asked, 16, 0.0),
+    }
+    n_far = n_asked // 5
+    runs |= {f"{FAR_S * 1000:.0f} ms away, one by one, {n_far}": ("2026/03", n_far, 1, FAR_S)}
+    runs |= {f"{FAR_S * 1000:.0f} ms away, 16 at once, {n_far}": ("2026/04", n_far, 16, FAR_S)}
     figures: Figures = {}
     with servers() as (place, ports, pids):
-        for folder, size, _ in runs.values():
+        for folder, size, *_ in runs.values():
             fill(place, ports, folder=folder, n_objects=size)
-        for name, (folder, size, n_at_once) in runs.items():
+        for name, (folder, size, n_at_once, far_s) in runs.items():
             before = [processor_s(pid) for pid in pids]
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                found = process.submit(register, place, folder, n_at_once).result()
+                found = process.submit(register, place, folder, n_at_once, far_s).result()
             spent = [processor_s(pid) - was for pid, was in zip(pids, before, strict=True)]
             if found["n_new"] != size:
                 raise RuntimeError(f"{found['n_new']:.0f} of {size} objects were registered")
@@ -77,23 +86,32 @@ def measure(sizes: list[int], *, n_asked: int) -> Figures:
 def tell(name: str, found: dict[str, float]) -> None:
     """Print a run."""
     print(
-        f"{name:<26}{found['n_new'] / found['wall_s']:>7.0f} objects/s; us of processor time an object: scan "
+        f"{name:<34}{found['n_new'] / found['wall_s']:>7.0f} objects/s; us of processor time an object: scan "
         f"{found['scan_us']:.0f}, PostgreSQL {found['postgres_us']:.0f}, SeaweedFS {found['store_us']:.0f}; memory "
         f"{found['rss_mib']:.0f} MiB, {found['grown_mib']:+.1f} since a fifth was done; load {found['load']:.1f}",
         flush=True,
     )
 
 
-def register(place: Place, folder: str, n_at_once: int) -> dict[str, float]:
-    """Scan a folder of the bucket in this process; `n_at_once` 0: without metadata."""
-    from db.engine import make_engine  # noqa: PLC0415 - in the child alone
+def register(place: Place, folder: str, n_at_once: int, far_s: float) -> dict[str, float]:
+    """Scan a folder of the bucket in this process; `n_at_once` 0: without metadata. Each HEAD takes `far_s` longer."""
+    from config.settings import DEFAULT_LAYOUTS  # noqa: PLC0415 - in the child alone
+    from db.engine import make_engine  # noqa: PLC0415
     from scheduler.naming import Naming  # noqa: PLC0415
     from scheduler.scan import Scanned, scan  # noqa: PLC0415
     from storage import intake  # noqa: PLC0415
+    from storage.objects import StoredObject  # noqa: PLC0415
     from storage.s3 import S3Store  # noqa: PLC0415
 
-    store = S3Store(BUCKET, endpoint_url=place.endpoint_url, access_key=place.access_key, secret_key=place.secret_key)
-    naming = Naming(pattern="{any}/{subject}/{recorded_at}_{any}.{any}", time_zone="UTC", reads_metadata=n_at_once > 0)
+    wait = partial(time.sleep, far_s)
+
+    class FarStore(S3Store):
+        def head(self, key: str) -> StoredObject:
+            wait()
+            return super().head(key)
+
+    store = FarStore(BUCKET, endpoint_url=place.endpoint_url, access_key=place.access_key, secret_key=place.secret_key)
+    naming = Naming(pattern=DEFAULT_LAYOUTS, time_zone="UTC", reads_metadata=n_at_once > 0)
     intake.N_AT_ONCE = n_at_once or intake.N_AT_ONCE
     rss_mib: list[float] = []
 

@@ -151,6 +151,9 @@ class Run:
                 if n_kills < N_KILLS:
                     self._kill_in_the_middle()
                     n_kills += 1
+                    # A fresh worker loads the active model with its first nightly note, in either kind of night.
+                    self._hold_up("paused")
+                    self._night(found["paused"], is_counted=False)
         return found
 
     def finish(self) -> int:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from boto3.session import Session
 from botocore.config import Config
@@ -93,4 +93,6 @@ def _read_time(value: str | float) -> datetime:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         time = None
-    return parse_timestamp(value) if time is None or time.tzinfo is None else time
+    if time is None or time.tzinfo is None:
+        return parse_timestamp(cast("str", value))  # it takes numbers too
+    return time

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ PAGES = tuple(
         {path for folder in FOLDERS for path in ROOT.glob(folder) if path.name != "CHANGELOG.md"} - {ROOT / "NOTICE"}
     )
 )
+# Commands that run until somebody stops them: tests/system/test_compose.py starts and stops each.
+SERVICES = ("scheduler", "worker", "api", "webhooks")
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _SHELLS = ("sh", "bash", "console", "shell")
 _OPERATORS = set("();<>|&")
@@ -116,3 +120,11 @@ def list_named(page: Path) -> list[str]:
     """The `tonalog` commands that sentences of a page name."""
     text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
     return re.findall(r"`(?:\.venv/bin/)?tonalog ([a-z][^`]*)`", text)
+
+
+def add_new_bundle(folder: Path) -> None:
+    """Put a new version of the model where pages take one for granted: the shipped one under another version."""
+    shipped = max((ROOT / "models").glob("*/manifest.json"), key=lambda path: path.parent.name).parent
+    new = shutil.copytree(shipped, folder / "new" / "speech-emotion-0.7.0")
+    manifest = json.loads((new / "manifest.json").read_text())
+    (new / "manifest.json").write_text(json.dumps(manifest | {"version": "0.7.0"}))

@@ -15,6 +15,8 @@ TOGETHER = {
     "tests/system/test_exports_page.py": "embedded",
     "tests/system/test_production_stack.py": "embedded",
     "tests/system/test_reports_page.py": "embedded",
+    "tests/system/test_docs_commands.py": "embedded",
+    "tests/system/test_readme.py": "embedded",
 }
 
 

@@ -1,6 +1,7 @@
 """An S3 server (SeaweedFS) for tests; never listens beyond loopback and never calls home."""
 
 import json
+import socket
 import sys
 import uuid
 from collections.abc import Iterator
@@ -131,7 +132,17 @@ class S3Server(Server):
             *(f"-{name}={value}" for name, value in options.items()),
         ]
 
+    def _is_listening(self) -> bool:
+        """Whether a client is worth making: until then a refused connection is all that it would get."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+        except OSError:
+            return False
+        return True
+
     def _is_ready(self) -> bool:
+        if not self._is_listening():
+            return False
         # Only a written object proves that the volume server has joined; the gateway answers seconds earlier.
         client = self.access(PROBE_BUCKET).client()
         try:

@@ -15,7 +15,7 @@ from db import ledger
 from tonalog.capacity import REDIS_MESSAGE_BYTES, Demand, Measured, Setup, size
 from tonalog.cli import cli
 
-SETUP = Setup(n_processes=4, cores_a_process=1, queue_cap=1000, sweep_s=15, is_sqlite=False)
+SETUP = Setup(n_processes=4, cores_a_process=1, queue_cap=1000, is_sqlite=False)
 
 
 @pytest.fixture
@@ -50,9 +50,11 @@ def test_the_processes_that_are_named_are_enough_and_one_less_is_not():
 
 def test_limits_of_settings_database_and_roles_are_named():
     many = need_of(100_000)
-    assert [limit.split()[0] for limit in many.limits] == ["the", "roles.sql"]
-    assert "set TONALOG_QUEUE_CAP to" in many.limits[0]
-    on_sqlite = Setup(n_processes=4, cores_a_process=1, queue_cap=100_000, sweep_s=15, is_sqlite=True)
+    assert [limit.split()[0] for limit in many.limits] == ["one", "roles.sql"]
+    of_few = Setup(n_processes=4, cores_a_process=1, queue_cap=2, is_sqlite=False)
+    (told,) = need_of(2_000, setup=of_few).limits  # 22 recordings a second
+    assert "set TONALOG_QUEUE_CAP to" in told
+    on_sqlite = Setup(n_processes=4, cores_a_process=1, queue_cap=100_000, is_sqlite=True)
     assert ["SQLite" in limit for limit in need_of(10_000, setup=on_sqlite).limits] == [True]
     assert need_of(10).limits == ()
 

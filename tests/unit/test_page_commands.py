@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
-from pages import PAGES, ROOT, list_commands, list_named, name_page, split_block
+from pages import PAGES, ROOT, add_new_bundle, list_commands, list_named, name_page, split_block
 
 from tonalog.cli import cli as root
 
@@ -27,9 +27,7 @@ def reader(tmp_path, monkeypatch):
     """A folder with what pages take for granted: the example notes, a new bundle, a backup and its journal of erasures."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "notes").symlink_to(ROOT / "examples" / "notes")
-    (tmp_path / "new").mkdir()
-    shipped = max((ROOT / "models").glob("*/manifest.json"), key=lambda path: path.parent.name).parent
-    (tmp_path / "new" / "speech-emotion-0.7.0").symlink_to(shipped)
+    add_new_bundle(tmp_path)
     for name in ("monday.backup", "erased.jsonl", "note.ogg"):
         (tmp_path / name).touch()
     (tmp_path / "models" / "paper-0.1.0").mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -271,6 +272,17 @@ def test_a_scorer_that_is_gone_leaves_no_thread(tmp_path: Path) -> None:
     thread.join(timeout=5.0)
 
     assert not thread.is_alive()
+
+
+def test_a_scorer_keeps_no_copy_of_the_model_beside_its_session(tmp_path: Path) -> None:
+    bundle = load_bundle(write_bundle(tmp_path))
+    held = sys.getrefcount(bundle.model_bytes)
+
+    scorer = Scorer(bundle)
+    now = sys.getrefcount(bundle.model_bytes)
+
+    assert scorer.bundle.manifest == bundle.manifest
+    assert now == held
 
 
 def test_what_a_graph_is_called_reaches_no_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

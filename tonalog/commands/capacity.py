@@ -126,7 +126,6 @@ def _read_setup(settings: Settings, engine: Engine) -> Setup:
         n_processes=settings.worker_concurrency,
         cores_a_process=settings.scorer_threads,
         queue_cap=settings.queue_cap,
-        sweep_s=settings.sweep_s,
         is_sqlite=engine.dialect.name == "sqlite",
     )
 

@@ -65,7 +65,7 @@ class Scorer:
     """An ONNX session of one bundle. Build it in the process that uses it: sessions do not survive a fork.
 
     Attributes:
-        bundle: that it was built from, without the bytes of its graph: the session holds what it needs of them.
+        bundle: that it was built from, without the bytes of its model: the session has taken what it needs of them.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int = 1, run_limit_s: float = RUN_LIMIT_S) -> None:
@@ -177,8 +177,8 @@ class Scorer:
 
 
 def _is_same(first: WindowScores, second: WindowScores) -> bool:
-    values = ([*one.scores, one.speech_probability or 0.0, *one.dimensions.values()] for one in (first, second))
-    return np.allclose(*values, rtol=0.0, atol=MAX_PADDING_EFFECT)
+    left, right = ([*one.scores, one.speech_probability or 0.0, *one.dimensions.values()] for one in (first, second))
+    return np.allclose(left, right, rtol=0.0, atol=MAX_PADDING_EFFECT)
 
 
 def _check_speech(output: NDArray[Any]) -> float:
