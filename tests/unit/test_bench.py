@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bench_page
+from benchmarks import bench_page, gpu_page
 from benchmarks.bench_notes import MEDIAN_S, choose_lengths, list_recordings, make_notes
 from benchmarks.bench_picture import draw
 from benchmarks.bench_steps import BENCH_STEPS, Step, StepMissing, as_options, run_step
@@ -152,3 +152,8 @@ def test_notes_are_opus_of_the_promised_lengths():
     note = make_notes(2, median_s=2.0)[0]
     assert note.startswith(b"OggS")
     assert b"OpusHead" in note[:64]
+
+
+def test_the_page_shows_what_was_measured_on_a_gpu():
+    page = bench_page.PAGE.read_text(encoding="utf-8")
+    assert gpu_page.describe(json.loads(gpu_page.KEPT.read_text(encoding="utf-8"))) in page
