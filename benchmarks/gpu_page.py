@@ -41,7 +41,7 @@ def describe(figures: Mapping[str, Any]) -> str:
 
 
 def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
-    machine, cpu, price = figures["machine"], figures["cpu"], figures["price"]
+    machine, cpu = figures["machine"], figures["cpu"]
     yield f"{machine['gpu']}, beside {machine['cpu']} ({machine['cores']} cores), {figures['model']}; {machine['versions']}."
     yield f"One core of that machine scores {cpu['windows_a_core_s']:.1f} windows of 8 s a second ({cpu['ms_a_window']:.1f} ms each)."
     yield ""
