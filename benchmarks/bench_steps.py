@@ -88,6 +88,7 @@ BENCH_STEPS = (
         name="start",
         module="bench_start",
         title="start of a worker, and its memory",
+        is_pinned=False,
         arguments={"n_rounds": 5},
         quick={"n_rounds": 2},
     ),

@@ -64,7 +64,7 @@ def measure(*, n_turns: int = 3, n_notes: int = 24, source: str | None = None) -
         "audio_s": audio_s,
         "n_windows": sum(note.n_windows for note in scored),
         "n_scored": sum(note.n_windows > 0 for note in scored),
-        "notes": "examples/notes" if not found else "NOTES",
+        "notes": "examples/notes" if not found else Path(found).name,
         "audio_s_per_core_s": {name: spread(audio_s / one.cpu_s) for name, one in totals.items()},
         "audio_s_per_wall_s": {name: spread(audio_s / one.wall_s) for name, one in totals.items()},
         "ratios": {name: ratio_in_turn(one, totals[OURS]) for name, one in totals.items() if name != OURS},

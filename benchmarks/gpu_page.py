@@ -15,6 +15,9 @@ from benchmarks.bench_page import PAGE, put_between
 
 KEPT = Path(__file__).resolve().parent / "gpu_results.json"
 BEGIN, END = "<!-- results of gpu.py -->", "<!-- end of gpu.py -->"
+WINDOW_S, RATE_HZ, SAMPLE_BYTES = 8, 16_000, 2
+FRONT_MS_AN_AUDIO_S = 2.6
+"""What decoding Opus and finding speech cost on one core (`make bench`)."""
 KINDS = {
     "rounded": "torch, activations rounded to 8 bits, products in float32",
     "half": "torch, products in half precision",
@@ -38,7 +41,7 @@ def describe(figures: Mapping[str, Any]) -> str:
 
 
 def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
-    machine, cpu, price = figures["machine"], figures["cpu"], figures["price"]
+    machine, cpu = figures["machine"], figures["cpu"]
     yield f"{machine['gpu']}, beside {machine['cpu']} ({machine['cores']} cores), {figures['model']}; {machine['versions']}."
     yield f"One core of that machine scores {cpu['windows_a_core_s']:.1f} windows of 8 s a second ({cpu['ms_a_window']:.1f} ms each)."
     yield ""
@@ -54,14 +57,27 @@ def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
         for batch, one in batches.items():
             yield f"| {KINDS[kind]} | {batch} | {_row(one)} |"
     yield ""
-    decoding = "; ".join(
-        f"{cores:,.0f} at {ms}" for ms, cores in price["cores_that_must_decode_to_keep_it_busy"].items()
+    yield from _weigh(figures)
+
+
+def _weigh(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the GPU is worth in cores: beside those of its own machine, and kept busy by others."""
+    price, cores, model_s = figures["price"], figures["machine"]["cores"], figures["cpu"]["ms_a_window"] / 1e3
+    front_s = WINDOW_S * FRONT_MS_AN_AUDIO_S / 1e3
+    fed, alone = cores / front_s, cores / (front_s + model_s)
+    rate = price["windows_a_s"]
+    yield (
+        f"- **Beside the cores of its own machine**: {cores} cores that decode and find speech ({FRONT_MS_AN_AUDIO_S} ms an audio second) feed it {fed:,.0f} "
+        f"windows a second and keep it {fed / rate:.1%} busy. Without it they score {alone:,.0f} windows a second themselves. So it is worth "
+        f"{(fed / alone - 1) * cores:.0f} cores, and pays if its hour costs less than so many core hours."
     )
     yield (
-        f"The quickest of these ({price['best']}) does as much as {price['a_kept_busy_gpu_pays_if_its_hour_costs_less_than_core_hours']:,.0f} cores do "
-        f"of the model's part. Kept busy, it pays if its hour costs less than so many core hours; to keep it busy, cores must decode and find "
-        f"speech for it: {decoding}. A million notes of 20 s take it {price['gpu_s_for_a_million_notes_of_20_s']:,.0f} s, "
-        f"against {price['core_hours_of_the_model_for_a_million_notes_of_20_s']:.1f} core hours of the model."
+        f"- **Kept busy by others**: the quickest of these ({price['best']}) does the model's part of {rate * model_s:,.0f} cores. To keep it busy, "
+        f"{rate * front_s:,.0f} cores must decode for it and send it {rate * WINDOW_S * RATE_HZ * SAMPLE_BYTES / 1e9:.1f} GB a second."
+    )
+    yield (
+        f"- **A million notes of 20 s**: {price['gpu_s_for_a_million_notes_of_20_s']:,.0f} s of it, or "
+        f"{price['core_hours_of_the_model_for_a_million_notes_of_20_s']:.1f} core hours for the model's part."
     )
 
 

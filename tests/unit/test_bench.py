@@ -1,15 +1,16 @@
 """What `make bench` makes of what it measured: ratios, figures, goals and the page; it measures nothing here."""
 
+import ast
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import bench_page
+from benchmarks import bench_page, gpu_page
 from benchmarks.bench_notes import MEDIAN_S, choose_lengths, list_recordings, make_notes
 from benchmarks.bench_picture import draw
-from benchmarks.bench_steps import BENCH_STEPS, Step, StepMissing, run_step
+from benchmarks.bench_steps import BENCH_STEPS, Step, StepMissing, as_options, run_step
 from benchmarks.bench_summary import FIGURES, LIBROSA, PIPELINE, find_figure, judge, summarise
 from benchmarks.in_turn import Times, ratio_in_turn, time_in_turn
 
@@ -80,6 +81,19 @@ def test_a_figure_short_of_its_goal_says_by_how_much():
     assert find_figure({"system": {"rate": "unknown"}}, ("system", "rate")) is None
 
 
+@pytest.mark.parametrize("step", BENCH_STEPS, ids=lambda step: step.name)
+def test_every_step_s_module_takes_the_arguments_that_it_is_given(step):
+    """Read and not imported: torch and audonnx are in another environment."""
+    source = (BENCHMARKS / f"{step.module}.py").read_text(encoding="utf-8")
+    arguments = {**step.arguments, **step.quick}
+    if step.function is None:
+        assert [name for name in as_options(arguments) if name.startswith("--") and f'"{name}"' not in source] == []
+        return
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    taken = next(node.args for node in functions if node.name == step.function)
+    assert arguments.keys() <= {one.arg for one in [*taken.args, *taken.kwonlyargs]}
+
+
 def test_a_step_without_a_module_or_a_measure_is_said_to_be_missing():
     for module in ("no_such_step", "protocol"):
         with pytest.raises(StepMissing, match=module):
@@ -138,3 +152,8 @@ def test_notes_are_opus_of_the_promised_lengths():
     note = make_notes(2, median_s=2.0)[0]
     assert note.startswith(b"OggS")
     assert b"OpusHead" in note[:64]
+
+
+def test_the_page_shows_what_was_measured_on_a_gpu():
+    page = bench_page.PAGE.read_text(encoding="utf-8")
+    assert gpu_page.describe(json.loads(gpu_page.KEPT.read_text(encoding="utf-8"))) in page
