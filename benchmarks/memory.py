@@ -1,6 +1,7 @@
-"""Score a long recording in a worker's child and say how much memory that took at most; stores nothing.
+"""Score a long recording in a worker's child, or many short ones by a worker, and say how much memory that takes.
 
 python benchmarks/memory.py [--hours 4] [--codec NAME]
+python benchmarks/memory.py --notes 10000
 """
 
 from __future__ import annotations
@@ -19,13 +20,20 @@ import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from protocol import print_protocol
+
+try:
+    from benchmarks import many_notes
+    from benchmarks.protocol import print_protocol
+except ModuleNotFoundError:  # started by its path
+    import many_notes
+    from protocol import print_protocol
 
 from config.settings import Settings
 from tonalog.bundles import default_bundle
 from worker import runtime
 from worker.audio.decode import SAMPLING_RATE_HZ as RATE_HZ
 from worker.audio.decode import iter_blocks
+from worker.forking import prepare_parent, return_large_pieces
 from worker.limits import limits_of
 from worker.scoring.bundle import load_bundle
 from worker.scoring.pipeline import score_recording
@@ -39,6 +47,8 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "notes" / "vera" / 
 def main() -> int:
     """Run each codec in a process of its own; return 1 if one could not be scored."""
     options = read_options()
+    if options.notes:
+        return print_notes(options.notes)
     bundle = load_bundle(default_bundle(Settings.read()))
     print_protocol(
         f"{options.hours} h of voice and pauses, scored with {bundle.manifest.name}-{bundle.manifest.version}",
@@ -61,8 +71,26 @@ def read_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--hours", type=float, default=4.0, help="length of the recording")
+    parser.add_argument(
+        "--notes", type=int, help="instead: so many notes of 2 s, by a real worker on the embedded stack"
+    )
     parser.add_argument("--codec", action="append", choices=list(WRITERS), help="only this; may be given again")
     return parser.parse_args()
+
+
+def print_notes(n_notes: int) -> int:
+    """Print what a worker holds while it scores many notes."""
+    print_protocol(
+        f"{n_notes} notes of {many_notes.NOTE_S:g} s, scored by `tonalog run` with one pool process",
+        order="one run; growth counts from a tenth of the notes on",
+    )
+    looks = many_notes.measure(read_minute(), n_notes=n_notes)
+    print(f"\n{'notes':>8}{'parent MiB':>12}{'child own MiB':>15}")
+    for look in looks:
+        print(f"{look.n_notes:>8}{look.parent_mib:>12.1f}{look.child_mib:>15.1f}")
+    for name, value in many_notes.summarise(looks).items():
+        print(f"{name:<20}{value:>8.1f}")
+    return 0
 
 
 def read_minute() -> NDArray[np.float32]:
@@ -133,9 +161,11 @@ def run_in_child(work: Callable[[], None]) -> int:
 def measure(path: Path, codec: str) -> None:
     """Import as a worker's parent, score as its child."""
     runtime.preload()
+    prepare_parent()
     parent_mib = read_status("VmRSS")
 
     def score() -> None:
+        return_large_pieces()
         settings = Settings.read()
         limits = replace(limits_of(settings), max_bytes=1 << 31, max_decode_s=3600.0)
         scorer = Scorer(load_bundle(default_bundle(settings)), threads=settings.scorer_threads)

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from db import Engine, hints
@@ -15,11 +16,13 @@ from db.reasons import Lane
 from scheduler.hints import HintOutcome, Place, take_hints
 from scheduler.naming import Naming
 from scheduler.uploads import Taken
-from storage.event_queue import EventQueue, QueueMessage
 from storage.events import EventError, ObjectHint, read_event
 from storage.intake import Intake
 from storage.open import S3Access, open_place
 from telemetry import metrics
+
+if TYPE_CHECKING:
+    from storage.event_queue import EventQueue, QueueMessage
 
 _log = logging.getLogger(__name__)
 BATCH = 100
@@ -63,6 +66,8 @@ class EventIntake:
         if settings.events_queue is None or settings.storage_url is None:
             return Taken()
         if self._queue is None:
+            from storage.event_queue import EventQueue  # noqa: PLC0415 - boto3, a sixth of the start
+
             s3 = S3Access.of(settings)
             self._queue = EventQueue(
                 settings.events_queue,

@@ -30,6 +30,18 @@ NEVER_TO_SCORE = {
         "prometheus_client",
     ),
 }
+NOT_TO_SCHEDULE = {
+    "alembic",
+    "api",
+    "av",
+    "boto3",
+    "celery.bin.celery",
+    "exports",
+    "fastapi",
+    "onnxruntime",
+    "pictures",
+    "scipy",
+}
 SCORE = f"""
 import atexit, sys
 atexit.register(lambda: print(*sys.modules, file=sys.stderr))
@@ -64,6 +76,14 @@ main()
 def test_commands_on_rows_load_no_audio_stack_and_no_celery():
     names = ", ".join(f"tonalog.commands.{name}" for name in ROWS_ONLY)
     code = f"import sys, {names}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == []
+
+
+def test_a_scheduler_loads_no_client_of_stores_that_it_does_not_use_and_no_migrations():
+    code = f"import sys, scheduler.app, tonalog.commands.processes; print(*({NOT_TO_SCHEDULE!r} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
