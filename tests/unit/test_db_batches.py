@@ -1,5 +1,7 @@
 """Batches of reprocessing: what they choose, what they cost, and how they are held up; also run on PostgreSQL."""
 
+import time
+
 import pytest
 from db_samples import (
     PLENTY,
@@ -290,6 +292,7 @@ def test_a_done_batch_goes_on_when_its_dead_jobs_are_sent_back(scored, newer):
 
 def test_a_rate_is_held_by_the_clock_of_the_database(engine, newer):
     fill_recordings(engine, 200)
+    began_s = time.monotonic()
     batch_id = reprocess(engine, newer)
     batches.set_rate(engine, batch_id, 3_600)
 
@@ -297,18 +300,18 @@ def test_a_rate_is_held_by_the_clock_of_the_database(engine, newer):
         with engine.begin() as connection:
             connection.execute(update(batch_table).values(allowance_at_s=batch_table.c.allowance_at_s - seconds))
 
-    assert len(due(engine)) == 1
-    assert due(engine) == []
+    first = [*due(engine), *due(engine)]
+    assert 1 <= len(first) <= 1 + time.monotonic() - began_s + 1
     advance(10)
     tenth = due(engine)
-    assert len(tenth) == 10
+    assert 10 <= len(tenth) <= 10 + time.monotonic() - began_s + 1
     advance(5_000)
-    assert len(due(engine)) == 60 - 11  # no more than a minute's worth waits in the queue at once
+    assert len(due(engine)) == 60 - len(first) - len(tenth)  # no more than a minute's worth waits in the queue at once
     finish_all(engine, tenth)
     advance(30)
-    assert len(due(engine)) == 10
+    assert len(due(engine)) == len(tenth)
     batches.set_rate(engine, batch_id, None)
-    assert len(due(engine)) == 200 - 70
+    assert len(due(engine)) == 200 - 60 - len(tenth)
 
 
 def test_a_slow_rate_lets_one_job_through_now_and_then(engine, newer):
