@@ -84,7 +84,8 @@ def _take_away_postgresql(connection: Connection) -> list[str]:
 
 
 def _take_away_sqlite(connection: Connection) -> list[str]:
-    undo = []
+    connection.exec_driver_sql("PRAGMA cache_size = -262144")
+    undo = ["PRAGMA cache_size = -2000"]  # SQLite's own
     for kind in ("trigger", "index"):
         for name, made in connection.execute(text(_SQLITE_MADE), {"kind": kind}).all():
             connection.exec_driver_sql(f"DROP {kind} {name}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, and_, case, func, or_, select
+from sqlalchemy import Engine, and_, case, func, literal, or_, select
 
 from db.columns import db_now_s
 from db.engine import reading
@@ -43,3 +43,10 @@ def look(engine: Engine, *, lanes: Iterable[Lane], workers: Iterable[str], answe
     with reading(engine) as connection:
         row = connection.execute(select(*columns).where(or_(is_queued, runs))).one()
     return Waiting(is_working=row.n_running > 0, n_queued=int(row.n_queued), publish_age_s=row.publish_age_s)
+
+
+def is_before_bulk(engine: Engine) -> bool:
+    """Say whether an upload or a nightly job is published that nobody has taken."""
+    first = select(literal(1)).where(jobs.c.state == JobState.QUEUED, jobs.c.lane.in_((Lane.INTERACTIVE, Lane.NIGHTLY)))
+    with reading(engine) as connection:
+        return connection.execute(first.limit(1)).first() is not None

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from db import ledger
+from db import ledger, waiting
 from db.errors import DatabaseError
+from db.reasons import Lane
 from db.rows import Claim
 from telemetry import traces
 from worker.attempt import Attempt
@@ -25,6 +26,8 @@ from worker.runtime import Runtime
 from worker.scored import Scored
 
 _log = logging.getLogger(__name__)
+LOOK_EVERY_S = 0.1
+"""How often it is asked, between two bulk jobs, whether nightly work waits."""
 
 Guard = Callable[[Runtime, Attempt, ModelTime, Callable[[], None]], bool]
 """Runs one attempt and records what it raises; gives False where the process was told to stop."""
@@ -48,19 +51,24 @@ class Together:
     new_model_time: Callable[[], ModelTime]
     scored: Scored = field(init=False)
     _present: tuple[Attempt, ModelTime] | None = None
+    _look_at_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.scored = Scored(self.here)
 
     def score_until(self, stop_at_s: float) -> None:
-        """Score them, the first one in any case; hand back those that are not begun at a moment of `time.monotonic`."""
+        """Score them, the first one in any case.
+
+        Those that are not begun at a moment of `time.monotonic` are handed back; of bulk jobs also those that are not begun
+        when an upload or a nightly job waits in the queue.
+        """
         claims = list(self.left)
         with (
             Prefetch(claims, partial(fetch, self.here)) as prefetch,
             hold(self.here, claims, record_stuck=self._end_stuck) as lease,
         ):
             try:
-                while self.left and (len(self.left) == len(claims) or time.monotonic() < stop_at_s):
+                while self.left and (len(self.left) == len(claims) or self._may_begin(stop_at_s)):
                     if not self._try(self.left.pop(0), prefetch, lease):
                         break
                     if self.scored.is_due:
@@ -68,6 +76,16 @@ class Together:
             finally:
                 lease.drop(self.scored.write())
                 self._hand_back()
+
+    def _may_begin(self, stop_at_s: float) -> bool:
+        now_s = time.monotonic()
+        if self.left[0].lane is not Lane.BULK or now_s < self._look_at_s:
+            return now_s < stop_at_s
+        self._look_at_s = now_s + LOOK_EVERY_S
+        try:
+            return now_s < stop_at_s and not waiting.is_before_bulk(self.here.engine)
+        except DatabaseError:  # whoever writes next records it
+            return True
 
     def _try(self, claim: Claim, prefetch: Prefetch, lease: Lease) -> bool:
         tried, model_time = Attempt(claim), self.new_model_time()

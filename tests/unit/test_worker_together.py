@@ -14,7 +14,7 @@ from sqlalchemy import text
 from db import erasures, history, leases, pump, results
 from db.erasures import Chosen
 from db.errors import DatabaseUnavailable
-from db.reasons import ErasureScope, JobState, Outcome, Reason
+from db.reasons import ErasureScope, JobState, Lane, Outcome, Reason
 from tests.unit.sounds import RATE_HZ, make_voice
 from tests.unit.test_worker_tasks import Place
 from worker import job, runtime, solitary, tasks
@@ -264,3 +264,35 @@ def test_a_message_that_comes_again_makes_no_second_result_and_no_second_attempt
         tasks.score(*ids)
 
     assert [len(history.attempts_of(place.engine, job_id)) for job_id in ids] == [1] * 4
+
+
+def test_what_is_left_of_a_message_of_bulk_jobs_makes_room_for_a_nightly_job(place, notes, monkeypatch):
+    ids = add_all(place, notes)
+    for job_id in ids:
+        set_job(place.engine, job_id, lane=Lane.BULK)
+    night = place.add("night.wav", notes[0])
+    set_job(place.engine, night, state=JobState.PENDING, queued_at_s=None)
+    monkeypatch.setattr("worker.together.LOOK_EVERY_S", 0.0)
+
+    before(monkeypatch, 1, lambda _: set_job(place.engine, night, state=JobState.QUEUED))
+    tasks.score(*ids)
+    handed_back = states(place, ids)
+    tasks.score(night)
+    tasks.score(*ids)
+
+    assert handed_back == [JobState.DONE, JobState.DONE, JobState.PENDING, JobState.PENDING]
+    assert states(place, [night, *ids]) == [JobState.DONE] * 5
+    assert [attempt.outcome for attempt in history.attempts_of(place.engine, ids[2])] == [
+        Outcome.RELEASED,
+        Outcome.DONE,
+    ]
+
+
+def test_nightly_jobs_of_one_message_make_room_for_nobody(place, notes, monkeypatch):
+    ids = add_all(place, notes)
+    other = place.add("night.wav", notes[0])
+    monkeypatch.setattr("worker.together.LOOK_EVERY_S", 0.0)
+
+    tasks.score(*ids)
+
+    assert states(place, [*ids, other]) == [JobState.DONE] * 4 + [JobState.QUEUED]
