@@ -161,7 +161,7 @@ def run_in_child(work: Callable[[], None]) -> int:
 def measure(path: Path, codec: str) -> None:
     """Import as a worker's parent, score as its child."""
     runtime.preload()
-    prepare_parent()
+    prepare_parent(Settings.read())
     parent_mib = read_status("VmRSS")
 
     def score() -> None:

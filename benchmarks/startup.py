@@ -38,10 +38,11 @@ from tonalog.process import loading
 with loading():
     import numpy as np
     import worker.app
+    from config.settings import Settings
     from worker.audio import decode
     from worker.forking import prepare_parent, return_large_pieces
     decode.preload()
-    prepare_parent()
+    prepare_parent(Settings.read())
 imported, imported_cpu_s = time.perf_counter(), time.process_time()
 from pathlib import Path
 from worker.scoring.bundle import load_bundle

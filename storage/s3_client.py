@@ -3,12 +3,14 @@
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
@@ -82,9 +84,24 @@ def make_client(
             raise StorageDenied(f"{error}: correct TONALOG_S3_ENDPOINT_URL") from error
 
 
+def preload() -> None:
+    """Read what botocore makes clients of, so that processes forked later share it: 15 MB and 0.1 s of each; contacts nothing."""
+    known = {"access_key": "none", "secret_key": "none", "region": "us-east-1"}
+    make_client("none", endpoint_url="http://localhost", verify=True, **known)
+
+
+@cache
+def _share_loader() -> Loader:
+    """Make what reads botocore's files and keeps them; every session would have its own."""
+    return create_loader()
+
+
 def _make_core() -> "CoreSession":
     """Make botocore's session; a page of a listing is a thousand times, and its own way of reading them takes half of all."""
     core = get_session()
+    loader = _share_loader()
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session of boto3 adds its own again
+    core.register_component("data_loader", loader)
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
     return core
 

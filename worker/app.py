@@ -51,7 +51,7 @@ def make_app(settings: Settings) -> Celery:
         move_messages_in_home(settings)
         refuse_commands()
         runtime.preload()
-        prepare_parent()
+        prepare_parent(settings)
         if settings.metrics_port is not None:
             begin_samples()
 

@@ -7,8 +7,12 @@ import gc
 import importlib
 import os
 import sys
+from contextlib import suppress
 
 from celery import platforms
+
+from config.settings import Settings
+from storage.errors import StorageError
 
 # numpy loads them with the first spectrum and the first quantile, and each child would have its own.
 _LATE = ("numpy.fft", "numpy.ma", "encodings.ascii")
@@ -18,10 +22,19 @@ LARGE_BYTES = 1 << 20
 """What building a session allots and frees again, such as a parsed graph of 12 MB, are pieces beyond this."""
 
 
-def prepare_parent() -> None:
-    """Load what children would load, and let no child's garbage collector write into what it shares."""
+def prepare_parent(settings: Settings) -> None:
+    """Load what children would load, and let no child's garbage collector write into what it shares.
+
+    Args:
+        settings: say whether children will read from S3.
+    """
     for name in _LATE:
         importlib.import_module(name)
+    if settings.storage_url is not None and settings.storage_url.lower().startswith("s3://"):
+        from storage.s3_client import preload  # noqa: PLC0415 - boto3
+
+        with suppress(StorageError):  # a job that meets it says so
+            preload()
     os.register_at_fork(before=gc.freeze)
     if sys.platform == "linux":
         # billiard compiles a C declaration for that in each child: 0.1 s and 8 MB.

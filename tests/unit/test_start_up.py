@@ -10,6 +10,7 @@ import pytest
 from command import ROOT, Cli
 
 import trends
+from storage.s3_client import _share_loader, make_client, preload
 
 ROWS_ONLY = ("dead", "erase", "keys", "models", "operate", "read", "settings", "status", "subjects")
 HEAVY = ("numpy", "av", "onnxruntime", "librosa", "celery")
@@ -134,6 +135,17 @@ def worked(tmp_path_factory):
 
 def rooms_of(modules):
     return {name.partition(".")[0] for name in modules.split()}
+
+
+def test_a_client_of_s3_is_made_of_what_was_read_before_the_fork(monkeypatch):
+    preload()
+    monkeypatch.setattr("botocore.loaders.JSONFileLoader.load_file", lambda *_: pytest.fail("a file was read again"))
+    given = {"endpoint_url": "http://127.0.0.1:1", "region": "eu-west-1", "access_key": "a", "secret_key": "b"}
+
+    clients = [make_client("notes", verify=True, **given) for _ in range(3)]
+
+    assert {client.meta.region_name for client in clients} == {"eu-west-1"}
+    assert len(_share_loader().search_paths) <= 4  # botocore's two, boto3's once or twice
 
 
 def test_all_names_of_trends_are_found_where_they_are_looked_for():
