@@ -16,7 +16,7 @@ JOBS   ?= 3
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
-.PHONY: demo test test-long test-train check unit chaos clean
+.PHONY: demo test suite test-long test-train check style types unit chaos clean
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,7 +44,11 @@ demo: $(VENV)/.base  ## the main job on the embedded default: examples/notes -> 
 	$(BIN)/tonalog run examples/notes
 	$(BIN)/tonalog report --example examples/notes --out example-report.html
 
-test: $(VENV)/.test check  ## every check and every test, real Redis, PostgreSQL and S3 included
+# Types take a minute of one core, so they are checked beside the tests.
+test: style  ## every check and every test, real Redis, PostgreSQL and S3 included
+	$(MAKE) --no-print-directory --jobs 2 types suite
+
+suite: $(VENV)/.test
 	PYTHONDONTWRITEBYTECODE= TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
 test-long: $(VENV)/.test  ## what `make test` leaves out: more draws, more faults, and on PostgreSQL what a unit test holds on SQLite
@@ -53,11 +57,15 @@ test-long: $(VENV)/.test  ## what `make test` leaves out: more draws, more fault
 test-train: $(TRAIN)/.train  ## the tests of training, with torch in an environment of its own
 	$(TRAIN)/bin/python -m pytest tests/train --confcutdir tests/train
 
-check: $(VENV)/.test  ## style, types and the direction of imports
+check: style types  ## style, types and the direction of imports
+
+style: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(VENV)/.test
+	$(BIN)/mypy
 
 # Broken recordings of every codec; exits with 1 on a crash, a hang or a surprise (docs/hostile-input.md).
 .PHONY: fuzz

@@ -217,6 +217,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _translate_errors(engine: Engine) -> None:
     def replace(context: ExceptionContext) -> DatabaseError | None:
+        if context.is_pre_ping:  # a kept connection was tried before its use: the pool opens another one
+            context.is_disconnect = True
+            return None
         return translate(context, engine.url)
 
     event.listen(engine, "handle_error", replace, retval=True)

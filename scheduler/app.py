@@ -24,6 +24,7 @@ from scheduler.watchdog import Watchdog, end_process
 from telemetry import metrics, traces
 
 _QUEUE_PAUSE_S = 0.2
+_N_KEPT = 2  # connections to the database: for the tick and for the pump
 _MISSED_SWEEPS = 3  # so many may be missed before the watchdog doubts, however short its own limit is
 
 
@@ -100,7 +101,7 @@ def make_app(settings: Settings) -> Celery:
         beat_scheduler="celery.beat:Scheduler",
         beat_max_loop_interval=min(30.0, settings.sweep_s),
     )
-    service = Service(settings, app)
+    service = Service(settings, app, n_kept=_N_KEPT)
     beats: list[int] = []
     is_due = make_rate_limit(settings.sweep_s / 2)
     watchdog = Watchdog(

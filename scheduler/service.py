@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from pathlib import Path
 from threading import Event
 
 from celery import Celery
@@ -41,6 +42,7 @@ _log = logging.getLogger(__name__)
 SCAN_PULSE = "scan"
 _SLOT_LEASE_S = 900.0
 _PUBLISH_AGAIN_S = (0.0, 0.2, 0.5)
+_N_PASSING = 16  # connections for a moment: more than there are threads, each of which may hold two
 _PEOPLE_S = 5.0  # of a tick: some hundreds of people
 _BATCHES_S = 5.0  # of a tick: some ten thousand jobs
 
@@ -52,14 +54,26 @@ class SchedulerError(Exception):
 class Service:
     """What a scheduler process can do; holds an engine, a Celery client, and whether there was something to publish."""
 
-    def __init__(self, settings: Settings, app: Celery) -> None:
+    def __init__(self, settings: Settings, app: Celery, *, n_kept: int | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: of the process.
+            app: sends the messages.
+            n_kept: how many connections to PostgreSQL stay open between statements, as a process that goes on for long
+                wants it; None: each transaction opens its own.
+        """
         self._settings = settings
         self._app = app
+        self._n_kept = n_kept
         self._has_work = Event()
 
     @cached_property
     def _engine(self) -> Engine:
-        return make_engine(self._settings.database)
+        database = self._settings.database
+        if self._n_kept is None or isinstance(database, Path) or database.startswith("sqlite"):
+            return make_engine(database)
+        return make_engine(database, n_pooled=self._n_kept, n_passing=_N_PASSING)
 
     def tick(self) -> None:
         """Do all that is due: a nightly slot, leases, jobs to publish, batches, what to erase or forget, people; and leave a pulse.

@@ -1,6 +1,8 @@
 """Make a boto3 client that gives up in time and works with servers other than AWS; never contacts one."""
 
+from contextlib import suppress
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -105,11 +107,9 @@ def _make_core() -> "CoreSession":
 
 
 def _read_time(value: str | float) -> datetime:
-    """Read a time of an answer: as listings write it, else in whatever way botocore knows."""
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        return parse_timestamp(cast("str", value))  # it takes numbers too
-    return time
+    """Read a time of an answer: as listings or headers write it, else in whatever way botocore knows."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime) if isinstance(value, str) else ():
+        with suppress(ValueError, TypeError):
+            if (time := read(cast("str", value))).tzinfo is not None:
+                return time
+    return parse_timestamp(cast("str", value))  # it takes numbers too

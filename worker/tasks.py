@@ -33,13 +33,15 @@ def score(*job_ids: int) -> None:
     """Score the jobs of one message; their outcomes are in the ledger, none in Celery. What is taken already is dropped.
 
     Short recordings are scored together. Celery's time limits are the whole task's: no job is begun after a twentieth of
-    the limit, so that each has nearly all of it, and the scheduler publishes the rest again.
+    the limit, so that each has nearly all of it, and the scheduler publishes the rest again. Nor is one begun after a
+    quarter of a lease, so that a worker that is asked to stop has soon done so.
     """
     here = runtime.current()
-    stop_at_s = time.monotonic() + here.settings.soft_time_limit_s * SHARE_FOR_OTHERS
+    settings = here.settings
+    stop_at_s = time.monotonic() + min(settings.soft_time_limit_s * SHARE_FOR_OTHERS, settings.lease_s / 4)
     claims = []
     if len(job_ids) > 1:
-        claims = ledger.claim_together(here.engine, job_ids, worker=here.worker_name, lease_s=here.settings.lease_s)
+        claims = ledger.claim_together(here.engine, job_ids, worker=here.worker_name, lease_s=settings.lease_s)
     if claims:
         Together(here, list(claims), guard, ModelTime).score_until(stop_at_s)
     taken = {claim.job_id for claim in claims}

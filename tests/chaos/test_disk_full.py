@@ -1,6 +1,8 @@
 """The disk is full: every part says so in its own words, nothing half-written is visible, and room repairs it all."""
 
+import base64
 import contextlib
+import json
 import sqlite3
 import subprocess
 import tempfile
@@ -12,6 +14,7 @@ from db_samples import a_result, add_jobs, count, new_postgres
 from redis.exceptions import RedisError
 from servers import PostgresServer, RedisServer
 
+from config.envelopes import read_job_ids
 from config.queues import lane_queue
 from config.settings import Settings
 from db import history, ledger
@@ -20,7 +23,6 @@ from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
 from db.reasons import JobState
 from scheduler.app import make_app
-from scheduler.broker import count_waiting
 from scheduler.publish import publish_due
 from storage.errors import StorageUnavailable
 from storage.local import LocalStore
@@ -163,7 +165,7 @@ def test_a_broker_on_a_full_disk_refuses_and_what_it_refused_is_rung_once_there_
     engine = make_engine(f"sqlite:///{tmp_path / 'tonalog.db'}")
     upgrade(engine)
     app = make_app(Settings.read(home=tmp_path / "home", broker_url=redis_on_disk.url))
-    add_jobs(engine, N_JOBS)
+    ids = add_jobs(engine, N_JOBS)
 
     with filled(disk):
         assert wait_until(lambda: refuses(redis_on_disk), timeout_s=30, every_s=0.01)
@@ -173,7 +175,10 @@ def test_a_broker_on_a_full_disk_refuses_and_what_it_refused_is_rung_once_there_
     assert refused.n_sent == 0
     assert counted == {JobState.PENDING: N_JOBS}
     assert wait_until(lambda: publish_due(engine, app, queue_cap=100).n_sent > 0, timeout_s=30)
-    assert count_waiting(app, [lane_queue("nightly")]) == {lane_queue("nightly"): N_JOBS}
+    with redis_on_disk.connect() as client:
+        messages = client.lrange(f"tonalog:{lane_queue('nightly')}", 0, -1)
+    bodies = [json.loads(base64.b64decode(json.loads(message)["body"])) for message in messages]
+    assert {job_id for body in bodies for job_id in read_job_ids(body)} == set(ids)
 
 
 def refuses(redis):

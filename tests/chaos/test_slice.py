@@ -1,4 +1,4 @@
-"""A short piece of `make chaos` on two backends; how long it takes to converge is told there, not asserted here."""
+"""A short piece of `make chaos`; how long it takes to converge is told there, not asserted here."""
 
 import pytest
 
@@ -10,7 +10,13 @@ SECONDS, EVERY_S = 5.0, 0.7
 LIMIT_S = 180.0
 
 
-@pytest.mark.parametrize(("name", "servers"), [("files-sqlite", ()), ("redis-aof-postgres", ("redis", "postgres"))])
+@pytest.mark.parametrize(
+    ("name", "servers"),
+    [
+        pytest.param("files-sqlite", (), marks=pytest.mark.long),  # tests/system/test_reprocess.py kills this one twice
+        ("redis-aof-postgres", ("redis", "postgres")),
+    ],
+)
 def test_nothing_is_lost_doubled_or_written_by_a_non_owner_whatever_is_killed(request, tmp_path, name, servers):
     for server in servers:
         request.getfixturevalue(f"{server}_server")  # skips, or fails where servers are required

@@ -2,8 +2,8 @@
 
 import pytest
 from click.testing import CliRunner
-from db_samples import a_recording, new_postgres, upgrade_to
-from roles import Roles, ask, run
+from db_samples import a_recording, upgrade_to
+from roles import ask, new_roles, run
 from sqlalchemy import text
 
 from db import erasures, migrate, people, recordings, removals, residue
@@ -23,8 +23,8 @@ CLEANS_AS_ERASER_SINCE = 170_000  # which brought the right MAINTAIN
 
 @pytest.fixture
 def roles(postgres_server):
-    with new_postgres(postgres_server, n_pooled=None) as admin:
-        yield Roles(admin)
+    with new_roles(postgres_server, n_pooled=None) as roles:
+        yield roles
 
 
 def add_people(engine, bucket="notes"):

@@ -1,5 +1,7 @@
 """With the worker's credentials a result can be written once, whole and as the end of its job, and then no more."""
 
+from itertools import product
+
 import pytest
 from db_samples import a_result
 from roles import add_work, ask, claim, new_roles, run
@@ -34,14 +36,13 @@ def run_all(engine, *statements):
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("idx", [-1, 2, 7])
-@pytest.mark.parametrize("anger", ["0.5", "'NaN'", "7e300", "-5"])
-def test_a_segment_under_a_finished_result_is_refused(roles, idx, anger):
+def test_a_segment_under_a_finished_result_is_refused(roles):
     (job_id,) = add_work(roles)
     ledger.finish(roles.worker, claim(roles, job_id), a_result())
 
-    with pytest.raises(DatabaseError, match="refused the rows"):
-        run(roles.worker, SEGMENT.format(idx=idx, anger=anger))
+    for idx, anger in product([-1, 2, 7], ["0.5", "'NaN'", "7e300", "-5"]):
+        with pytest.raises(DatabaseError, match="refused the rows"):
+            run(roles.worker, SEGMENT.format(idx=idx, anger=anger))
 
     assert len(ask(roles.api, "SELECT * FROM v1_segment")) == 2
 
@@ -65,34 +66,41 @@ def test_a_result_beside_a_job_that_ended_before_is_refused(roles):
         run(roles.worker, RESULT.format(token=taken.token, n_windows=0))
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("created_at", "'infinity'"),
-        ("created_at", "'0044-03-15 BC'"),
-        ("created_at", "'9999-12-31'"),
-        ("audio_sha256", f"'{'[/x]' * 16}'"),
-        ("trend", "'\"x\"'"),
-        ("trend", '\'{{"joy": {{"slope_per_min": 1}}}}\''),
-        ("trend", '\'{{"anger": {{"slope_per_min": 7e300}}}}\''),
-        ("trend", '\'{{"anger": {{"slope_per_min": "x"}}}}\''),
-        ("trend", "jsonb_build_object('anger', jsonb_build_object(repeat('x', 1000000), 1))"),
-    ],
+# A column of a result, and a value of it that no reader could take in.
+UNREADABLE = (
+    ("created_at", "'infinity'"),
+    ("created_at", "'0044-03-15 BC'"),
+    ("created_at", "'9999-12-31'"),
+    ("audio_sha256", f"'{'[/x]' * 16}'"),
+    ("trend", "'\"x\"'"),
+    ("trend", '\'{{"joy": {{"slope_per_min": 1}}}}\''),
+    ("trend", '\'{{"anger": {{"slope_per_min": 7e300}}}}\''),
+    ("trend", '\'{{"anger": {{"slope_per_min": "x"}}}}\''),
+    ("trend", "jsonb_build_object('anger', jsonb_build_object(repeat('x', 1000000), 1))"),
 )
-def test_a_result_that_no_reader_could_take_in_is_refused(roles, column, value):
+
+
+def test_a_result_that_no_reader_could_take_in_is_refused(roles):
     (job_id,) = add_work(roles)
-    taken = claim(roles, job_id)
-    sound = RESULT.format(token=taken.token, n_windows=1)
-    columns, _, values = sound.partition(" VALUES ")
+    sound = RESULT.format(token=claim(roles, job_id).token, n_windows=1)
+    segment = SEGMENT.format(idx=0, anger=0.9)
+
+    for column, value in UNREADABLE:
+        with pytest.raises(DatabaseError, match="refused the rows"):
+            run_all(roles.worker, DONE, put_value(sound, column, value), segment)
+
+    run_all(roles.worker, DONE, sound, segment)  # and without a fault it is taken
+
+
+def put_value(statement, column, value):
+    """The statement with another value of a column, or with a column more."""
+    columns, _, values = statement.partition(" VALUES ")
     if column in columns:
-        values = values.replace(
-            {"created_at": "now()", "trend": "'{}'"}[column], value.replace("{{", "{").replace("}}", "}")
-        )
+        sound = {"created_at": "now()", "trend": "'{}'"}[column]
+        values = values.replace(sound, value.replace("{{", "{").replace("}}", "}"))
     else:
         columns, values = columns[:-1] + f", {column})", values[:-1] + f", {value})"
-
-    with pytest.raises(DatabaseError, match="refused the rows"):
-        run_all(roles.worker, DONE, f"{columns} VALUES {values}".replace(":", "\\:"), SEGMENT.format(idx=0, anger=0.9))
+    return f"{columns} VALUES {values}".replace(":", "\\:")
 
 
 def test_no_result_is_added_for_somebody_who_was_erased(roles):
@@ -108,33 +116,35 @@ def test_no_result_is_added_for_somebody_who_was_erased(roles):
         )
 
 
-@pytest.mark.parametrize("n_segments", [0, 1, 3])
-def test_a_result_with_fewer_or_more_segments_than_windows_is_refused(roles, n_segments):
+def test_a_result_with_fewer_or_more_segments_than_windows_is_refused(roles):
     (job_id,) = add_work(roles)
     taken = claim(roles, job_id)
-    added = [SEGMENT.format(idx=idx, anger=0.9) for idx in range(n_segments)]
 
-    with pytest.raises(DatabaseError, match="refused the rows"):
-        run_all(roles.worker, DONE, RESULT.format(token=taken.token, n_windows=2), *added)
+    for n_segments in (0, 1, 3):
+        added = [SEGMENT.format(idx=idx, anger=0.9) for idx in range(n_segments)]
+        with pytest.raises(DatabaseError, match="refused the rows"):
+            run_all(roles.worker, DONE, RESULT.format(token=taken.token, n_windows=2), *added)
 
     assert ask(roles.api, "SELECT * FROM v1_segment") == []
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SET session_replication_role = 'replica'",
-        "ALTER TABLE segments DISABLE TRIGGER segments_are_finished",
-        "ALTER TABLE results DROP CONSTRAINT ck_results_scores",
-        "DROP TRIGGER results_are_whole ON results",
-        "CREATE OR REPLACE FUNCTION check_new_segment() RETURNS trigger LANGUAGE sql AS 'SELECT NULL'",
-        "CREATE TRIGGER mine BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION check_new_segment()",
-        "SELECT check_new_segment()",
-    ],
+AGAINST_GUARDS = (
+    "SET session_replication_role = 'replica'",
+    "ALTER TABLE segments DISABLE TRIGGER segments_are_finished",
+    "ALTER TABLE results DROP CONSTRAINT ck_results_scores",
+    "DROP TRIGGER results_are_whole ON results",
+    "CREATE OR REPLACE FUNCTION check_new_segment() RETURNS trigger LANGUAGE sql AS 'SELECT NULL'",
+    "CREATE TRIGGER mine BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION check_new_segment()",
+    "SELECT check_new_segment()",
 )
-def test_the_guards_cannot_be_taken_away(roles, statement):
-    with pytest.raises(DatabaseError, match=r"permission denied|must be owner|trigger functions can only be called"):
-        run(roles.worker, statement)
+
+
+def test_the_guards_cannot_be_taken_away(roles):
+    for statement in AGAINST_GUARDS:
+        with pytest.raises(
+            DatabaseError, match=r"permission denied|must be owner|trigger functions can only be called"
+        ):
+            run(roles.worker, statement)
 
 
 def test_guards_look_at_nothing_that_their_caller_has_made(roles):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.days import wander
 from trends import describe_movement, measure_level, to_logit
+from trends.within_note import correlate_windows
 
 WINDOW_MS = 8000
 
@@ -124,3 +126,28 @@ def test_windows_that_are_none_have_no_level(change, message):
 def test_windows_that_are_none_do_not_move(change, message):
     with pytest.raises(ValueError, match=message):
         _ = replace(make_windows([0.5, 0.6]), **change).movement
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("n", [1, 10, 900])
+def test_correlated_windows_are_summed_as_by_the_whole_matrix(n, rho):
+    rng = np.random.default_rng(n)
+    vector, steps = rng.normal(size=n), np.arange(n)
+
+    whole = rho ** np.abs(steps[:, None] - steps[None, :]) @ vector
+
+    assert correlate_windows(vector, rho) == pytest.approx(whole, rel=1e-12, abs=1e-12)
+
+
+def test_a_note_of_half_a_day_takes_memory_in_proportion_to_its_windows():
+    n = 5_000
+    values = np.random.default_rng(0).random(n)
+    tracemalloc.start()
+    try:
+        movement = describe_movement([window / 10 for window in range(n)], list(values), [8000] * n)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert movement.slope is not None
+    assert peak_bytes < 1000 * n

@@ -110,7 +110,7 @@ def _find_magnitudes(
     for start in range(0, len(centres), FRAMES_AT_ONCE):
         here = slice(start, start + FRAMES_AT_ONCE)
         frames = around[centres[here]]
-        is_audible[here] = np.mean(np.square(frames), axis=1) > SILENCE_POWER
+        is_audible[here] = np.einsum("ij,ij->i", frames, frames) > SILENCE_POWER * WINDOW_SAMPLES  # no array of squares
         frames -= frames.mean(axis=1, keepdims=True)
         frames *= _taper()
         spectrum = np.fft.rfft(frames, FFT_SAMPLES, axis=1)[:, :USED_BINS]
