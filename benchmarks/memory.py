@@ -33,8 +33,9 @@ from tonalog.bundles import default_bundle
 from worker import runtime
 from worker.audio.decode import SAMPLING_RATE_HZ as RATE_HZ
 from worker.audio.decode import iter_blocks
-from worker.forking import prepare_parent, return_large_pieces
+from worker.forking import prepare_parent
 from worker.limits import limits_of
+from worker.memory import return_free_memory, return_large_pieces
 from worker.scoring.bundle import load_bundle
 from worker.scoring.pipeline import score_recording
 from worker.scoring.scorer import Scorer
@@ -169,6 +170,7 @@ def measure(path: Path, codec: str) -> None:
         settings = Settings.read()
         limits = replace(limits_of(settings), max_bytes=1 << 31, max_decode_s=3600.0)
         scorer = Scorer(load_bundle(default_bundle(settings)), threads=settings.scorer_threads)
+        return_free_memory()
         start_s = time.perf_counter()
         with path.open("rb") as file:
             note = score_recording(file, scorer, limits=limits)

@@ -40,7 +40,8 @@ with loading():
     import worker.app
     from config.settings import Settings
     from worker.audio import decode
-    from worker.forking import prepare_parent, return_large_pieces
+    from worker.forking import prepare_parent
+    from worker.memory import return_free_memory, return_large_pieces
     decode.preload()
     prepare_parent(Settings.read())
 imported, imported_cpu_s = time.perf_counter(), time.process_time()
@@ -59,6 +60,7 @@ if os.fork() == 0:
     began = time.perf_counter()
     return_large_pieces()
     scorer = Scorer(load_bundle(Path(folder)))
+    return_free_memory()
     built = time.perf_counter()
     scorer.score(np.sin(np.arange(128_000, dtype=np.float32) / 20))
     scored = time.perf_counter()

@@ -28,7 +28,8 @@ from db.waiting import Waiting, look
 from telemetry import samples, traces
 from worker import runtime, tasks
 from worker.confine import confine
-from worker.forking import prepare_parent, return_large_pieces
+from worker.forking import prepare_parent
+from worker.memory import return_large_pieces
 from worker.pulse import BundleWatch, Identity, LastJob, Pulse
 from worker.watchdog import Watchdog, end_process
 

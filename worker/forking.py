@@ -16,10 +16,7 @@ from storage.errors import StorageError
 
 # numpy loads them with the first spectrum and the first quantile, and each child would have its own.
 _LATE = ("numpy.fft", "numpy.ma", "encodings.ascii")
-_M_MMAP_THRESHOLD = -3  # of malloc.h
 _PR_SET_PDEATHSIG = 1  # of sys/prctl.h
-LARGE_BYTES = 1 << 20
-"""What building a session allots and frees again, such as a parsed graph of 12 MB, are pieces beyond this."""
 
 
 def prepare_parent(settings: Settings) -> None:
@@ -39,17 +36,6 @@ def prepare_parent(settings: Settings) -> None:
     if sys.platform == "linux":
         # billiard compiles a C declaration for that in each child: 0.1 s and 8 MB.
         platforms._set_pdeathsig = _end_with_parent  # noqa: SLF001 - a test sees that children still end with their parent
-
-
-def return_large_pieces() -> None:
-    """Let this process give large pieces of memory back as soon as they are free; only the GNU C library has the switch.
-
-    It would raise its limit to the size of what is freed, up to 32 MB, and keep the holes.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 def _end_with_parent(signal_number: int) -> None:

@@ -16,6 +16,7 @@ from storage.protocol import ObjectStore
 from worker.audio import decode
 from worker.audio.decode import Limits
 from worker.limits import limits_of
+from worker.memory import return_free_memory
 from worker.registered import find_bundle, warn_of_overflow
 from worker.scoring.scorer import Scorer
 
@@ -71,6 +72,7 @@ class Runtime:
             bundle = find_bundle(self.settings, model)
             warn_of_overflow(bundle)
             self._scorers[model.id] = Scorer(bundle, threads=self.settings.scorer_threads)
+            return_free_memory()  # that building it needed
         self._scorers.move_to_end(model.id)
         return self._scorers[model.id]
 
