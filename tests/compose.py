@@ -3,6 +3,7 @@
 What a container has and a process here has not (images, limits, networks, read-only files) is left to the static checks.
 """
 
+import copy
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -60,6 +61,11 @@ def read_env(text):
 
 def raw_services():
     """The services with their variables as they stand in the file."""
+    return copy.deepcopy(_parse_services())
+
+
+@cache
+def _parse_services():
     return yaml.safe_load(COMPOSE_FILE.read_text())["services"]
 
 
