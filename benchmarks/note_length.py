@@ -71,11 +71,8 @@ def measure(lengths_s: list[int], codecs: list[str], *, n_rounds: int) -> Figure
 
 def write(path: Path, codec: str, length_s: int) -> Path:
     """Write a note: an example's voice and pauses, again and again."""
-    n_minutes, rest_s = divmod(length_s, MINUTE_S)
-    if rest_s and n_minutes:
-        raise ValueError(f"{length_s} s is neither under a minute nor whole minutes")
-    minute = read_minute()
-    WRITERS[codec](path, minute[: rest_s * RATE_HZ] if rest_s else minute, n_minutes or 1)
+    n_pieces = -(-length_s // MINUTE_S)
+    WRITERS[codec](path, read_minute()[: length_s * RATE_HZ // n_pieces], n_pieces)
     return path
 
 
