@@ -159,6 +159,6 @@ def test_retry_sends_dead_jobs_back_and_the_next_run_ends_them_again(embedded):
 def test_doctor_finds_the_embedded_installation_well(embedded):
     printed = embedded("doctor")
 
-    assert printed.count("ok  ") == 6
+    assert printed.count("ok  ") == 7
     assert "ok    system: live workers: 0; nothing waits for too long" in printed
     assert embedded("doctor", "--quiet") == ""

@@ -94,13 +94,13 @@ def test_one_machine_scores_a_bucket_on_the_embedded_default(cli, s3):
 
 def test_doctor_checks_each_real_server_and_names_the_one_that_is_not_well(production, s3):
     production("db", "upgrade")
-    assert production("doctor", "--links").count("ok  ") == 5
+    assert production("doctor", "--links").count("ok  ") == 6
 
     production.variables["TONALOG_BROKER_URL"] = "redis://127.0.0.1:1/0"
     printed = production("doctor", "--links", code=2)
 
     assert "FAIL  broker" in printed
-    assert printed.count("ok  ") == 4
+    assert printed.count("ok  ") == 5
 
 
 def test_a_server_database_is_never_upgraded_behind_the_operators_back(production):

@@ -56,7 +56,7 @@ def test_a_note_is_scored_by_processes_that_may_do_no_more_than_they_need(as_rol
     try:
         assert "1 new" in as_role("scheduler")("scan")
         assert wait_until(lambda: scored() == [(1,)], timeout_s=120), as_role("worker").worker_log()
-        assert as_role("worker")("doctor", "--links").count("ok  ") == 5
+        assert as_role("worker")("doctor", "--links").count("ok  ") == 6
         assert "skip  system" in as_role("worker")("doctor")
         assert "ok    system: live workers: 1;" in as_role("scheduler")("doctor")
         assert NOTE in as_role("scheduler")("show", NOTE)
