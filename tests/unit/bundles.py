@@ -61,8 +61,8 @@ def make_graph(
 ) -> onnx.ModelProto:
     """A graph that scores by the mean square of the waveform, or always the same.
 
-    With a gate, its output `speech` is 1 where the mean square of the prepared window is under 0.2 and 0 over it, so
-    that a loud tone (0.45 at peak 0.95) is no speech. `weights_of` adds outputs (batch,) that are weighted sums of the
+    With a gate, its output `speech` is 1 where the mean square of the prepared signal, without the zeros that fill its
+    window, is under 0.2 and 0 over it, so that a loud tone (0.45 at peak 0.95) is no speech. `weights_of` adds outputs (batch,) that are weighted sums of the
     probabilities.
     """
     nodes = [
@@ -93,7 +93,10 @@ def make_graph(
             numpy_helper.from_array(np.asarray([1], dtype=np.int64), "axis"),
         ]
         nodes += [
-            helper.make_node("Less", ["energy", "loud"], ["is_quiet"]),
+            helper.make_node("Sign", ["squares"], ["is_sound"]),
+            helper.make_node("ReduceMean", ["is_sound"], ["share_of_sound"], axes=[1], keepdims=1),
+            helper.make_node("Mul", ["share_of_sound", "loud"], ["loud_if_padded"]),
+            helper.make_node("Less", ["energy", "loud_if_padded"], ["is_quiet"]),
             helper.make_node("Cast", ["is_quiet"], ["speech_column"], to=TensorProto.FLOAT),
             helper.make_node("Squeeze", ["speech_column", "axis"], ["speech"]),
         ]
