@@ -14,6 +14,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 IN_VARIANTS = frozenset({"variants", "ratios", "unit"})
 MOST_TABLES = 3
 """More cases than these, each with the same figures at the same sizes, share one table."""
+ON_PAGE = ("model", "decode", "end_to_end", "start", "system", "ledger", "length", "registering")
+"""Steps that docs/performance.md shows; results.md has all of them."""
+WITH_COMMAS = 1_000
+"""Numbers from here on are written out: 1,106 and not 1.11e+03."""
 HIDDEN = frozenset({"title", "took_s", "load", "core", "failed", "missing"})
 
 
@@ -25,8 +29,15 @@ def write_page(results: Mapping[str, Any], folder: Path) -> None:
     )
     (folder / "results.svg").write_text(draw(results), encoding="utf-8")
     if folder == Path(__file__).resolve().parent and PAGE.exists():
-        shown = f"![Tonalog against other chains and models](../benchmarks/results.svg)\n\n{text}"
-        PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), shown), encoding="utf-8")
+        PAGE.write_text(put_between(PAGE.read_text(encoding="utf-8"), describe_shortly(results)), encoding="utf-8")
+
+
+def describe_shortly(results: Mapping[str, Any]) -> str:
+    """Return what stands on the page of the docs: the picture, the figures and the steps that most readers ask for."""
+    steps = {name: step for name, step in results["steps"].items() if name in ON_PAGE}
+    text = describe({**results, "steps": steps})
+    picture = "![Tonalog against other chains and models](../benchmarks/results.svg)"
+    return f"{picture}\n\n{text}\nEvery step, with the machine's limits and the growth of reads and of the ledger: [results](../benchmarks/results.md).\n"
 
 
 def put_between(page: str, text: str, *, begin: str = BEGIN, end: str = END) -> str:
@@ -66,7 +77,7 @@ def _figures(results: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for figure in FIGURES:
         value = results[figure.name]
-        shown = "-" if value is None else f"{value:.3g} {figure.unit}".strip()
+        shown = "-" if value is None else f"{_say(value, 3)} {figure.unit}".strip()
         goal = "-" if figure.goal is None else f"{figure.goal:g} {figure.unit}".strip()
         yield f"| `{figure.name}` | {shown} | {goal} | {judge(figure, value)} | {figure.text} |"
     yield ""
@@ -114,7 +125,7 @@ def _variants(step: Mapping[str, Any]) -> Iterator[str]:
     for name, one in step["variants"].items():
         cpu, wall = one["cpu_ms"], one["wall_ms"]
         yield (
-            f"| {name} | {cpu['median']:.3g} | {_half(cpu)} | {cpu['least']:.3g} | {wall['median']:.3g} | {_ratio(step, name)} |"
+            f"| {name} | {_say(cpu['median'], 3)} | {_half(cpu)} | {_say(cpu['least'], 3)} | {_say(wall['median'], 3)} | {_ratio(step, name)} |"
         )
 
 
@@ -124,7 +135,11 @@ def _ratio(step: Mapping[str, Any], name: str) -> str:
 
 
 def _half(spread: Mapping[str, float]) -> str:
-    return f"{spread['low']:.3g} to {spread['high']:.3g}"
+    return f"{_say(spread['low'], 3)} to {_say(spread['high'], 3)}"
+
+
+def _say(value: float, n_digits: int = 4) -> str:
+    return f"{value:,.0f}" if abs(value) >= WITH_COMMAS else f"{value:.{n_digits}g}"
 
 
 def _plain(step: Mapping[str, Any]) -> Iterator[str]:
@@ -177,10 +192,10 @@ def say_value(value: Any) -> str:
     """
     if isinstance(value, Mapping):
         if "median" in value and "low" in value:
-            return f"{value['median']:.4g} ({_half(value)})"
+            return f"{_say(value['median'])} ({_half(value)})"
         return "; ".join(f"{name}: {say_value(one)}" for name, one in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(say_value(one) for one in value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return _say(value) if isinstance(value, float) else str(value)
