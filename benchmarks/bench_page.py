@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_picture import draw
-from benchmarks.bench_summary import FIGURES, judge
+from benchmarks.bench_summary import FIGURES, judge, say_number
 
 BEGIN, END = "<!-- results of `make bench` -->", "<!-- end of results -->"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
@@ -16,8 +16,6 @@ MOST_TABLES = 3
 """More cases than these, each with the same figures at the same sizes, share one table."""
 ON_PAGE = ("model", "decode", "end_to_end", "start", "system", "ledger", "length", "registering")
 """Steps that docs/performance.md shows; results.md has all of them."""
-WITH_COMMAS = 1_000
-"""Numbers from here on are written out: 1,106 and not 1.11e+03."""
 HIDDEN = frozenset({"title", "took_s", "load", "core", "failed", "missing"})
 
 
@@ -77,7 +75,7 @@ def _figures(results: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for figure in FIGURES:
         value = results[figure.name]
-        shown = "-" if value is None else f"{_say(value, 3)} {figure.unit}".strip()
+        shown = "-" if value is None else f"{say_number(value, 3)} {figure.unit}".strip()
         goal = "-" if figure.goal is None else f"{figure.goal:g} {figure.unit}".strip()
         yield f"| `{figure.name}` | {shown} | {goal} | {judge(figure, value)} | {figure.text} |"
     yield ""
@@ -125,7 +123,7 @@ def _variants(step: Mapping[str, Any]) -> Iterator[str]:
     for name, one in step["variants"].items():
         cpu, wall = one["cpu_ms"], one["wall_ms"]
         yield (
-            f"| {name} | {_say(cpu['median'], 3)} | {_half(cpu)} | {_say(cpu['least'], 3)} | {_say(wall['median'], 3)} | {_ratio(step, name)} |"
+            f"| {name} | {say_number(cpu['median'], 3)} | {_half(cpu)} | {say_number(cpu['least'], 3)} | {say_number(wall['median'], 3)} | {_ratio(step, name)} |"
         )
 
 
@@ -135,11 +133,7 @@ def _ratio(step: Mapping[str, Any], name: str) -> str:
 
 
 def _half(spread: Mapping[str, float]) -> str:
-    return f"{_say(spread['low'], 3)} to {_say(spread['high'], 3)}"
-
-
-def _say(value: float, n_digits: int = 4) -> str:
-    return f"{value:,.0f}" if abs(value) >= WITH_COMMAS else f"{value:.{n_digits}g}"
+    return f"{say_number(spread['low'], 3)} to {say_number(spread['high'], 3)}"
 
 
 def _plain(step: Mapping[str, Any]) -> Iterator[str]:
@@ -192,10 +186,10 @@ def say_value(value: Any) -> str:
     """
     if isinstance(value, Mapping):
         if "median" in value and "low" in value:
-            return f"{_say(value['median'])} ({_half(value)})"
+            return f"{say_number(value['median'])} ({_half(value)})"
         return "; ".join(f"{name}: {say_value(one)}" for name, one in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(say_value(one) for one in value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    return _say(value) if isinstance(value, float) else str(value)
+    return say_number(value) if isinstance(value, float) else str(value)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-WIDTH_PX, BAR_PX, GAP_PX, LEFT_PX, RIGHT_PX = 860, 22, 10, 350, 130
+from benchmarks.bench_summary import say_number
+
+WIDTH_PX, BAR_PX, GAP_PX, LEFT_PX, RIGHT_PX = 920, 22, 10, 410, 130
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600; font-size: 15px }
@@ -62,4 +64,4 @@ def _draw_bars(bars: Mapping[str, Mapping[str, float]], top: float) -> Iterator[
         yield f'<text x="{LEFT_PX - 8}" y="{middle + 4:.1f}" text-anchor="end">{escape(name)}</text>'
         yield f'<rect class="{kind}" x="{LEFT_PX}" y="{y}" width="{max(end - LEFT_PX, 1):.1f}" height="{BAR_PX}"/>'
         yield f'<line class="spread" x1="{low:.1f}" y1="{middle}" x2="{high:.1f}" y2="{middle}"/>'
-        yield f'<text x="{max(end, high) + 8:.1f}" y="{middle + 4:.1f}">{one["median"]:.3g}</text>'
+        yield f'<text x="{max(end, high) + 8:.1f}" y="{middle + 4:.1f}">{say_number(one["median"], 3)}</text>'

@@ -8,6 +8,7 @@ from typing import Any
 
 LIBROSA = "librosa.load, trim, webrtcvad, transformers pipeline"
 PIPELINE = "transformers pipeline, DistilHuBERT float32"
+WITH_COMMAS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,15 @@ FIGURES = (
         goal=150.0,
     ),
 )
+
+
+def say_number(value: float, n_digits: int = 4) -> str:
+    """Write a number with so many digits, and one from a thousand on in full.
+
+    >>> say_number(0.12345), say_number(1106.2)
+    ('0.1235', '1,106')
+    """
+    return f"{value:,.0f}" if abs(value) >= WITH_COMMAS else f"{value:.{n_digits}g}"
 
 
 def find_figure(steps: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
