@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.webhooks.addresses import MAX_URL
 from db.delivery_log import Delivery
@@ -101,12 +101,16 @@ class EndpointChangeBody(BaseModel):
     )
 
 
+def _as_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value  # JSON Schema's integers hold 60.0
+
+
 class RotationBody(BaseModel):
     """How to rotate a secret."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_example({"grace_s": 86_400}))
 
-    grace_s: int = Field(
+    grace_s: Annotated[int, BeforeValidator(_as_whole)] = Field(
         default=86_400,
         ge=0,
         le=MAX_GRACE_S,

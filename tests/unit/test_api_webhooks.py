@@ -167,6 +167,13 @@ def test_an_endpoint_is_changed_disabled_and_enabled(app):
     assert app.send("PATCH", path, {})[1] == changed
 
 
+def test_a_whole_number_may_be_written_with_a_point_and_nothing_else_is_one(app):
+    path = f"{ROUTE}/{make(app)['id']}/rotate"
+
+    assert app.send("POST", path, {"grace_s": 60.0})[0] == 200
+    assert [app.send("POST", path, {"grace_s": one})[0] for one in (60.5, "60", True, 1e300)] == [422] * 4
+
+
 def test_what_is_deleted_is_gone(engine, app):
     path = f"{ROUTE}/{make(app)['id']}"
     app.send("POST", f"{path}/test")
