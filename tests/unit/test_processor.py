@@ -1,4 +1,4 @@
-"""What /proc/cpuinfo says of several processors, what that means for int8, and who is told."""
+"""What /proc/cpuinfo tells about several processors, what that means for int8, and who is told."""
 
 from __future__ import annotations
 

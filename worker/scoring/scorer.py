@@ -48,7 +48,7 @@ class ScoringError(Exception):
 
 @dataclass(frozen=True)
 class WindowScores:
-    """What the graph says of one window.
+    """The outputs of the graph for one window.
 
     Attributes:
         scores: probabilities in the bundle's order of labels, summing to 1.
